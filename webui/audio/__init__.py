@@ -1,0 +1,1 @@
+"""Audio: decoding of uploads in a child process, VAD, resampling, encoding, the AI label."""

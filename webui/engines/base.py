@@ -1,0 +1,194 @@
+"""What an engine is: the two protocols, the data that cross them, and how an engine module lists its models.
+
+An engine module (built in, or named in the setting `engines`) has one function
+`models(settings: Settings) -> list[Model]`, quick and free of heavy imports: torch and the like are
+imported inside `Model.load`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """Mono audio. `samples`: float32 in -1…1, shape (n,); `rate`: Hz."""
+
+    samples: Samples
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.rate
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a model can do; the pages show and hide controls by it.
+
+    `languages`: BCP 47 codes, empty = any. `unavailable`: control name → reason code (errors.toml) for
+    what a user may look for and does not find (`hotwords`, `itn`, `instruct`, …).
+    """
+
+    languages: tuple[str, ...] = ()
+    hotwords: bool = False
+    itn: bool = False  # the model's own; our rules apply otherwise where the language has them
+    word_times: bool = False
+    speakers: bool = False
+    streaming: bool = False
+    instruct: bool = False
+    pronunciation: bool = False
+    convert: bool = False
+    similarity: bool = False  # a similarity–clarity control
+    needs_transcript: bool = False  # zero-shot wants the prompt's text
+    sample_rate: int = 24000  # Hz, of what it speaks
+    batch_seconds: float = 0  # audio seconds worth batching on an accelerator; 0 = one segment at a time
+    basic: bool = False  # the engine without downloads: labelled so wherever its results are shown
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word or character with its times in seconds from the segment's start."""
+
+    text: str
+    start: float
+    end: float
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class RecognitionOptions:
+    language: str = "auto"
+    hotwords: tuple[str, ...] = ()
+    itn: bool = True
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """One segment's result. `text_raw` as the model said it, `text` after its own ITN where it has one.
+
+    An empty segment is an empty text, never a missing result.
+    """
+
+    text: str
+    text_raw: str
+    language: str | None = None
+    words: tuple[Word, ...] = ()
+    speaker: str | None = None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class SpeechOptions:
+    language: str = "auto"
+    instruct: str = ""
+    seed: int = 0
+    speed: float = 1.0  # 0.5 … 2
+    steps: int = 10
+    similarity: float = 0.55  # 0 = clearest, 1 = most like the prompt
+
+
+@dataclass(frozen=True)
+class VoiceFeatures:
+    """What an engine keeps of a voice: arrays and small facts, keyed by engine, model revision and prompt."""
+
+    engine: str
+    revision: str
+    prompt_sha256: str
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """An .npz without pickles; `from_bytes` reads it back."""
+        buffer = io.BytesIO()
+        head = {
+            "engine": self.engine,
+            "revision": self.revision,
+            "prompt": self.prompt_sha256,
+            "facts": dict(self.facts),
+        }
+        arrays: dict[str, Any] = {f"array_{name}": value for name, value in self.arrays.items()}
+        np.savez(buffer, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **arrays)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> VoiceFeatures:
+        """Raises ValueError for what `to_bytes` did not write."""
+        with np.load(io.BytesIO(data), allow_pickle=False) as loaded:
+            head = json.loads(loaded["head"].tobytes())
+            arrays = {name[6:]: loaded[name] for name in loaded.files if name.startswith("array_")}
+        return cls(head["engine"], head["revision"], head["prompt"], arrays, head["facts"])
+
+
+class Recognizer(Protocol):
+    capabilities: Capabilities
+
+    def recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
+        """One result per waveform (16 kHz), in order. Raises EngineError."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Synthesizer(Protocol):
+    capabilities: Capabilities
+
+    def enrol(self, prompt: Waveform, transcript: str) -> VoiceFeatures:
+        """The features of a prompt. Raises UserError (PROMPT_…) where the prompt is of no use."""
+        ...
+
+    def speak(self, text: str, voice: VoiceFeatures | None, options: SpeechOptions) -> Iterator[Waveform]:
+        """One sentence in pieces; `voice` None = the engine's own unconverted voice (`builtin`)."""
+        ...
+
+    def convert(self, source: Waveform, voice: VoiceFeatures) -> Iterator[Waveform]: ...
+
+    def close(self) -> None: ...
+
+
+class EngineError(Exception):
+    """An engine failed on this input; `code` is a key of errors.toml."""
+
+    def __init__(self, code: str = "ENGINE_FAILED", detail: str = "") -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that is present. `revision` identifies the weights (a hash of names and sizes, or a version).
+
+    `load(device)` returns the Recognizer or Synthesizer, ready on that torch device ("cpu", "npu:0" …).
+    `problem`: why a folder that is there cannot be used: (code, params) of errors.toml.
+    `default_rank`: the highest one present is the default; below 0 = never chosen by itself.
+    """
+
+    name: str
+    engine: str
+    kind: Literal["recognizer", "synthesizer"]
+    revision: str
+    capabilities: Capabilities
+    load: Callable[[str], Any]
+    device_kinds: tuple[str, ...] = ("cpu",)  # "cpu" or "any"
+    default_rank: int = 0
+    size_bytes: int = 0
+    problem: tuple[str, Mapping[str, Any]] | None = None
+
+
+def prompt_hash(prompt: Waveform, transcript: str) -> str:
+    """SHA-256 over the samples that the model opened, the rate and the transcript."""
+    digest = hashlib.sha256(prompt.samples.tobytes())
+    digest.update(f"|{prompt.rate}|{transcript}".encode())
+    return digest.hexdigest()

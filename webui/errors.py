@@ -1,0 +1,71 @@
+"""Errors a user may see: a stable code and parameters, worded only when shown.
+
+`errors.toml` beside this module holds, per code, the HTTP status, OpenAI's error type and the wording
+(message and hint) in Chinese and English. A code that is not there is a programming error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from webui.toml import read_toml
+
+Language = str  # "zh" or "en"
+
+
+class UserError(Exception):
+    """Something the user can understand and cure.
+
+    `code` is a key of errors.toml, `params` fill its wording, `param` names the offending field.
+    """
+
+    def __init__(self, code: str, *, param: str | None = None, **params: Any) -> None:
+        super().__init__(f"{code} {params}" if params else code)
+        self.code = code
+        self.param = param
+        self.params = params
+
+    def stored(self) -> dict[str, Any]:
+        """The form in which a job's row keeps it (JSON)."""
+        return {"code": self.code, "params": self.params}
+
+
+@dataclass(frozen=True)
+class Wording:
+    status: int
+    type: str
+    message: str
+    hint: str
+
+
+def word(code: str, params: Mapping[str, Any], language: Language) -> Wording:
+    """The wording of `code` in `language` (zh unless en)."""
+    entry = _catalogue()[code]
+    texts = entry["en" if language.startswith("en") else "zh"]
+    values = _Lenient(params)
+    return Wording(
+        status=entry["status"],
+        type=entry.get("type", "invalid_request_error"),
+        message=texts["message"].format_map(values),
+        hint=texts.get("hint", "").format_map(values),
+    )
+
+
+def codes() -> frozenset[str]:
+    return frozenset(_catalogue())
+
+
+class _Lenient(dict[str, Any]):
+    """A missing parameter shows as its name, never as a traceback in front of the user."""
+
+    def __missing__(self, key: str) -> str:
+        return key
+
+
+@cache
+def _catalogue() -> dict[str, Any]:
+    return read_toml(Path(__file__).with_name("errors.toml"))

@@ -1,0 +1,1 @@
+"""The job pipeline: scheduling, preparing (decode + VAD), the device workers, recovery."""

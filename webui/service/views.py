@@ -1,0 +1,73 @@
+"""What a caller sees: the shapes of the public contract. Times ISO 8601 UTC, durations in seconds as floats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class Message(BaseModel):
+    """An error or a warning, worded in the reader's language."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+class Job(BaseModel):
+    id: str
+    batch: str | None
+    kind: str
+    state: str
+    progress: float
+    queue_position: int | None
+    eta_s: float | None
+    params: dict[str, Any]
+    file_name: str
+    duration_s: float | None
+    model: str
+    model_revision: str
+    devices: dict[str, str]
+    language: str | None
+    text: str
+    text_raw: str
+    warnings: list[Message]
+    error: Message | None
+    voice: str | None
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+
+
+class Segment(BaseModel):
+    n: int
+    start: float
+    end: float
+    channel: int
+    state: str
+    text: str
+    text_raw: str
+    source: str
+    words: list[dict[str, Any]]
+    language: str | None
+    speaker: str | None
+    confidence: float | None
+    device: str | None
+    error: Message | None
+    edited: bool
+    version: int
+    change: int
+
+
+class Voice(BaseModel):
+    id: str
+    name: str
+    transcript: str
+    seconds: float
+    findings: list[Message]
+    consent: dict[str, Any]
+    usable: bool
+    shared: bool
+    mine: bool
+    created_at: str

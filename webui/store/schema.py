@@ -1,0 +1,224 @@
+"""The tables. Times are INTEGER unix milliseconds UTC; JSON columns hold plain objects.
+
+The job table is the queue and the history at once: one row from submission to deletion.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData()
+
+JOB_STATES = ("queued", "running", "cancelling", "done", "partial", "failed", "cancelled", "expired")
+OPEN_STATES = ("queued", "running", "cancelling")
+JOB_KINDS = ("transcribe", "speak", "convert")
+SEGMENT_STATES = ("pending", "done", "failed", "skipped")
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(v) for v in values)})", name=f"ck_{column}_known")
+
+
+owners = Table(
+    "owners",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("token_hash", String(64), unique=True),  # sha256 of the browser's cookie; NULL for `api` and `local`
+    Column("name", String(64), unique=True),  # "api", "local" or NULL; accounts come later
+    Column("vtime", Float, nullable=False, server_default="0"),  # seconds of service, start-time fair queueing
+    Column("weight", Float, nullable=False, server_default="1"),
+    Column("created_at", Integer, nullable=False),
+    Column("last_seen", Integer, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uid", String(32), nullable=False, unique=True),  # the only id the outside sees
+    Column("owner_id", ForeignKey("owners.id"), nullable=False),
+    Column("batch", String(32)),
+    Column("kind", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("stage", String(16), nullable=False, server_default="prepare"),  # prepare | work: which worker may claim
+    Column("priority", Integer, nullable=False, server_default="0"),  # 10 interactive, 0 batch
+    Column("idempotency_key", String(200)),
+    Column("params", JSON, nullable=False),  # frozen at submission, model and revision resolved
+    Column("model", String(200), nullable=False),
+    Column("model_revision", String(64), nullable=False, server_default=""),
+    Column("devices", JSON, nullable=False, server_default="{}"),  # stage → device
+    Column("file_name", String(255), nullable=False, server_default=""),
+    Column("input_sha256", String(64)),
+    Column("input_bytes", Integer),
+    Column("duration_ms", Integer),
+    Column("voice_id", ForeignKey("voices.id", ondelete="SET NULL")),
+    Column("language", String(16)),
+    Column("text", Text, nullable=False, server_default=""),
+    Column("text_raw", Text, nullable=False, server_default=""),
+    Column("warnings", JSON, nullable=False, server_default="[]"),  # [{"code", "params"}]
+    Column("error", JSON),  # {"code", "params"}
+    Column("seg_total", Integer),
+    Column("seg_done", Integer, nullable=False, server_default="0"),
+    Column("seg_failed", Integer, nullable=False, server_default="0"),
+    Column("prepare_progress", Float, nullable=False, server_default="0"),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("lease_epoch", Integer, nullable=False, server_default="0"),
+    Column("lease_boot", String(64)),
+    Column("cancel_requested_at", Integer),
+    Column("output_sha256", String(64)),
+    Column("version", Integer, nullable=False, server_default="0"),  # the change sequence, for /changes
+    Column("created_at", Integer, nullable=False),
+    Column("started_at", Integer),
+    Column("finished_at", Integer),
+    Column("deleted_at", Integer),
+    _one_of("kind", JOB_KINDS),
+    _one_of("state", JOB_STATES),
+)
+Index("jobs_owner_newest", jobs.c.owner_id, jobs.c.id.desc(), sqlite_where=text("deleted_at IS NULL"))
+Index("jobs_newest", jobs.c.id.desc(), sqlite_where=text("deleted_at IS NULL"))
+Index(
+    "jobs_queue",
+    jobs.c.stage,
+    jobs.c.owner_id,
+    jobs.c.priority.desc(),
+    jobs.c.id,
+    sqlite_where=text("state = 'queued'"),
+)
+Index("jobs_running", jobs.c.state, sqlite_where=text("state IN ('running', 'cancelling')"))
+Index("jobs_state", jobs.c.owner_id, jobs.c.state, jobs.c.id.desc())
+Index("jobs_changes", jobs.c.owner_id, jobs.c.version)
+Index("jobs_batch", jobs.c.batch, sqlite_where=text("batch IS NOT NULL"))
+Index(
+    "jobs_idempotency",
+    jobs.c.owner_id,
+    jobs.c.idempotency_key,
+    unique=True,
+    sqlite_where=text("idempotency_key IS NOT NULL"),
+)
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("idx", Integer, primary_key=True),
+    Column("channel", Integer, nullable=False, server_default="0"),
+    Column("start_ms", Integer, nullable=False),
+    Column("end_ms", Integer, nullable=False),
+    Column("state", String(16), nullable=False, server_default="pending"),
+    Column("source", Text, nullable=False, server_default=""),  # speak: the sentence to say
+    Column("text_raw", Text, nullable=False, server_default=""),
+    Column("text", Text, nullable=False, server_default=""),
+    Column("words", JSON, nullable=False, server_default="[]"),  # [[text, start_ms, end_ms, confidence|null]]
+    Column("language", String(16)),
+    Column("speaker", String(64)),
+    Column("confidence", Float),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("device", String(32)),
+    Column("took_ms", Integer),
+    Column("error_code", String(64)),
+    Column("edited_text", Text),
+    Column("version", Integer, nullable=False, server_default="0"),  # of the edit, for 409
+    Column("change", Integer, nullable=False, server_default="0"),  # the change sequence, for segments?after=
+    _one_of("state", SEGMENT_STATES),
+    sqlite_with_rowid=False,
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("role", String(16), nullable=False),  # input | playable | output | segment
+    Column("path", String(255), nullable=False),  # relative to data/
+    Column("sha256", String(64)),
+    Column("bytes", Integer),
+    Column("mime", String(64)),
+    Column("produce_id", String(64)),  # the AIGC label's ProduceID
+    Column("created_at", Integer, nullable=False),
+)
+Index("artifacts_job", artifacts.c.job_id, artifacts.c.role)
+
+voices = Table(
+    "voices",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uid", String(32), nullable=False, unique=True),
+    Column("owner_id", ForeignKey("owners.id"), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("transcript", Text, nullable=False, server_default=""),
+    Column("prompt_path", String(255), nullable=False),  # relative to data/
+    Column("prompt_sha256", String(64), nullable=False),  # of the bytes the model opens
+    Column("seconds", Float, nullable=False),
+    Column("findings", JSON, nullable=False, server_default="[]"),  # [{"code", "params"}] about the prompt
+    Column("shared", Integer, nullable=False, server_default="0"),
+    Column("saved", Integer, nullable=False, server_default="1"),  # 0: made for one job (a prompt given with it)
+    Column("created_at", Integer, nullable=False),
+    Column("deleted_at", Integer),
+)
+Index("voices_owner_name", voices.c.owner_id, voices.c.name)
+
+voice_consents = Table(
+    "voice_consents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("voice_id", ForeignKey("voices.id"), nullable=False),
+    Column("basis", String(16), nullable=False),  # self | written | recorded
+    Column("subject", String(200), nullable=False),
+    Column("evidence", Text, nullable=False, server_default=""),
+    Column("recorded_by", Integer, nullable=False),
+    Column("obtained_at", Integer, nullable=False),
+    Column("expires_at", Integer),
+    Column("revoked_at", Integer),
+    _one_of("basis", ("self", "written", "recorded")),
+)
+
+voice_features = Table(
+    "voice_features",
+    metadata,
+    Column("voice_id", ForeignKey("voices.id", ondelete="CASCADE"), primary_key=True),
+    Column("engine", String(32), primary_key=True),
+    Column("revision", String(64), primary_key=True),
+    Column("data", LargeBinary, nullable=False),  # VoiceFeatures.to_bytes()
+    Column("created_at", Integer, nullable=False),
+)
+
+settings = Table(  # what an administrator changes on the System tab: default models, device; the tokeniser version
+    "settings",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("value", JSON, nullable=False),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", Integer, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Integer, nullable=False),
+    Column("owner_id", Integer),
+    Column("action", String(64), nullable=False),
+    Column("object", String(64), nullable=False, server_default=""),
+    Column("detail", JSON, nullable=False, server_default="{}"),
+)
+
+# jobs_fts (FTS5, contentless, columns text and own) is made by the first migration: SQLAlchemy has no construct for it.

@@ -1,0 +1,1 @@
+"""Text: hotwords, ITN, normalisation, pronunciation markup, sentences, subtitle and document writers."""
