@@ -1,0 +1,115 @@
+"""Errors on the wire: one JSON shape for every 4xx and 5xx, worded in the reader's language."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, Response
+
+from webui.errors import UserError, word
+
+log = logging.getLogger(__name__)
+
+MARK = "x-error-code"  # every error of ours carries it; the guard words again what does not
+
+_CODES = {
+    401: "FORBIDDEN",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "TOO_LARGE",
+    429: "TOO_MANY_REQUESTS",
+}
+
+
+def language_of(connection: HTTPConnection) -> str:
+    """`zh` or `en`: the first of the two in Accept-Language by its weight, `zh` where neither is named."""
+    weights = {"zh": 0.0, "en": 0.0}
+    for part in connection.headers.get("accept-language", "")[:500].split(","):
+        tag, _, weight = part.strip().lower().partition(";q=")
+        primary = tag.split("-")[0]
+        if primary in weights:
+            weights[primary] = max(weights[primary], _number(weight or "1"))
+    return "en" if weights["en"] > weights["zh"] else "zh"
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def body_of(error: UserError, language: str) -> dict[str, Any]:
+    """The contract's error object."""
+    wording = word(error.code, error.params, language)
+    return {
+        "error": {
+            "code": error.code,
+            "message": wording.message,
+            "hint": wording.hint,
+            "type": wording.type,
+            "param": error.param,
+        }
+    }
+
+
+def error_response(error: UserError, connection: HTTPConnection, status: int | None = None) -> JSONResponse:
+    """`error` as a response; `status` where the catalogue's does not fit."""
+    language = language_of(connection)
+    headers = {MARK: error.code, "content-language": language, "vary": "accept-language"}
+    code = status or word(error.code, error.params, language).status
+    return JSONResponse(body_of(error, language), status_code=code, headers=headers)
+
+
+def status_response(status: int, connection: HTTPConnection) -> JSONResponse:
+    """The answer to an error that only has a status: the framework's own, or one of a mounted application."""
+    if status >= 500:
+        return error_response(UserError("INTERNAL", id=error_number()), connection, status)
+    code = _CODES.get(status, "BAD_REQUEST")
+    params = {"method": connection.scope.get("method", ""), "reason": HTTPStatus(status).phrase, "limit": "4 MB"}
+    return error_response(UserError(code, **params), connection, status)
+
+
+def error_number() -> str:
+    """A number under which an internal error stands in the log."""
+    return secrets.token_hex(4)
+
+
+def internal_error(connection: HTTPConnection) -> JSONResponse:
+    """Log the exception in hand and answer with its number only."""
+    number = error_number()
+    log.exception("internal error %s on %s", number, connection.scope.get("path"))
+    return error_response(UserError("INTERNAL", id=number), connection)
+
+
+def invalid_field(error: ValidationError | RequestValidationError, prefix: str = "") -> UserError:
+    """The first finding of a validation, as INVALID_FIELD naming the field."""
+    first = error.errors()[0]
+    names = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
+    field = ".".join(([prefix] if prefix else []) + names) or prefix or "body"
+    return UserError("INVALID_FIELD", param=field, field=field, reason=first["msg"])
+
+
+def register_handlers(app: FastAPI) -> None:
+    """Every error the application raises leaves it in the contract's shape."""
+
+    @app.exception_handler(UserError)
+    async def user_error(request: Request, error: UserError) -> Response:
+        return error_response(error, request)
+
+    @app.exception_handler(RequestValidationError)
+    async def validation_error(request: Request, error: RequestValidationError) -> Response:
+        return error_response(invalid_field(error), request)
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        return status_response(error.status_code, request)
