@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change is handed on: style, types, the import layers, the tests.
+# Uses .venv-test (made here when missing; or the interpreter in SHENGFANG_TEST_PYTHON) and Debian's Chromium.
+# Arguments go to pytest. The last line is pytest's closing line.
+set -u
+cd "$(dirname "$0")/.."
+
+ready_python() {
+    if [ -n "${SHENGFANG_TEST_PYTHON:-}" ]; then
+        python=$SHENGFANG_TEST_PYTHON
+        return
+    fi
+    python=$PWD/.venv-test/bin/python
+    local wanted
+    wanted=$(cat requirements*.txt | sha256sum | cut -d' ' -f1)
+    [ "$(cat .venv-test/requirements.sha256 2>/dev/null)" = "$wanted" ] && return
+    source ./start_app.sh
+    find_python
+    [ -x "$python" ] || "$PYTHON" -m venv .venv-test
+    "$python" -m pip install --quiet ${SHENGFANG_TORCH_INDEX:+--extra-index-url "$SHENGFANG_TORCH_INDEX"} \
+        -r requirements.txt -r requirements-dev.txt || exit 1
+    echo "$wanted" > .venv-test/requirements.sha256
+}
+
+ready_browser() {
+    command -v chromium > /dev/null || command -v chromium-browser > /dev/null && return
+    if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+        (apt-get update -qq && apt-get install -y -qq chromium) > /dev/null 2>&1
+    fi
+    command -v chromium > /dev/null || echo "chromium is missing: the browser tests will be skipped"
+}
+
+check() {
+    echo "== $*"
+    "$@" || failed=1
+}
+
+failed=0
+ready_python
+ready_browser
+bin=$(dirname "$python")
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-2} PYTHONDONTWRITEBYTECODE=1
+check "$bin/ruff" check .
+check "$bin/ruff" format --check .
+check "$bin/mypy"
+check "$bin/lint-imports"
+echo "== pytest"
+"$python" -m pytest "$@" || failed=1
+exit $failed
