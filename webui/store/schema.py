@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     CheckConstraint,
     Column,
     Float,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    literal_column,
     text,
 )
 
@@ -60,6 +62,7 @@ jobs = Table(
     Column("params", JSON, nullable=False),  # frozen at submission, model and revision resolved
     Column("model", String(200), nullable=False),
     Column("model_revision", String(64), nullable=False, server_default=""),
+    Column("device", String(32), nullable=False, server_default="auto"),  # asked for; "auto" = any worker
     Column("devices", JSON, nullable=False, server_default="{}"),  # stage → device
     Column("file_name", String(255), nullable=False, server_default=""),
     Column("input_sha256", String(64)),
@@ -70,16 +73,16 @@ jobs = Table(
     Column("text", Text, nullable=False, server_default=""),
     Column("text_raw", Text, nullable=False, server_default=""),
     Column("warnings", JSON, nullable=False, server_default="[]"),  # [{"code", "params"}]
-    Column("error", JSON),  # {"code", "params"}
+    Column("error", JSON(none_as_null=True)),  # {"code", "params"}
     Column("seg_total", Integer),
     Column("seg_done", Integer, nullable=False, server_default="0"),
-    Column("seg_failed", Integer, nullable=False, server_default="0"),
+    Column("seg_failed", Integer, nullable=False, server_default="0"),  # failed or skipped
+    Column("work_ms", Integer, nullable=False, server_default="0"),  # spent by device workers, for the estimate
     Column("prepare_progress", Float, nullable=False, server_default="0"),
-    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("attempt", Integer, nullable=False, server_default="0"),  # claims since the last progress
     Column("lease_epoch", Integer, nullable=False, server_default="0"),
     Column("lease_boot", String(64)),
     Column("cancel_requested_at", Integer),
-    Column("output_sha256", String(64)),
     Column("version", Integer, nullable=False, server_default="0"),  # the change sequence, for /changes
     Column("created_at", Integer, nullable=False),
     Column("started_at", Integer),
@@ -88,19 +91,19 @@ jobs = Table(
     _one_of("kind", JOB_KINDS),
     _one_of("state", JOB_STATES),
 )
-Index("jobs_owner_newest", jobs.c.owner_id, jobs.c.id.desc(), sqlite_where=text("deleted_at IS NULL"))
-Index("jobs_newest", jobs.c.id.desc(), sqlite_where=text("deleted_at IS NULL"))
-Index(
-    "jobs_queue",
-    jobs.c.stage,
-    jobs.c.owner_id,
-    jobs.c.priority.desc(),
-    jobs.c.id,
-    sqlite_where=text("state = 'queued'"),
-)
-Index("jobs_running", jobs.c.state, sqlite_where=text("state IN ('running', 'cancelling')"))
-Index("jobs_state", jobs.c.owner_id, jobs.c.state, jobs.c.id.desc())
-Index("jobs_changes", jobs.c.owner_id, jobs.c.version)
+_ALIVE = text("deleted_at IS NULL")
+_NEWEST = (jobs.c.created_at.desc(), jobs.c.id.desc())
+Index("jobs_newest", *_NEWEST, sqlite_where=_ALIVE)
+Index("jobs_owner_newest", jobs.c.owner_id, *_NEWEST, sqlite_where=_ALIVE)
+Index("jobs_owner_state", jobs.c.owner_id, jobs.c.state, *_NEWEST, sqlite_where=_ALIVE)
+Index("jobs_owner_kind", jobs.c.owner_id, jobs.c.kind, *_NEWEST, sqlite_where=_ALIVE)
+# Written with literals, for a partial index is only used where the query holds its very condition.
+QUEUED = jobs.c.state == literal_column("'queued'")
+OPEN = jobs.c.state.in_([literal_column(repr(state)) for state in OPEN_STATES])
+Index("jobs_queue", jobs.c.stage, jobs.c.owner_id, jobs.c.priority.desc(), jobs.c.id, sqlite_where=QUEUED)
+Index("jobs_open", jobs.c.owner_id, jobs.c.state, sqlite_where=OPEN)
+Index("jobs_owner_changes", jobs.c.owner_id, jobs.c.version)
+Index("jobs_changes", jobs.c.version, jobs.c.owner_id)
 Index("jobs_batch", jobs.c.batch, sqlite_where=text("batch IS NOT NULL"))
 Index(
     "jobs_idempotency",
@@ -126,7 +129,7 @@ segments = Table(
     Column("language", String(16)),
     Column("speaker", String(64)),
     Column("confidence", Float),
-    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("attempt", Integer, nullable=False, server_default="0"),  # times begun and not ended: crashes
     Column("device", String(32)),
     Column("took_ms", Integer),
     Column("error_code", String(64)),
@@ -164,8 +167,8 @@ voices = Table(
     Column("prompt_sha256", String(64), nullable=False),  # of the bytes the model opens
     Column("seconds", Float, nullable=False),
     Column("findings", JSON, nullable=False, server_default="[]"),  # [{"code", "params"}] about the prompt
-    Column("shared", Integer, nullable=False, server_default="0"),
-    Column("saved", Integer, nullable=False, server_default="1"),  # 0: made for one job (a prompt given with it)
+    Column("shared", Boolean, nullable=False, server_default="0"),
+    Column("saved", Boolean, nullable=False, server_default="1"),  # 0: made for one job (a prompt given with it)
     Column("created_at", Integer, nullable=False),
     Column("deleted_at", Integer),
 )

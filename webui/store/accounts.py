@@ -1,0 +1,78 @@
+"""Owners: whose the jobs are. In open mode a browser's cookie is an owner; `api` and `local` are shared names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Column, Connection, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from webui.store import audit
+from webui.store.database import Database
+from webui.store.rows import OwnerRow, build, columns, now_ms
+from webui.store.schema import jobs, owners, settings, voices
+
+SEEN_EVERY_MS = 3_600_000  # `last_seen` is written at most once an hour: reading a page must not write
+
+
+class AccountStore:
+    """Owners by cookie or by shared name, and the settings an administrator changes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def by_token(self, token_hash: str) -> OwnerRow:
+        """The owner of a browser's cookie (`token_hash`: its SHA-256 in hex), made at the first sight of it."""
+        return self._find_or_make(owners.c.token_hash, token_hash)
+
+    def by_name(self, name: str) -> OwnerRow:
+        """The shared owner `api` or `local`, made at first use."""
+        return self._find_or_make(owners.c.name, name)
+
+    def get(self, owner_id: int) -> OwnerRow | None:
+        with self._database.read() as connection:
+            row = connection.execute(_select().where(owners.c.id == owner_id)).one_or_none()
+            return row and build(OwnerRow, row)
+
+    def adopt(self, new_owner: int, old_owner: int) -> int:
+        """Give all jobs and voices of one owner to another; returns the number of jobs. The index must be rebuilt."""
+        with self._database.write() as connection:
+            moved = connection.execute(update(jobs).where(jobs.c.owner_id == old_owner).values(owner_id=new_owner))
+            connection.execute(update(voices).where(voices.c.owner_id == old_owner).values(owner_id=new_owner))
+            audit.record(connection, "owner.adopt", "", new_owner, old_owner=old_owner, jobs=moved.rowcount)
+            return moved.rowcount
+
+    def options(self) -> dict[str, Any]:
+        """What the System tab sets: default models, device (key → value)."""
+        with self._database.read() as connection:
+            return {key: value for key, value in connection.execute(select(settings.c.key, settings.c.value))}
+
+    def set_options(self, values: Mapping[str, Any], owner_id: int | None = None) -> None:
+        """Write the given keys; the others stay."""
+        with self._database.write() as connection:
+            for key, value in values.items():
+                set_option(connection, key, value)
+            audit.record(connection, "settings.change", "", owner_id, values=dict(values))
+
+    def _find_or_make(self, column: Column[Any], value: str) -> OwnerRow:
+        query = _select().where(column == value)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is not None and now_ms() - row.last_seen < SEEN_EVERY_MS:
+            return build(OwnerRow, row)
+        with self._database.write() as connection:
+            at = now_ms()
+            made = upsert(owners).values({column.key: value, "created_at": at, "last_seen": at})
+            connection.execute(made.on_conflict_do_update(index_elements=[column], set_={"last_seen": at}))
+            return build(OwnerRow, connection.execute(query).one())
+
+
+def set_option(connection: Connection, key: str, value: Any) -> None:
+    changed = connection.execute(update(settings).where(settings.c.key == key).values(value=value))
+    if not changed.rowcount:
+        connection.execute(insert(settings).values(key=key, value=value))
+
+
+def _select() -> Any:
+    return select(*columns(owners, OwnerRow))

@@ -1,0 +1,125 @@
+"""The SQLite database: connections that read, connections that write, opening and migrating.
+
+WAL with `synchronous=FULL`; every write transaction is BEGIN IMMEDIATE, because a transaction that begins with
+a read and then writes fails with "database is locked" however long the busy timeout is.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+
+from webui.errors import UserError
+
+log = logging.getLogger(__name__)
+
+_PRAGMAS = (
+    "busy_timeout=10000",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "trusted_schema=OFF",
+)
+
+
+class DatabaseRefused(Exception):
+    """The file cannot be used as the database; the message is one sentence for the administrator."""
+
+
+class Database:
+    """Pooled connections to one SQLite file. Thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._engine = _engine(path)
+        self._writer = self._engine.execution_options(immediate=True)
+        self._listeners: list[Callable[[], None]] = []
+
+    @classmethod
+    def open(cls, path: Path, backups: Path | None = None) -> Database:
+        """Create or migrate the file where needed, and open it.
+
+        `backups`: folder for the copy made before a migration (default: `backups` beside the file).
+        Raises DatabaseRefused: the file is damaged, read-only, no database, or of a newer version.
+        """
+        from webui.store.opening import make_ready
+
+        make_ready(path, backups or path.parent / "backups")
+        return cls(path)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view: one deferred transaction, for reading only."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One BEGIN IMMEDIATE transaction; committed at the end, rolled back by an exception.
+
+        Raises UserError DISK_FULL where SQLite found no room; everything committed before stands.
+        """
+        try:
+            with self._writer.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            if "disk is full" in str(error.orig):
+                raise UserError("DISK_FULL", free=free_space(self.path)) from error
+            raise
+        for listener in tuple(self._listeners):
+            listener()
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` (quick, thread-safe) after every commit of this process; returns what undoes it."""
+        self._listeners.append(listener)
+        return partial(self._listeners.remove, listener)
+
+    @contextmanager
+    def watch(self) -> Iterator[Callable[[], int]]:
+        """A function giving a number that changes when anybody, another process included, has committed."""
+        connection = self._engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            yield lambda: int(cursor.execute("PRAGMA data_version").fetchone()[0])
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def free_space(path: Path) -> str:
+    """Free space of the file system, worded for a message."""
+    return f"{shutil.disk_usage(path.parent).free / 2**30:.1f} GB"
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        pool_size=16,
+        max_overflow=-1,
+        json_serializer=partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
+    )
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _on_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by _on_begin, not by the driver
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _on_begin(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("immediate")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

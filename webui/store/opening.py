@@ -1,0 +1,128 @@
+"""Opening the database file: what it is, whether this version may use it, and bringing it up to date.
+
+alembic is imported only where there is something to migrate: it costs a good part of a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import DatabaseError
+
+from webui.errors import UserError
+from webui.store.accounts import set_option
+from webui.store.database import Database, DatabaseRefused
+from webui.store.schema import settings
+from webui.store.search import TOKENISER_VERSION, fill_index
+
+log = logging.getLogger(__name__)
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+HEAD = "0001"  # the newest revision in migrations/versions; a test compares
+_MAGIC = b"SQLite format 3\0"
+_BACKUP_ROOM = 2.2  # free space wanted for the copy and the rebuild, in sizes of the database
+
+
+def make_ready(path: Path, backups: Path) -> None:
+    """Create the database, or migrate it after a copy into `backups`. Raises DatabaseRefused; never starts anew."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        revision = _revision(path)
+        if revision != HEAD:
+            if revision is not None:
+                _back_up(path, backups, revision)
+            _upgrade(path)
+        _renew_index(path)
+    except (DatabaseError, sqlite3.DatabaseError, OSError) as error:
+        raise DatabaseRefused(_reason(path, error)) from error
+
+
+def _revision(path: Path) -> str | None:
+    """The revision that the file is at; None for a file that is missing or empty. Raises DatabaseRefused."""
+    if not path.exists() or path.stat().st_size == 0:
+        return None
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise DatabaseRefused(f"{path} is not an SQLite database; it was left as it is.")
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        raise DatabaseRefused(f"{path} or its folder is read-only for this user.")
+    with closing(sqlite3.connect(path, timeout=10)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if tables & _VERSION else None
+    if row is None:
+        if tables - _VERSION:
+            raise DatabaseRefused(f"{path} is some other program's database; it was left as it is.")
+        return None
+    if row[0] not in _known_revisions():
+        raise DatabaseRefused(f"{path} was written by a newer version of this program (revision {row[0]}).")
+    return str(row[0])
+
+
+_VERSION = {"alembic_version"}
+
+
+def _known_revisions() -> set[str]:
+    return {file.name.split("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*_*.py")}
+
+
+def _back_up(path: Path, backups: Path, revision: str) -> None:
+    """A compact copy `pre-<revision>.db`. Raises DatabaseRefused without room for it."""
+    size = path.stat().st_size
+    if shutil.disk_usage(path.parent).free < _BACKUP_ROOM * size:
+        raise DatabaseRefused(
+            f"{path} needs {_BACKUP_ROOM * size / 2**30:.1f} GB of free space to be brought up to date."
+        )
+    backups.mkdir(parents=True, exist_ok=True)
+    copy, partial = backups / f"pre-{revision}.db", backups / f"pre-{revision}.part"
+    partial.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path, timeout=10)) as connection:
+        connection.execute("VACUUM INTO ?", (str(partial),))
+    partial.replace(copy)
+    log.info("database copied to %s before its upgrade", copy)
+
+
+def _upgrade(path: Path) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    database = Database(path)
+    try:
+        with database.write() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        database.close()
+
+
+def _renew_index(path: Path) -> None:
+    """Rebuild the search index where it was written by another tokeniser."""
+    database = Database(path)
+    try:
+        with database.read() as connection:
+            query = settings.select().where(settings.c.key == "tokeniser")
+            row: Any = connection.execute(query).one_or_none()
+        if row is None or row.value != TOKENISER_VERSION:
+            with database.write() as connection:
+                fill_index(connection)
+                set_option(connection, "tokeniser", TOKENISER_VERSION)
+    except UserError as error:
+        raise DatabaseRefused(f"The disk of {path} is full.") from error
+    finally:
+        database.close()
+
+
+def _reason(path: Path, error: Exception) -> str:
+    words = str(getattr(error, "orig", None) or error)
+    if "readonly" in words or isinstance(error, PermissionError):
+        return f"{path} or its folder is read-only for this user."
+    if "malformed" in words or "not a database" in words:
+        return f"{path} is damaged ({words}); it was left as it is: put a backup in its place."
+    return f"{path} cannot be opened: {words}."

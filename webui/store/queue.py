@@ -1,0 +1,345 @@
+"""The queue as workers use it: claim, plan, take, commit, finish. The job table is the queue.
+
+Fairness is start-time fair queueing (Goyal, Vin, Cheng 1996): every slice adds its seconds to the owner's virtual
+time, and the claim prefers priority, then the least virtual time, then age. A slice is one batch of segments, so that
+bounds how long an interactive job waits, not the length of somebody's file.
+Every write carries the lease's epoch: a worker that lost its job cannot write to it any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
+
+from webui.errors import UserError
+from webui.store.database import Database
+from webui.store.jobs import add_artifact, segments_of
+from webui.store.rows import (
+    ArtifactRow,
+    Claim,
+    JobRow,
+    Lease,
+    NewSegment,
+    Problem,
+    Recovered,
+    SegmentResult,
+    SegmentRow,
+    build,
+    columns,
+    now_ms,
+)
+from webui.store.schema import OPEN, jobs, owners, segments
+from webui.store.transitions import first_error, move, next_change, rewrite_text
+
+SEGMENT_CRASHES = 3  # a segment begun so often without an end is left out
+JOB_CRASHES = {"prepare": 3, "work": 9}  # claims without progress, by stage, before the job is given up
+ANY_DEVICE = ("auto",)
+
+_NEXT = text(
+    """
+    WITH RECURSIVE busy(owner) AS (  -- the owners who wait, by a loose index scan: not every queued row is read
+        SELECT min(owner_id) FROM jobs WHERE state = 'queued' AND stage = :stage
+        UNION ALL
+        SELECT (SELECT min(owner_id) FROM jobs WHERE state = 'queued' AND stage = :stage AND owner_id > busy.owner)
+        FROM busy WHERE busy.owner IS NOT NULL
+    )
+    SELECT jobs.id, jobs.owner_id, jobs.priority, owners.vtime
+    FROM busy JOIN owners ON owners.id = busy.owner
+    JOIN jobs ON jobs.id = (
+        SELECT id FROM jobs WHERE state = 'queued' AND stage = :stage AND owner_id = busy.owner AND device IN :devices
+        ORDER BY priority DESC, id LIMIT 1)
+    ORDER BY jobs.priority DESC, owners.vtime, jobs.id LIMIT 1
+    """
+).bindparams(bindparam("devices", expanding=True))
+
+
+class LeaseLost(Exception):
+    """The job is no longer this worker's: cancelled and ended, deleted, or taken back. Stop, write nothing."""
+
+
+class Cancelled(Exception):
+    """The owner wants the job to stop: end it with `Queue.end_cancelled`."""
+
+
+class Queue:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim(self, stage: str, boot: str, devices: Sequence[str] = ANY_DEVICE) -> Claim | None:
+        """The next job of `stage` ("prepare" or "work") that asked for one of `devices`; None where none waits.
+
+        `boot` names the living process and thread in the row.
+        """
+        with self._database.read() as connection:  # most looks find nothing: they shall not take the write lock
+            if _next(connection, stage, devices) is None:
+                return None
+        with self._database.write() as connection:
+            chosen = _next(connection, stage, devices)
+            return None if chosen is None else _lease(connection, chosen.id, stage, boot)
+
+    def plan(self, lease: Lease, new: Sequence[NewSegment], **facts: Any) -> None:
+        """Write all segments at once and queue the job for the device workers. A job is planned once.
+
+        `facts`: columns found while preparing: duration_ms, warnings, language, devices.
+        A job without segments ends here. Raises LeaseLost, Cancelled.
+        """
+        rows = [{**vars(segment), "job_id": lease.job_id, "idx": idx} for idx, segment in enumerate(new)]
+        with self._database.write() as connection:
+            job = _held(connection, lease)
+            if job.state == "cancelling":
+                raise Cancelled
+            if rows and job.seg_total is None:
+                connection.execute(insert(segments), rows)
+            values = {
+                "seg_total": len(rows),
+                "stage": "work",
+                "prepare_progress": 1.0,
+                "attempt": 0,
+                "lease_boot": None,
+            }
+            move(connection, lease.job_id, ("running",), {"state": "queued", **values, **facts}, action="plan")
+
+    def progress(self, lease: Lease, fraction: float, duration_ms: int | None = None) -> None:
+        """How far preparing is (0 … 1). Raises LeaseLost, Cancelled."""
+        values: dict[str, Any] = {"prepare_progress": fraction}
+        if duration_ms is not None:
+            values["duration_ms"] = duration_ms
+        with self._database.write() as connection:
+            if _held(connection, lease).state == "cancelling":
+                raise Cancelled
+            _set(connection, lease, values)
+
+    def take(self, lease: Lease, seconds: float, count: int) -> list[SegmentRow]:
+        """The next batch of pending segments: at most `count`, and as many as fit into `seconds` of audio (one always).
+
+        Each counts as begun, so that a crash is seen at the next take; what was begun before goes alone, and what
+        was begun three times is left out as CRASH. An empty list: nothing is left to do.
+        Raises LeaseLost, Cancelled.
+        """
+        with self._database.write() as connection:
+            if _held(connection, lease).state == "cancelling":
+                raise Cancelled
+            _leave_out_poison(connection, lease)
+            batch = _batch(connection, lease.job_id, seconds, count)
+            if batch:
+                begun = _among(lease, [row.idx for row in batch])
+                connection.execute(update(segments).where(begun).values(attempt=segments.c.attempt + 1))
+            return batch
+
+    def commit(self, lease: Lease, results: Sequence[SegmentResult], *, device: str, seconds: float) -> None:
+        """Write a batch's results in one transaction. `seconds`: the wall time it took, charged to the owner.
+
+        Each segment must still be pending. Raises LeaseLost (then nothing of the batch is written).
+        """
+        with self._database.write() as connection:
+            _held(connection, lease)
+            change = next_change(connection)
+            for result in results:
+                _commit_segment(connection, lease, result, device, change)
+            failed = sum(result.state != "done" for result in results)
+            values = {
+                "seg_done": jobs.c.seg_done + len(results) - failed,
+                "seg_failed": jobs.c.seg_failed + failed,
+                "work_ms": jobs.c.work_ms + round(seconds * 1000),
+                "attempt": 1,
+                "version": change,
+            }
+            _set(connection, lease, values, changed=False)
+            charge(connection, lease.owner_id, seconds)
+
+    def note(self, lease: Lease, **values: Any) -> None:
+        """Set columns of the running job (devices, language, warnings). Raises LeaseLost."""
+        with self._database.write() as connection:
+            _held(connection, lease)
+            _set(connection, lease, values)
+
+    def preempted(self, lease: Lease, devices: Sequence[str] = ANY_DEVICE) -> bool:
+        """Whether another job should run before the next batch of this one."""
+        own = select(jobs.c.priority, owners.c.vtime).join(owners, owners.c.id == jobs.c.owner_id)
+        with self._database.read() as connection:
+            first = _next(connection, "work", devices)
+            if first is None:
+                return False
+            priority, vtime = connection.execute(own.where(jobs.c.id == lease.job_id)).one()
+            if first.owner_id == lease.owner_id:
+                return bool(first.priority > priority)
+            return (-first.priority, first.vtime) < (-priority, vtime)
+
+    def release(self, lease: Lease) -> None:
+        """Put the job back in the queue at a batch boundary (drain, pre-emption, nothing wrong). Raises LeaseLost."""
+        values = {"state": "queued", "attempt": func.max(jobs.c.attempt - 1, 0), "lease_boot": None}
+        with self._database.write() as connection:
+            if _held(connection, lease).state == "cancelling":
+                conclude_cancelled(connection, lease.job_id)
+                return
+            _put_back_segments(connection, lease.job_id)
+            move(connection, lease.job_id, ("running",), values, action="release")
+
+    def finish(
+        self,
+        lease: Lease,
+        *,
+        artifacts: Iterable[ArtifactRow] = (),
+        warnings: Iterable[Problem] = (),
+        error: Problem | None = None,
+        times: Mapping[int, tuple[int, int]] | None = None,
+        **values: Any,
+    ) -> str:
+        """End the job by what its segments became; returns the state: done, partial or failed.
+
+        `times`: segment → start and end in ms, where joining moved them. `values`: further columns (language …).
+        Raises LeaseLost.
+        """
+        with self._database.write() as connection:
+            job = _held(connection, lease)
+            for artifact in artifacts:
+                add_artifact(connection, lease.job_id, artifact)
+            for idx, (start, end) in (times or {}).items():
+                moved = update(segments).where(_among(lease, [idx])).values(start_ms=start, end_ms=end)
+                connection.execute(moved)
+            state, found = _verdict(connection, job)
+            values |= {"state": state, "error": error or found, "warnings": [*job.warnings, *warnings]}
+            values |= {"finished_at": now_ms(), "lease_boot": None}
+            rewrite_text(connection, lease.job_id)
+            move(connection, lease.job_id, ("running", "cancelling"), values, action="finish")
+            return state
+
+    def fail(self, lease: Lease, error: UserError) -> None:
+        """End the job as failed; what its segments hold stays. Raises LeaseLost."""
+        values = {"state": "failed", "error": error.stored(), "finished_at": now_ms(), "lease_boot": None}
+        with self._database.write() as connection:
+            _held(connection, lease)
+            rewrite_text(connection, lease.job_id)
+            move(connection, lease.job_id, ("running", "cancelling"), values, action="fail")
+
+    def end_cancelled(self, lease: Lease) -> None:
+        """The owner's cancellation has reached the worker: finished segments and their text stay. Raises LeaseLost."""
+        with self._database.write() as connection:
+            _held(connection, lease)
+            conclude_cancelled(connection, lease.job_id)
+
+    def recover(self) -> Recovered:
+        """At start, when no worker lives: running → queued (or given up), cancelling → cancelled."""
+        with self._database.write() as connection:
+            rows = connection.execute(
+                select(jobs.c.id, jobs.c.state, jobs.c.stage, jobs.c.attempt).where(OPEN, jobs.c.state != "queued")
+            ).all()
+            ended = [_recover_one(connection, row) for row in rows]
+        return Recovered(ended.count("queued"), ended.count("cancelled"), ended.count("failed"))
+
+
+def charge(connection: Connection, owner_id: int, seconds: float) -> None:
+    """Add service to the owner's virtual time: seconds / weight."""
+    more = owners.c.vtime + seconds / owners.c.weight
+    connection.execute(update(owners).where(owners.c.id == owner_id).values(vtime=more))
+
+
+def conclude_cancelled(connection: Connection, job_id: int) -> None:
+    values = {"state": "cancelled", "finished_at": now_ms(), "lease_boot": None}
+    _put_back_segments(connection, job_id)
+    rewrite_text(connection, job_id)
+    move(connection, job_id, ("cancelling",), values, action="cancelled")
+
+
+def _next(connection: Connection, stage: str, devices: Sequence[str]) -> Row[Any] | None:
+    return connection.execute(_NEXT, {"stage": stage, "devices": list(devices)}).one_or_none()
+
+
+def _lease(connection: Connection, job_id: int, stage: str, boot: str) -> Claim | None:
+    values = {
+        "state": "running",
+        "attempt": jobs.c.attempt + 1,
+        "lease_epoch": jobs.c.lease_epoch + 1,
+        "lease_boot": boot,
+        "started_at": func.coalesce(jobs.c.started_at, now_ms()),
+    }
+    move(connection, job_id, ("queued",), values, action=f"claim.{stage}")
+    row = connection.execute(select(*columns(jobs, JobRow), jobs.c.lease_epoch).where(jobs.c.id == job_id)).one()
+    job = JobRow(*row[:-1])
+    return Claim(Lease(job.id, job.uid, job.owner_id, row.lease_epoch), job)
+
+
+def _mine(lease: Lease) -> Any:
+    running = jobs.c.state.in_(("running", "cancelling"))
+    return (jobs.c.id == lease.job_id) & (jobs.c.lease_epoch == lease.epoch) & running
+
+
+def _held(connection: Connection, lease: Lease) -> JobRow:
+    row = connection.execute(select(*columns(jobs, JobRow)).where(_mine(lease))).one_or_none()
+    if row is None:
+        raise LeaseLost
+    return build(JobRow, row)
+
+
+def _set(connection: Connection, lease: Lease, values: Mapping[str, Any], *, changed: bool = True) -> None:
+    number = {"version": next_change(connection)} if changed else {}
+    connection.execute(update(jobs).where(_mine(lease)).values(**number, **values))
+
+
+def _among(lease: Lease, indexes: Sequence[int]) -> Any:
+    return (segments.c.job_id == lease.job_id) & segments.c.idx.in_(indexes)
+
+
+def _batch(connection: Connection, job_id: int, seconds: float, count: int) -> list[SegmentRow]:
+    query = select(*columns(segments, SegmentRow)).where(segments.c.job_id == job_id, segments.c.state == "pending")
+    batch: list[SegmentRow] = []
+    total = 0.0
+    for row in connection.execute(query.order_by(segments.c.idx).limit(count)):
+        segment = build(SegmentRow, row)
+        total += (segment.end_ms - segment.start_ms) / 1000
+        if batch and (total > seconds or segment.attempt):
+            break
+        batch.append(segment)
+        if segment.attempt:
+            break
+    return batch
+
+
+def _leave_out_poison(connection: Connection, lease: Lease) -> None:
+    pending = (segments.c.job_id == lease.job_id) & (segments.c.state == "pending")
+    poison = pending & (segments.c.attempt >= SEGMENT_CRASHES)
+    change = next_change(connection)
+    left_out = update(segments).where(poison).values(state="failed", error_code="CRASH", change=change)
+    count = connection.execute(left_out).rowcount
+    if count:
+        _set(connection, lease, {"seg_failed": jobs.c.seg_failed + count, "version": change}, changed=False)
+
+
+def _commit_segment(connection: Connection, lease: Lease, result: SegmentResult, device: str, change: int) -> None:
+    values = {key: value for key, value in vars(result).items() if key not in ("idx", "end_ms")}
+    values |= {"words": [list(word) for word in result.words], "device": device, "change": change, "attempt": 0}
+    if result.end_ms is not None:
+        values["end_ms"] = result.end_ms
+    here = _among(lease, [result.idx]) & (segments.c.state == "pending")
+    if connection.execute(update(segments).where(here).values(values)).rowcount != 1:
+        raise LeaseLost
+
+
+def _put_back_segments(connection: Connection, job_id: int) -> None:
+    begun = (segments.c.job_id == job_id) & (segments.c.state == "pending") & (segments.c.attempt > 0)
+    connection.execute(update(segments).where(begun).values(attempt=segments.c.attempt - 1))
+
+
+def _verdict(connection: Connection, job: JobRow) -> tuple[str, Problem | None]:
+    """All done → done; some failed or skipped → partial; all failed → failed."""
+    if not job.seg_failed:
+        return "done", None
+    query = select(func.count()).where(segments.c.job_id == job.id, segments.c.state == "skipped")
+    skipped = int(connection.execute(query).scalar_one())
+    state = "partial" if job.seg_done or skipped else "failed"
+    return state, first_error(connection, job.id, {"language": job.params.get("language", "")})
+
+
+def _recover_one(connection: Connection, row: Row[Any]) -> str:
+    if row.state == "cancelling":
+        conclude_cancelled(connection, row.id)
+        return "cancelled"
+    values: dict[str, Any] = {"state": "queued", "lease_boot": None}
+    if row.attempt >= JOB_CRASHES[row.stage]:
+        error = {"code": "CRASH_LOOP", "params": {}}
+        values = {"state": "failed", "lease_boot": None, "error": error, "finished_at": now_ms()}
+        rewrite_text(connection, row.id)
+    move(connection, row.id, ("running",), values, action="recover")
+    return str(values["state"])

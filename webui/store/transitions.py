@@ -1,0 +1,60 @@
+"""How a job's row changes: one UPDATE with the old state in its WHERE, the next change number, one audit row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from webui.store import audit
+from webui.store.rows import Problem
+from webui.store.schema import counters, jobs, segments
+from webui.store.search import SearchIndex
+from webui.store.transcript import assemble
+
+
+def next_change(connection: Connection) -> int:
+    """The next number of the sequence that all changes of jobs share; the caller's transaction owns it."""
+    counted = update(counters).where(counters.c.name == "change").values(value=counters.c.value + 1)
+    return int(connection.execute(counted.returning(counters.c.value)).scalar_one())
+
+
+def move(
+    connection: Connection,
+    job_id: int,
+    old_states: Iterable[str],
+    values: Mapping[str, Any],
+    *,
+    action: str,
+    owner_id: int | None = None,
+) -> bool:
+    """Change the job if it is in one of `old_states`; False where it is not. Writes the audit row."""
+    legal = (jobs.c.id == job_id) & jobs.c.state.in_(tuple(old_states)) & jobs.c.deleted_at.is_(None)
+    changed = update(jobs).where(legal).values(version=next_change(connection), **values).returning(jobs.c.uid)
+    uid = connection.execute(changed).scalar_one_or_none()
+    if uid is None:
+        return False
+    detail = {"state": values["state"]} if "state" in values else {}
+    audit.record(connection, f"job.{action}", uid, owner_id, **detail)
+    return True
+
+
+def rewrite_text(connection: Connection, job_id: int) -> None:
+    """Assemble the text of a transcription from its segments, and index it. Other kinds keep their text."""
+    if connection.execute(select(jobs.c.kind).where(jobs.c.id == job_id)).scalar_one() != "transcribe":
+        return
+    query = select(segments.c.channel, segments.c.text, segments.c.edited_text, segments.c.text_raw)
+    pieces = connection.execute(query.where(segments.c.job_id == job_id).order_by(segments.c.idx)).all()
+    shown = assemble((row.channel, row.text if row.edited_text is None else row.edited_text) for row in pieces)
+    raw = assemble((row.channel, row.text_raw) for row in pieces)
+    SearchIndex.remove(connection, job_id)
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(text=shown, text_raw=raw))
+    SearchIndex.add(connection, job_id)
+
+
+def first_error(connection: Connection, job_id: int, params: Mapping[str, Any]) -> Problem | None:
+    """The error of the first segment that has one, as the job's own."""
+    query = select(segments.c.error_code).where(segments.c.job_id == job_id, segments.c.error_code.is_not(None))
+    code = connection.execute(query.order_by(segments.c.idx).limit(1)).scalar_one_or_none()
+    return code and {"code": code, "params": dict(params)}

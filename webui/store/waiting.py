@@ -1,0 +1,68 @@
+"""Where a waiting job stands, and roughly when an unfinished one will end.
+
+Owners take turns, so the place is an estimate: one's own earlier jobs, and of every other owner as many jobs as get
+their turn meanwhile. The estimate of the end rests on what was measured: this job's own pace, else the mean of the
+last finished jobs of its kind.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, func, select
+
+from webui.store.rows import JobRow, QueuePlace
+from webui.store.schema import QUEUED, jobs
+
+RECENT = 500  # the mean of what finished among so many newest jobs is the estimate for the next
+
+
+def queue_places(connection: Connection, rows: Sequence[JobRow]) -> dict[str, QueuePlace]:
+    """By uid, for those of `rows` that are queued, running or cancelling. Reads the whole queue once."""
+    ahead = _Ahead(connection)
+    mean_s = {kind: _mean_seconds(connection, kind) for kind in {row.kind for row in rows if not row.final}}
+    places = {}
+    for row in rows:
+        if row.final:
+            continue
+        position = ahead.of(row) + 1 if row.state == "queued" else None
+        places[row.uid] = QueuePlace(position, _eta(row, position, mean_s[row.kind]))
+    return places
+
+
+class _Ahead:
+    def __init__(self, connection: Connection) -> None:
+        self._waiting: dict[int, list[int]] = defaultdict(list)
+        query = select(jobs.c.owner_id, jobs.c.id).where(QUEUED).order_by(jobs.c.priority.desc(), jobs.c.id)
+        for owner, job_id in connection.execute(query):
+            self._waiting[owner].append(job_id)
+        self._rank = {job_id: rank for ids in self._waiting.values() for rank, job_id in enumerate(ids)}
+
+    def of(self, row: JobRow) -> int:
+        rank = self._rank.get(row.id, 0)
+        others = (ids for owner, ids in self._waiting.items() if owner != row.owner_id)
+        return rank + sum(min(len(ids), rank) + (len(ids) > rank and ids[rank] < row.id) for ids in others)
+
+
+def _mean_seconds(connection: Connection, kind: str) -> float | None:
+    newest = select(func.max(jobs.c.id) - RECENT).scalar_subquery()
+    finished = (jobs.c.id > newest, jobs.c.kind == kind, jobs.c.state == "done", jobs.c.work_ms > 0)
+    mean = connection.execute(select(func.avg(jobs.c.work_ms)).where(*finished)).scalar_one_or_none()
+    return None if mean is None else mean / 1000
+
+
+def _eta(row: JobRow, position: int | None, mean_s: float | None) -> float | None:
+    own = _rest(row)
+    if own is None:
+        own = mean_s
+    if own is None or (position is not None and position > 1 and mean_s is None):
+        return None
+    return own + (position - 1 if position else 0) * (mean_s or 0)
+
+
+def _rest(row: JobRow) -> float | None:
+    """Seconds that this job still needs at its own pace."""
+    if row.seg_total is None or not row.seg_done:
+        return None
+    return row.work_ms / 1000 / row.seg_done * (row.seg_total - row.seg_done - row.seg_failed)
