@@ -33,7 +33,7 @@ class AccountStore:
     def get(self, owner_id: int) -> OwnerRow | None:
         with self._database.read() as connection:
             row = connection.execute(_select().where(owners.c.id == owner_id)).one_or_none()
-            return row and build(OwnerRow, row)
+            return None if row is None else build(OwnerRow, row)
 
     def adopt(self, new_owner: int, old_owner: int) -> int:
         """Give all jobs and voices of one owner to another; returns the number of jobs. The index must be rebuilt."""
@@ -46,7 +46,8 @@ class AccountStore:
     def options(self) -> dict[str, Any]:
         """What the System tab sets: default models, device (key → value)."""
         with self._database.read() as connection:
-            return {key: value for key, value in connection.execute(select(settings.c.key, settings.c.value))}
+            rows = connection.execute(select(settings.c.key, settings.c.value))
+            return {row.key: row.value for row in rows}
 
     def set_options(self, values: Mapping[str, Any], owner_id: int | None = None) -> None:
         """Write the given keys; the others stay."""

@@ -1,4 +1,4 @@
-"""The audit log: one row per transition, written in the transaction that makes it. Append only (triggers refuse else)."""
+"""The audit log: one row per transition, written in the transaction that makes it; triggers keep it append-only."""
 
 from __future__ import annotations
 

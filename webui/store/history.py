@@ -22,7 +22,6 @@ EXPORT_CHUNK = 200  # rows between which an export lets go of the database: a sl
 MOST_CHANGES = 500
 
 _HITS = table("jobs_fts", column("rowid", Integer))
-_ROWID = _HITS.c.rowid
 _Cursor = tuple[int, int]  # (created_at, id) of the last row seen
 
 
@@ -71,7 +70,8 @@ class History:
         """Owner → newest change number, of those with a change after `since`."""
         query = select(jobs.c.owner_id, func.max(jobs.c.version)).where(jobs.c.version > since)
         with self._database.read() as connection:
-            return {owner: number for owner, number in connection.execute(query.group_by(jobs.c.owner_id))}
+            rows = connection.execute(query.group_by(jobs.c.owner_id))
+            return {row[0]: row[1] for row in rows}
 
 
 def current_change(connection: Connection) -> int:
@@ -105,12 +105,12 @@ def _conditions(wanted: JobFilter) -> list[Any]:
 def _searched(query: Select[Any], expression: str, wanted: JobFilter, cursor: _Cursor | None) -> Select[Any]:
     """Hits come from the index by id, newest first; a period becomes a range of ids before the hits are looked up."""
     hits = text("jobs_fts MATCH :expression").bindparams(bindparam("expression", expression))
-    query = query.join_from(_HITS, jobs, jobs.c.id == _ROWID).where(hits).order_by(_ROWID.desc())
+    query = query.join_from(_HITS, jobs, jobs.c.id == _HITS.c.rowid).where(hits).order_by(_HITS.c.rowid.desc())
     if cursor is not None:
-        query = query.where(_ROWID < cursor[1])
+        query = query.where(_HITS.c.rowid < cursor[1])
     if wanted.since is not None or wanted.until is not None:
         first, last = _period(wanted)
-        query = query.where(_ROWID >= first, _ROWID <= last)
+        query = query.where(_HITS.c.rowid >= first, _HITS.c.rowid <= last)
     return query
 
 

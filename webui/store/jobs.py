@@ -59,10 +59,8 @@ class JobStore:
                 return Submission(known, repeated=True)
             _admit(connection, owner_id, len(new), max_queued)
             _join_the_queue(connection, owner_id)
-            ids = [
-                _insert(connection, owner_id, job, idempotency_key if first else None)
-                for first, job in zip([True] + [False] * len(new), new)
-            ]
+            keys = [idempotency_key] + [None] * len(new)
+            ids = [_insert(connection, owner_id, job, keys[at]) for at, job in enumerate(new)]
             return Submission([_by_id(connection, job_id) for job_id in ids])
 
     def get(self, owner_id: int | None, uid: str) -> JobRow:
@@ -98,7 +96,7 @@ class JobStore:
         """How many jobs are queued, running and cancelling, of all owners."""
         query = select(jobs.c.state, func.count()).where(OPEN).group_by(jobs.c.state)
         with self._database.read() as connection:
-            return {state: count for state, count in connection.execute(query)}
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def edit_segment(
         self,
@@ -187,7 +185,7 @@ class JobStore:
             return _drop_files(connection, job.id)
 
     def expire(self, uid: str) -> list[str]:
-        """Retention: the media go, the text stays. Returns the files to remove. Raises UserError NOT_FOUND, BAD_STATE."""
+        """The media go, the text stays. Returns the files to remove. Raises UserError NOT_FOUND, BAD_STATE."""
         with self._database.write() as connection:
             job = find(connection, None, uid)
             if not move(connection, job.id, FINAL_STATES - {"expired"}, {"state": "expired"}, action="expire"):
@@ -258,7 +256,7 @@ def _insert(connection: Connection, owner_id: int, new: NewJob, idempotency_key:
         values |= {"input_sha256": new.input.sha256, "input_bytes": new.input.bytes}
     values |= {"owner_id": owner_id, "state": "queued", "text": new.params.get("text", ""), "created_at": now_ms()}
     values["version"] = next_change(connection)
-    job_id = int(connection.execute(insert(jobs).values(values)).inserted_primary_key[0])
+    job_id = int(connection.execute(insert(jobs).values(values)).lastrowid)
     if new.input is not None:
         add_artifact(connection, job_id, new.input)
     SearchIndex.add(connection, job_id)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, u
 
 from webui.errors import UserError
 from webui.store.database import Database
-from webui.store.jobs import add_artifact, segments_of
+from webui.store.jobs import add_artifact
 from webui.store.rows import (
     ArtifactRow,
     Claim,
@@ -332,7 +332,7 @@ def _verdict(connection: Connection, job: JobRow) -> tuple[str, Problem | None]:
     return state, first_error(connection, job.id, {"language": job.params.get("language", "")})
 
 
-def _recover_one(connection: Connection, row: Row[Any]) -> str:
+def _recover_one(connection: Connection, row: Any) -> str:
     if row.state == "cancelling":
         conclude_cancelled(connection, row.id)
         return "cancelled"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Row, Table
+from sqlalchemy import Column, Table
 
 PREPARE_SHARE = 0.1  # of a job's progress bar
 FINAL_STATES = frozenset({"done", "partial", "failed", "cancelled", "expired"})
@@ -285,5 +285,5 @@ def columns(table: Table, row_class: type[Any]) -> list[Column[Any]]:
     return [table.c[item.name] for item in fields(row_class)]
 
 
-def build(row_class: type[_R], row: Row[Any]) -> _R:
+def build(row_class: Callable[..., _R], row: Sequence[Any]) -> _R:
     return row_class(*row)

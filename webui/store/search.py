@@ -3,7 +3,7 @@
 FTS5's own tokenisers fail here: unicode61 makes one token of a whole run of characters, and trigrams find no word
 of two characters, which most Chinese words are. So every run of CJK characters is written as all its overlapping
 pairs plus its last character, and a query is a phrase of pairs: exactly a substring search within runs.
-The owner and the kind are tokens in a second column, because joining many hits to `jobs` to find an owner's few is slow.
+The owner and the kind are tokens in a second column: joining many hits to `jobs` to find an owner's few is slow.
 """
 
 from __future__ import annotations

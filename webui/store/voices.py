@@ -26,7 +26,7 @@ class VoiceStore:
             if voice.saved and _named(connection, voice.owner_id, voice.name):
                 raise UserError("VOICE_EXISTS", param="name", voice=voice.name)
             values = {**vars(voice), "findings": list(voice.findings), "created_at": now_ms()}
-            voice_id = connection.execute(insert(voices).values(values)).inserted_primary_key[0]
+            voice_id = connection.execute(insert(voices).values(values)).lastrowid
             _add_consent(connection, voice_id, voice.owner_id, consent)
             audit.record(connection, "voice.add", voice.uid, voice.owner_id, basis=consent.basis)
             return build(VoiceRow, connection.execute(_alive().where(voices.c.id == voice_id)).one())
@@ -43,12 +43,12 @@ class VoiceStore:
         query = _alive().where(wanted, _seen_by(owner_id)).order_by(voices.c.owner_id != owner_id, voices.c.id).limit(1)
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
-            return row and build(VoiceRow, row)
+            return None if row is None else build(VoiceRow, row)
 
     def get(self, voice_id: int) -> VoiceRow | None:
         with self._database.read() as connection:
             row = connection.execute(_alive().where(voices.c.id == voice_id)).one_or_none()
-            return row and build(VoiceRow, row)
+            return None if row is None else build(VoiceRow, row)
 
     def consents(self, voice_id: int) -> list[ConsentRow]:
         """Newest first."""
