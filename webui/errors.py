@@ -46,13 +46,20 @@ def word(code: str, params: Mapping[str, Any], language: Language) -> Wording:
     """The wording of `code` in `language` (zh unless en)."""
     entry = _catalogue()[code]
     texts = entry["en" if language.startswith("en") else "zh"]
-    values = _Lenient(params)
+    values = _Lenient({name: _reason(value, language) for name, value in params.items()})
     return Wording(
         status=entry["status"],
         type=entry.get("type", "invalid_request_error"),
         message=texts["message"].format_map(values),
         hint=texts.get("hint", "").format_map(values),
     )
+
+
+def _reason(value: Any, language: Language) -> Any:
+    """A parameter that is itself a stored error or reason (`{"code", "params"}`) reads as its message."""
+    if isinstance(value, Mapping) and value.get("code") in _catalogue():
+        return word(value["code"], value.get("params", {}), language).message
+    return value
 
 
 def codes() -> frozenset[str]:
