@@ -1,0 +1,326 @@
+"""CosyVoice3 in one object: prompt features, language model, flow and vocoder, and the four ways to use them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from webui.engines.base import EngineError, Samples, Waveform
+from webui.engines.cosyvoice import features
+from webui.engines.cosyvoice.flow import FRAMES_PER_TOKEN, LOOKAHEAD, MOST_FRAMES, Flow
+from webui.engines.cosyvoice.folder import Weights, broken, language_model, read_config
+from webui.engines.cosyvoice.hift import RATE, Vocoder
+from webui.engines.cosyvoice.llm import SpeechLanguageModel
+from webui.engines.cosyvoice.prompts import MODES, Mode, instruction, with_system_line
+from webui.engines.cosyvoice.sampling import ForcedTokens, RepetitionAwareSampler, Sampler, SilenceLimit
+from webui.engines.cosyvoice.tokenizer import END_OF_PROMPT, TextTokenizer
+from webui.errors import UserError
+
+LEAST_PROMPT, MOST_PROMPT = 3.0, 30.0  # seconds
+LEAST_RATE = 16000
+LEAST_PER_TEXT_TOKEN, MOST_PER_TEXT_TOKEN = 2, 20  # speech tokens
+FIRST_HOP, MOST_HOP = 25, 100  # tokens of a streamed chunk, doubling
+
+Trace = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PromptFeatures:
+    """What the model keeps of a recording: tokens int64 (n,), mel float32 (frames, 80), speaker float32 (1, 192)."""
+
+    tokens: torch.Tensor
+    mel: torch.Tensor
+    speaker: torch.Tensor
+
+    def aligned(self) -> PromptFeatures:
+        """Tokens and mel cut to the same time, two frames a token."""
+        count = min(len(self.mel) // FRAMES_PER_TOKEN, len(self.tokens))
+        return PromptFeatures(self.tokens[:count], self.mel[: count * FRAMES_PER_TOKEN], self.speaker)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Text ids before and of what is said, and how many of them are really spoken."""
+
+    prompt: list[int]
+    text: list[int]
+    spoken: int
+
+
+class PromptEncoder:
+    """The two ONNX models that listen to a recording, on the CPU."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises UserError MODEL_BROKEN."""
+        self._tokens = _onnx_session(folder, "speech_tokenizer_v3.onnx")
+        self._speaker = _onnx_session(folder, "campplus.onnx")
+
+    def speech_tokens(self, wave: torch.Tensor, trace: Trace | None = None) -> torch.Tensor:
+        """(1, n) at 16 kHz → ids int64 (tokens,), 25 a second."""
+        mel = features.whisper_mel(wave)
+        names = [one.name for one in self._tokens.get_inputs()]
+        inputs = {names[0]: mel.numpy(), names[1]: np.array([mel.shape[2]], np.int32)}
+        tokens = torch.from_numpy(self._tokens.run(None, inputs)[0].reshape(-1).astype(np.int64))
+        if trace is not None:
+            trace.update(wav16k=wave, whisper_mel=mel, prompt_token_raw=tokens[None])
+        return tokens
+
+    def features(self, samples: Samples, rate: int, trace: Trace | None = None) -> PromptFeatures:
+        """The features of a prompt of up to 30 s. Raises UserError PROMPT_…."""
+        wave = _checked_prompt(samples, rate)
+        narrow = features.resample(wave, rate, 16000)
+        tokens = self.speech_tokens(narrow, trace)
+        fbank = features.kaldi_fbank(narrow)
+        speaker = self._speaker.run(None, {self._speaker.get_inputs()[0].name: fbank[None].numpy()})[0]
+        found = PromptFeatures(
+            tokens,
+            features.prompt_mel(features.resample(wave, rate, RATE))[0],
+            torch.from_numpy(speaker.reshape(1, -1).astype(np.float32)),
+        )
+        if trace is not None:
+            trace.update(fbank=fbank, prompt_feat_raw=found.mel[None], spk_emb=found.speaker)
+        return found
+
+
+class Runtime:
+    """A loaded model. Safe for one thread at a time; keeps nothing between calls."""
+
+    def __init__(
+        self,
+        tokenizer: TextTokenizer,
+        encoder: PromptEncoder,
+        language_model: SpeechLanguageModel,
+        flow: Flow,
+        vocoder: Vocoder,
+        device: torch.device,
+    ) -> None:
+        self.tokenizer, self.encoder = tokenizer, encoder
+        self.language_model, self.flow, self.vocoder = language_model, flow, vocoder
+        self.device = device
+
+    @classmethod
+    def load(cls, folder: Path, device: str, dtype: Any) -> Runtime:
+        """Raises UserError MODEL_BROKEN naming file and key."""
+        where = torch.device(device)
+        number = getattr(torch, dtype) if isinstance(dtype, str) else dtype
+        return cls(
+            TextTokenizer(folder),
+            PromptEncoder(folder),
+            SpeechLanguageModel(Weights(language_model(folder)), read_config(folder), where, number),
+            Flow(Weights(folder / "flow.pt"), where, number),
+            Vocoder(Weights(folder / "hift.pt"), where),
+            where,
+        )
+
+    def synthesize(
+        self,
+        text: Any,
+        prompt: Samples,
+        prompt_rate: int,
+        prompt_text: str = "",
+        *,
+        mode: Mode = "zero_shot",
+        instruct: str = "",
+        forced_tokens: Sequence[int] | None = None,
+        source_noise: Any = None,
+        steps: int = 10,
+        stream: bool = False,
+        seed: int = 0,
+        speed: float = 1.0,
+        trace: Trace | None = None,
+    ) -> Any:
+        """`text` in the voice of `prompt` (float32 (n,) at `prompt_rate` Hz): float32 samples (n,) at 24 kHz.
+
+        With `stream`, an iterator of such pieces, each as soon as it can be had. `mode`: "zero_shot" needs
+        `prompt_text`, what is said in the prompt; "cross_lingual" needs none; "instruct" follows `instruct`;
+        "convert" speaks what is said in `text`, there a recording at the prompt's rate (empty: the prompt).
+        `forced_tokens`: speech ids taken in place of sampled ones; `source_noise`: uniform (samples, 9) in place of
+        the vocoder's own. `trace` receives intermediate tensors on the CPU.
+
+        Raises UserError PROMPT_…, TRANSCRIPT_REQUIRED, INSTRUCT_TOO_LONG, UNKNOWN_PRONUNCIATION.
+        """
+        if mode not in MODES:
+            raise ValueError(f"mode {mode!r} is none of {', '.join(MODES)}")
+        heard = self.encoder.features(prompt, prompt_rate, trace)
+        noise = None if source_noise is None else torch.as_tensor(source_noise, dtype=torch.float32)
+        if mode == "convert":
+            voice = heard
+            tokens = self._source_tokens(text, prompt, prompt_rate, forced_tokens)
+        else:
+            voice = heard.aligned()
+            request = self.request(text, prompt_text, mode, instruct)
+            spoken = voice.tokens.tolist() if mode == "zero_shot" else []
+            tokens = self.speech_tokens(request, spoken, len(voice.tokens), seed, forced_tokens, trace)
+        pieces = self.speak(tokens, voice, steps=steps, stream=stream, speed=speed, noise=noise, trace=trace)
+        return pieces if stream else next(iter(pieces))
+
+    def request(self, text: str, prompt_text: str, mode: Mode, instruct: str) -> Request:
+        """What the language model reads. Raises UserError NOTHING_TO_SAY, TRANSCRIPT_REQUIRED, INSTRUCT_TOO_LONG."""
+        spoken = len(self.tokenizer.encode(text.rpartition(END_OF_PROMPT)[2]))
+        if not any(letter.isalnum() for letter in text):
+            raise UserError("NOTHING_TO_SAY", param="text")
+        if mode == "zero_shot" and not prompt_text.rpartition(END_OF_PROMPT)[2].strip():
+            raise UserError("TRANSCRIPT_REQUIRED", param="transcript")
+        before = {
+            "zero_shot": lambda: with_system_line(prompt_text),
+            "instruct": lambda: instruction(instruct),
+            "cross_lingual": lambda: "",
+        }[mode]()
+        text = with_system_line(text) if mode == "cross_lingual" else text
+        return Request(self.tokenizer.encode(before), self.tokenizer.encode(text), spoken)
+
+    def speech_tokens(
+        self,
+        request: Request,
+        prompt: Sequence[int],
+        reserved: int,
+        seed: int = 0,
+        forced: Sequence[int] | None = None,
+        trace: Trace | None = None,
+    ) -> Iterator[int]:
+        """The speech tokens of a request after the `prompt` tokens, too long silences cut.
+
+        `reserved`: tokens that the prompt takes of the flow's 300 s.
+        """
+        sampler: Sampler = RepetitionAwareSampler(seed) if forced is None else ForcedTokens(forced)
+        least, most = LEAST_PER_TEXT_TOKEN * request.spoken, MOST_PER_TEXT_TOKEN * len(request.text)
+        most = min(most, MOST_FRAMES // FRAMES_PER_TOKEN - reserved) if forced is None else len(forced)
+        logits: list[torch.Tensor] | None = None if trace is None else []
+        silence, kept = SilenceLimit(), []
+        ids = [*request.prompt, *request.text]
+        for token in self.language_model.generate(ids, prompt, sampler, least, most, logits):
+            if silence.keeps(token):
+                kept.append(token)
+                yield token
+        if trace is not None and logits is not None:
+            trace.update(
+                text_ids=np.array(request.text),
+                prompt_text_ids=np.array(request.prompt),
+                logits=torch.stack(logits),
+                gen_token=torch.tensor([kept]),
+            )
+
+    def speak(
+        self,
+        tokens: Iterator[int],
+        voice: PromptFeatures,
+        *,
+        steps: int = 10,
+        stream: bool = False,
+        speed: float = 1.0,
+        noise: torch.Tensor | None = None,
+        trace: Trace | None = None,
+    ) -> Iterator[Samples]:
+        """Samples for speech tokens in a voice: one piece, or with `stream` each piece as soon as it can be had.
+
+        `speed` stretches time and needs the whole sentence: streaming ignores it.
+        """
+        rendering = _Rendering(self, voice, steps, noise, trace)
+        if stream:
+            yield from rendering.stream(tokens)
+        else:
+            yield rendering.whole(list(tokens), speed)
+
+    def _source_tokens(self, source: Any, prompt: Samples, rate: int, forced: Sequence[int] | None) -> Iterator[int]:
+        """The tokens of a recording to be converted; `source` is a Waveform, an array at the prompt's rate, or empty."""
+        if forced is not None:
+            return iter(list(forced))
+        if isinstance(source, Waveform):
+            source, rate = source.samples, source.rate
+        heard = prompt if source is None or isinstance(source, str) else source
+        wave = features.resample(checked_wave(heard, rate), rate, 16000)
+        return iter(self.encoder.speech_tokens(wave).tolist())
+
+
+class _Rendering:
+    """One sentence on its way through flow and vocoder."""
+
+    def __init__(
+        self, runtime: Runtime, voice: PromptFeatures, steps: int, noise: torch.Tensor | None, trace: Trace | None
+    ) -> None:
+        self._flow, self._vocoder = runtime.flow, runtime.vocoder
+        self._voice = self._flow.condition(voice.tokens, voice.mel, voice.speaker)
+        self._steps, self._noise = steps, noise
+        self._trace, self._details = trace, None if trace is None else Trace()
+        if trace is not None:
+            trace.update(flow_prompt_token=voice.tokens[None], flow_prompt_feat=voice.mel[None])
+
+    def whole(self, tokens: list[int], speed: float) -> Samples:
+        if not tokens:
+            raise EngineError("ENGINE_FAILED", "the language model gave no speech")
+        mel = self._flow(tokens, self._voice, steps=self._steps, trace=self._details)
+        if speed != 1.0:
+            mel = F.interpolate(mel, size=int(mel.shape[2] / speed), mode="linear")
+        samples = self._sound(mel, complete=True)
+        self._finish([samples], mel)
+        return samples
+
+    def stream(self, tokens: Iterator[int]) -> Iterator[Samples]:
+        """Chunks of 25, 50, then 100 tokens, the first up to the prompt's next chunk border; then what is left."""
+        ready: list[int] = []
+        mel = torch.zeros(1, 80, 0, device=self._voice.mel.device)
+        pieces: list[Samples] = []
+        offset, hop, sent = 0, FIRST_HOP, 0
+        border = FIRST_HOP + -len(self._voice.tokens) % FIRST_HOP
+        for token in tokens:
+            ready.append(token)
+            if len(ready) < border + LOOKAHEAD:
+                continue
+            new = self._flow(ready, self._voice, steps=self._steps, streaming=True, complete=False)
+            mel = torch.cat([mel, new[:, :, FRAMES_PER_TOKEN * offset :]], 2)
+            pieces.append(self._sound(mel, complete=False)[sent:])
+            sent += len(pieces[-1])
+            hop = min(2 * hop, MOST_HOP)
+            offset, border = border, border + hop
+            yield pieces[-1]
+        new = self._flow(ready, self._voice, steps=self._steps, trace=self._details)
+        mel = torch.cat([mel, new[:, :, FRAMES_PER_TOKEN * offset :]], 2)
+        pieces.append(self._sound(mel, complete=True)[sent:])
+        self._finish(pieces, mel)
+        yield pieces[-1]
+
+    def _sound(self, mel: torch.Tensor, complete: bool) -> Samples:
+        samples = self._vocoder(mel, complete=complete, noise=self._noise, trace=self._details)
+        return samples.cpu().numpy()
+
+    def _finish(self, pieces: list[Samples], mel: torch.Tensor) -> None:
+        if self._trace is None or self._details is None:
+            return
+        speech = torch.from_numpy(np.concatenate(pieces))[None]
+        self._trace.update({name: value.float().cpu() for name, value in self._details.items()})
+        self._trace.update(mel=mel.float().cpu(), hift_wav=speech, speech=speech, chunks=[len(one) for one in pieces])
+
+
+def checked_wave(samples: Samples, rate: int) -> torch.Tensor:
+    """(1, n) float32 of a recording that the model can take. Raises UserError PROMPT_TOO_LONG, PROMPT_RATE."""
+    seconds = len(samples) / rate
+    if seconds > MOST_PROMPT:
+        raise UserError("PROMPT_TOO_LONG", seconds=round(seconds, 1), most=int(MOST_PROMPT))
+    if rate < LEAST_RATE:
+        raise UserError("PROMPT_RATE", rate=rate, least=LEAST_RATE)
+    return torch.from_numpy(np.ascontiguousarray(samples, np.float32))[None]
+
+
+def _checked_prompt(samples: Samples, rate: int) -> torch.Tensor:
+    """As `checked_wave`, and long enough to hear a voice in. Raises UserError PROMPT_TOO_SHORT too."""
+    wave = checked_wave(samples, rate)
+    if wave.shape[1] < LEAST_PROMPT * rate:
+        raise UserError("PROMPT_TOO_SHORT", seconds=round(wave.shape[1] / rate, 1), least=int(LEAST_PROMPT))
+    return wave
+
+
+def _onnx_session(folder: Path, name: str) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(folder / name), options, providers=["CPUExecutionProvider"])
+    except Exception:  # the library's errors share no class
+        raise broken(folder, f"{name}: 缺少或损坏 (missing or damaged)") from None
