@@ -41,8 +41,8 @@ def split(text: str, default: Spoken = "zh") -> list[Sentence]:
     """The sentences of `text` in order; together they hold every character but white space.
 
     They end at sentence marks and line breaks and never within a pronunciation mark; one longer than MOST is cut at
-    its pauses, one that is very short joins its neighbour. A text with nothing to say has none. `default` is the language of
-    a sentence that shows none of its own, such as a number at the start.
+    its pauses, one that is very short joins its neighbour. A text with nothing to say has none. `default` is
+    the language of a sentence that shows none of its own, such as a number at the start.
     """
     if not speakable(text):
         return []

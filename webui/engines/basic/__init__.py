@@ -1,0 +1,69 @@
+"""The engine without downloads: English recognition by pocketsphinx, Mandarin and English speech by espeak-ng."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from webui.engines.base import Capabilities, Model
+
+if TYPE_CHECKING:
+    from webui.engines.basic.recognizer import BasicRecognizer
+    from webui.engines.basic.synthesizer import BasicSynthesizer
+    from webui.settings import Settings
+
+ALGORITHM = "1"  # grows when the vocoder, the conversion or the reading of texts changes what is heard
+
+_RECOGNIZER = Capabilities(
+    languages=("en",),
+    word_times=True,
+    basic=True,
+    unavailable={
+        "hotwords": "HOTWORDS_UNSUPPORTED",
+        "itn": "ITN_UNSUPPORTED",
+        "speakers": "SPEAKERS_UNSUPPORTED",
+    },
+)
+_SYNTHESIZER = Capabilities(
+    languages=("zh", "en"),
+    pronunciation=True,
+    convert=True,
+    similarity=True,
+    sample_rate=24000,
+    basic=True,
+    unavailable={"instruct": "INSTRUCT_UNSUPPORTED"},
+)
+
+
+def models(settings: Settings) -> list[Model]:
+    """Both halves of the engine, always present."""
+    recognizer_revision = _packages("pocketsphinx")
+    synthesizer_revision = f"{ALGORITHM} {_packages('espeakng-loader', 'pypinyin', 'wetext')}"
+
+    def recognizer(_device: str) -> BasicRecognizer:
+        from webui.engines.basic.recognizer import BasicRecognizer
+
+        return BasicRecognizer(_RECOGNIZER)
+
+    def synthesizer(_device: str) -> BasicSynthesizer:
+        from webui.engines.basic.espeak import Espeak
+        from webui.engines.basic.synthesizer import BasicSynthesizer
+
+        espeak = Espeak(settings.espeak_library, settings.espeak_data)
+        return BasicSynthesizer(_SYNTHESIZER, synthesizer_revision, espeak)
+
+    return [
+        Model("basic", "basic", "recognizer", recognizer_revision, _RECOGNIZER, recognizer),
+        Model("basic", "basic", "synthesizer", synthesizer_revision, _SYNTHESIZER, synthesizer),
+    ]
+
+
+def _packages(*names: str) -> str:
+    return " ".join(f"{name} {_version(name)}" for name in names)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "-"

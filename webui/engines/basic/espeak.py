@@ -43,7 +43,7 @@ class Espeak:
     def speak(self, text: str, voice: str, rate: int, pitch: int = 50) -> Waveform:
         """`text`, which may hold `[[phonemes]]`, in an espeak voice; rate in words per minute (80 to 450)."""
         head, samples = self._ask({"op": "speak", "voice": voice, "text": text, "rate": rate, "pitch": pitch})
-        return Waveform(np.frombuffer(samples, "<i2").astype(np.float32) / 32768, head["rate"])
+        return Waveform(np.frombuffer(samples, "<i2").astype(np.float32) / np.float32(32768), head["rate"])
 
     def phonemes(self, texts: Sequence[str], voice: str) -> list[str]:
         """espeak's phoneme mnemonics of each text."""

@@ -15,6 +15,7 @@ import os
 import signal
 import struct
 import sys
+from typing import Any, BinaryIO
 
 RETRIEVAL = 1  # AUDIO_OUTPUT_RETRIEVAL: samples go to the callback
 DONT_EXIT = 0x8000
@@ -25,7 +26,7 @@ CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes
 
 
 class Speaker:
-    def __init__(self, library, data):
+    def __init__(self, library: str, data: str) -> None:
         self.library = ctypes.CDLL(library)
         self.library.espeak_Info.restype = ctypes.c_char_p
         self.library.espeak_TextToPhonemes.restype = ctypes.c_char_p
@@ -33,14 +34,14 @@ class Speaker:
         self.rate = self.library.espeak_Initialize(RETRIEVAL, 0, data.encode() or None, DONT_EXIT)
         if self.rate <= 0:
             raise OSError(f"espeak-ng does not start: {self.rate}")
-        self.pieces = []
+        self.pieces: list[bytes] = []
         self.callback = CALLBACK(self._receive)  # kept: the library holds only its address
         self.library.espeak_SetSynthCallback(self.callback)
 
-    def version(self):
-        return self.library.espeak_Info(None).decode()
+    def version(self) -> str:
+        return str(self.library.espeak_Info(None).decode())
 
-    def speak(self, voice, text, rate, pitch):
+    def speak(self, voice: str, text: str, rate: int, pitch: int) -> bytes:
         """16-bit samples of `text`; rate in words per minute (80-450), pitch 0-99."""
         self._choose(voice)
         self.library.espeak_SetParameter(RATE, rate, 0)
@@ -51,7 +52,7 @@ class Speaker:
         self.library.espeak_Synchronize()
         return b"".join(self.pieces)
 
-    def phonemes(self, voice, text):
+    def phonemes(self, voice: str, text: str) -> str:
         """The phoneme mnemonics of `text`, its clauses separated by blanks."""
         self._choose(voice)
         buffer = ctypes.create_string_buffer(text.encode() + b"\0")
@@ -61,17 +62,17 @@ class Speaker:
             clauses.append((self.library.espeak_TextToPhonemes(ctypes.byref(place), 1, 0) or b"").decode())
         return " ".join(clauses)
 
-    def _choose(self, voice):
+    def _choose(self, voice: str) -> None:
         if self.library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise ValueError(f"no voice {voice}")
 
-    def _receive(self, samples, count, _events):
+    def _receive(self, samples: Any, count: int, _events: Any) -> int:
         if samples and count > 0:
             self.pieces.append(ctypes.string_at(samples, count * 2))
         return 0
 
 
-def answer(speaker, request):
+def answer(speaker: Speaker, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """The answer's head and its samples."""
     try:
         if request["op"] == "speak":
@@ -82,19 +83,22 @@ def answer(speaker, request):
         return {"error": str(error)}, b""
 
 
-def read_message(stream):
+def read_message(stream: BinaryIO) -> dict[str, Any] | None:
     """The next message, None at the end."""
     head = stream.read(4)
-    return json.loads(stream.read(struct.unpack("<I", head)[0])) if len(head) == 4 else None
+    if len(head) < 4:
+        return None
+    message: dict[str, Any] = json.loads(stream.read(struct.unpack("<I", head)[0]))
+    return message
 
 
-def write_message(stream, head, samples=b""):
+def write_message(stream: BinaryIO, head: dict[str, Any], samples: bytes = b"") -> None:
     encoded = json.dumps(head).encode()
     stream.write(struct.pack("<I", len(encoded)) + encoded + samples)
     stream.flush()
 
 
-def main(library, data):
+def main(library: str, data: str) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")

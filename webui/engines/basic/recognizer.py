@@ -1,0 +1,66 @@
+"""English recognition by pocketsphinx with the model in its wheel: about a third of the words come out wrong."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import soxr
+
+from webui.engines.base import Capabilities, EngineError, Recognition, RecognitionOptions, Waveform, Word
+
+RATE = 16_000  # Hz
+_FRAMES_PER_SECOND = 100
+_LEAST_SAMPLES = RATE // 20  # shorter than any word
+_VARIANT = re.compile(r"\(\d+\)$")  # "the(2)": the second pronunciation of a word
+
+
+class BasicRecognizer:
+    """Implements engines.base.Recognizer. Threads may share one; they take turns."""
+
+    def __init__(self, capabilities: Capabilities) -> None:
+        from pocketsphinx import Decoder
+
+        self.capabilities = capabilities
+        self._decoder: Any = Decoder(samprate=float(RATE), loglevel="FATAL")
+        self._lock = threading.Lock()
+
+    def recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
+        """One result per waveform, in order, in small letters without punctuation.
+
+        Raises EngineError: MODEL_NEEDED for a language other than English.
+        """
+        if options.language != "auto" and options.language.split("-")[0] != "en":
+            raise EngineError("MODEL_NEEDED", options.language)
+        return [self._recognized(waveform) for waveform in batch]
+
+    def close(self) -> None:
+        with self._lock:
+            self._decoder = None
+
+    def _recognized(self, waveform: Waveform) -> Recognition:
+        samples = waveform.samples if waveform.rate == RATE else soxr.resample(waveform.samples, waveform.rate, RATE)
+        if len(samples) < _LEAST_SAMPLES:
+            return Recognition("", "", "en")
+        with self._lock:
+            words = tuple(self._decoded(samples))
+        text = " ".join(word.text for word in words)
+        sure = [word.confidence for word in words if word.confidence is not None]
+        return Recognition(text, text, "en", words, confidence=float(np.mean(sure)) if sure else None)
+
+    def _decoded(self, samples: np.ndarray[Any, Any]) -> Iterator[Word]:
+        pcm = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+        self._decoder.start_utt()
+        self._decoder.process_raw(pcm, full_utt=True)  # the whole at once: normalised by itself, not by its forerunner
+        self._decoder.end_utt()
+        for segment in self._decoder.seg() or ():
+            if segment.word[0] not in "<[+":  # silence and noises
+                yield Word(
+                    _VARIANT.sub("", segment.word),
+                    segment.start_frame / _FRAMES_PER_SECOND,
+                    min((segment.end_frame + 1) / _FRAMES_PER_SECOND, len(samples) / RATE),
+                    min(1.0, segment.prob),
+                )
