@@ -1,0 +1,49 @@
+"""How loud speech is: RMS over the frames that are not pauses (after ITU-R BS.1770's gate, without its filter)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from webui.audio.resampling import Samples
+
+FRAME_SECONDS = 0.05
+GATE = 10 ** (-20 / 20)  # frames so far below the loudest tenth are pauses
+FLOOR = 10 ** (-60 / 20)  # RMS of silence
+_BINS_PER_DB = 4
+
+
+class LoudnessMeter:
+    """Gated RMS of a stream of mono float32 blocks, at constant memory."""
+
+    def __init__(self, rate: int) -> None:
+        self._frame = round(FRAME_SECONDS * rate)
+        self._rest = np.zeros(0, np.float32)
+        self._counts = np.zeros(60 * _BINS_PER_DB + 1, np.int64)  # frames by level, 0 … -60 dBFS
+
+    def feed(self, samples: Samples) -> None:
+        samples = np.concatenate((self._rest, samples))
+        whole = len(samples) // self._frame * self._frame
+        self._rest = samples[whole:]
+        if not whole:
+            return
+        rms = np.sqrt(np.mean(samples[:whole].reshape(-1, self._frame).astype(np.float64) ** 2, axis=1))
+        rms = rms[rms > FLOOR]
+        bins = np.clip(np.rint(-20 * np.log10(np.minimum(rms, 1)) * _BINS_PER_DB), 0, len(self._counts) - 1)
+        self._counts += np.bincount(bins.astype(int), minlength=len(self._counts))
+
+    def level(self) -> float | None:
+        """RMS of the speech, full scale = 1; None where there was only silence."""
+        total = int(self._counts.sum())
+        if not total:
+            return None
+        powers = 10 ** (-np.arange(len(self._counts)) / _BINS_PER_DB / 10)
+        loudest = int(np.searchsorted(np.cumsum(self._counts), total / 10))
+        kept = np.where(powers >= powers[loudest] * GATE**2, self._counts, 0)
+        return float(np.sqrt((kept * powers).sum() / kept.sum()))
+
+
+def speech_level(samples: Samples, rate: int) -> float | None:
+    """Gated RMS of a whole waveform, full scale = 1; None for silence."""
+    meter = LoudnessMeter(rate)
+    meter.feed(samples)
+    return meter.level()

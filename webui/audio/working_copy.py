@@ -1,0 +1,89 @@
+"""The working copy of a recording: a 16-bit PCM WAV that engines read piece by piece and every browser plays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from webui.audio.durable import move_into_place, part_of
+from webui.audio.riff import HEADER_BYTES, data_chunk, header
+
+MOST_BYTES = 2**32 - 1 - HEADER_BYTES  # of samples; RIFF counts in 32 bits
+
+
+class WorkingCopyWriter:
+    """Writes beside the target and moves it into place at the end, so that a half-written copy is never seen.
+
+    A context manager: leaving it with an exception removes what was written.
+    """
+
+    def __init__(self, path: Path, rate: int = 16_000, channels: int = 1) -> None:
+        self.path = path
+        self.rate = rate
+        self.channels = channels
+        self.frames = 0
+        self._part = part_of(path)
+        self._file = self._part.open("wb")
+        self._file.write(header(rate, channels, 0))
+
+    @property
+    def seconds(self) -> float:
+        return self.frames / self.rate
+
+    def write(self, block: NDArray[np.int16]) -> None:
+        """`block`: shape (frames, channels), or (frames,) for one channel. Raises ValueError beyond 4 GB."""
+        frames = block.reshape(-1, self.channels)
+        self.frames += len(frames)
+        if self.frames * self.channels * 2 > MOST_BYTES:
+            raise ValueError("a WAV file cannot hold more than 4 GB")
+        self._file.write(np.ascontiguousarray(frames, "<i2").data)
+
+    def close(self) -> None:
+        """Complete the header, flush to the disk and move into place."""
+        self._file.seek(0)
+        self._file.write(header(self.rate, self.channels, self.frames * self.channels * 2))
+        self._file.close()
+        move_into_place(self._part, self.path)
+
+    def discard(self) -> None:
+        self._file.close()
+        self._part.unlink(missing_ok=True)
+
+    def __enter__(self) -> WorkingCopyWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> None:
+        if self._file.closed:
+            return
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
+
+class WorkingCopy:
+    """Random access to a working copy, memory-mapped: reading a piece touches that piece only."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError, or ValueError for a file that no `WorkingCopyWriter` made."""
+        chunk = data_chunk(path)
+        self.rate = chunk.rate
+        self.channels = chunk.channels
+        shape = (chunk.length // (2 * chunk.channels), chunk.channels)
+        self._samples: NDArray[np.int16]
+        if shape[0]:
+            self._samples = np.memmap(path, "<i2", "r", chunk.offset, shape)
+        else:
+            self._samples = np.zeros(shape, np.int16)
+
+    @property
+    def seconds(self) -> float:
+        return len(self._samples) / self.rate
+
+    def read(self, start: float, end: float, channel: int = 0) -> NDArray[np.float32]:
+        """Seconds `start` to `end` (cut to the recording) of one channel as float32 in -1…1, shape (n,)."""
+        piece = self._samples[max(0, round(start * self.rate)) : max(0, round(end * self.rate)), channel]
+        return piece.astype(np.float32) / np.float32(32768)
