@@ -1,0 +1,96 @@
+"""The pages at `/`: Gradio lays out tabs and controls, the islands under `static/` talk to `/api/v1`.
+
+No Gradio event runs Python and no Gradio route takes a file, so the mounted application only ever serves the page.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Protocol
+
+from fastapi import FastAPI
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from webui.settings import Settings
+
+FOLDER = Path(__file__).resolve().parent
+STATIC = FOLDER / "static"
+TEXTS = FOLDER / "i18n"
+LANGUAGES = ("zh", "en")
+STYLES = ("theme.css", "islands.css", "views.css")
+
+
+class HasSettings(Protocol):
+    @property
+    def settings(self) -> Settings: ...
+
+
+class Revalidated(StaticFiles):
+    """Static files that a browser asks about each time, so that an upgraded server never meets old scripts."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+def mount(app: FastAPI, services: HasSettings) -> None:
+    """Serve the page at `/` and its files at `/static/`; imports gradio, which takes seconds."""
+    keep_gradio_offline(services.settings.cache)
+    import gradio
+
+    from webui.pages import layout, theme
+
+    texts = {language: read_texts(language) for language in LANGUAGES}
+    app.mount("/static/i18n", Revalidated(directory=TEXTS), name="texts")
+    app.mount("/static", Revalidated(directory=STATIC), name="static")
+    i18n = gradio.I18n(**texts)
+    page = layout.build(i18n)
+    gradio.mount_gradio_app(
+        app,
+        page,
+        path="/",
+        i18n=i18n,
+        theme=theme.build(),
+        head=head(),
+        favicon_path=str(STATIC / "favicon.svg"),
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        pwa=False,
+        max_file_size=0,
+    )
+    page.has_launched = True  # without it a mounted Gradio reads any file of the server that an event names
+
+
+def keep_gradio_offline(cache: Path) -> None:
+    """Settings that Gradio and its hub client read when they are imported: no telemetry, no version check."""
+    os.environ.update(
+        GRADIO_ANALYTICS_ENABLED="False",
+        GRADIO_TEMP_DIR=str(cache / "gradio"),
+        HF_HUB_OFFLINE="1",
+        HF_HUB_DISABLE_TELEMETRY="1",
+    )
+    os.environ.pop("GRADIO_VIBE_MODE", None)
+
+
+def read_texts(language: str) -> dict[str, str]:
+    """Every text of the interface in `language` ("zh" or "en"), by key; `{name}` marks a value to fill in."""
+    texts: dict[str, str] = json.loads((TEXTS / f"{language}.json").read_text("utf-8"))
+    return texts
+
+
+def head() -> str:
+    """What the page adds to its <head>: the styles and the one script that starts the islands.
+
+    Gradio may fire its first event before a module has run, so the promise of that module is made here.
+    """
+    promise = (
+        "<script>window.shengfang = {}; shengfang.ready = new Promise((done) => { shengfang.begin = done; });</script>"
+    )
+    styles = "".join(f'<link rel="stylesheet" href="/static/{name}">' for name in STYLES)
+    return f'{promise}{styles}<script type="module" src="/static/main.js"></script>'

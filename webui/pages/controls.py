@@ -1,0 +1,82 @@
+"""Pieces the tabs share: islands, events that call the islands' script, and the choices of recognition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+LANGUAGES = ("auto", "zh", "yue", "en", "ja", "ko")
+
+
+def island(tag: str, **attributes: str) -> gr.HTML:
+    """A custom element of `static/`, which draws itself; attributes must be our own constants."""
+    written = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in attributes.items())
+    return gr.HTML(f"<{tag}{written}></{tag}>", apply_default_css=False, js_on_load=None, elem_classes="sf-island")
+
+
+def script(function: str) -> str:
+    """The JavaScript of an event that runs in the browser only: `window.shengfang.<function>`."""
+    return f"(...values) => window.shengfang.ready.then((shengfang) => shengfang.{function}(...values))"
+
+
+def quiet(inputs: list[Component] | None = None, outputs: list[Component] | None = None) -> dict[str, Any]:
+    """The arguments of every event: no Python function, nothing on the server, nothing published."""
+    return {
+        "fn": None,
+        "inputs": inputs,
+        "outputs": outputs,
+        "queue": False,
+        "show_progress": "hidden",
+        "api_visibility": "private",
+    }
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What a tab's builder works with: the texts, the page, and the tab it fills."""
+
+    t: gr.I18n
+    page: gr.Blocks
+    tab: gr.Tab
+
+    def when_shown(self, function: str, inputs: list[Component], outputs: list[Component]) -> None:
+        """Call the script's `function` when the page opens and whenever the tab is chosen."""
+        gr.on([self.page.load, self.tab.select], js=script(function), **quiet(inputs, outputs))
+
+
+@dataclass(frozen=True)
+class RecognitionControls:
+    """The controls that say how a recording is transcribed, in the order in which the script takes them."""
+
+    model: gr.Dropdown
+    language: gr.Dropdown
+    hotwords: gr.Textbox
+    itn: gr.Checkbox
+    channels: gr.Radio
+
+    def all(self) -> list[Component]:
+        return [self.model, self.language, self.hotwords, self.itn, self.channels]
+
+
+def recognition(screen: Screen) -> RecognitionControls:
+    """Model, language, hotwords, ITN and channels; the models arrive from `/api/v1/models` when the tab is shown."""
+    t = screen.t
+    controls = RecognitionControls(
+        model=gr.Dropdown([(t("auto_model"), "auto")], value="auto", label=t("model")),
+        language=gr.Dropdown([(t(f"language_{code}"), code) for code in LANGUAGES], value="auto", label=t("language")),
+        hotwords=gr.Textbox(label=t("hotwords"), info=t("hotwords_info"), placeholder=t("hotwords_example"), lines=3),
+        itn=gr.Checkbox(label=t("itn"), info=t("itn_info"), value=True),
+        channels=gr.Radio(
+            [(t("channels_mix"), "mix"), (t("channels_split"), "split")],
+            value="mix",
+            label=t("channels"),
+            info=t("channels_info"),
+        ),
+    )
+    fitted: list[Component] = [controls.language, controls.hotwords, controls.itn]
+    screen.when_shown("recognizers", [controls.model], [controls.model, *fitted])
+    controls.model.input(js=script("recognizerChosen"), **quiet([controls.model], fitted))
+    return controls

@@ -1,0 +1,155 @@
+// All jobs, newest first: searched, filtered, paged by the last id seen, and taken away as CSV or JSON.
+import { address, get, remove } from "./api.js";
+import { follow } from "./changes.js";
+import { confirmButton } from "./confirm.js";
+import { announce, button, download, errorBox, h, icon, Island } from "./dom.js";
+import { clock, moment } from "./format.js";
+import { t } from "./i18n.js";
+import { isOpen } from "./job-feed.js";
+import { jobTitle, modelName, stateChip, waitingText } from "./job-status.js";
+import { go } from "./navigation.js";
+import { field } from "./prompt.js";
+
+const PAGE = 30;
+const TYPING_MS = 250;
+const KINDS = ["transcribe", "speak", "convert"];
+const STATES = ["queued", "running", "done", "partial", "failed", "cancelled"];
+
+class History extends Island {
+  connected(signal) {
+    this.signal = signal;
+    this.rows = new Map();
+    this.list = h("div", { class: "sf-rows", role: "list", "aria-label": t("tab_history") });
+    this.message = h("div");
+    this.exports = h("div", { class: "sf-downloads" });
+    this.more = button(t("load_more"), () => this.#page(), { style: "plain", hidden: true });
+    this.replaceChildren(h("div", { class: "sf-card" }, this.#filters(), this.message, this.list, h("div", { class: "sf-more" }, this.more)));
+    follow((jobs, deleted) => this.#changed(jobs, deleted), signal);
+    this.search();
+  }
+
+  #filters() {
+    const choice = (values, name) => h("select", { class: "sf-input" }, h("option", { value: "" }, t("all")), values.map((value) => h("option", { value }, t(`${name}_${value}`))));
+    this.words = h("input", { class: "sf-input", type: "search", placeholder: t("search_placeholder"), "aria-label": t("search"), maxlength: 200 });
+    this.kind = choice(KINDS, "kind");
+    this.state = choice(STATES, "state");
+    this.from = h("input", { class: "sf-input", type: "date" });
+    this.to = h("input", { class: "sf-input", type: "date" });
+    this.words.addEventListener("input", () => {
+      clearTimeout(this.typing);
+      this.typing = setTimeout(() => this.search(), TYPING_MS);
+    });
+    for (const control of [this.kind, this.state, this.from, this.to]) control.addEventListener("change", () => this.search());
+    return h(
+      "div",
+      { class: "sf-filters", role: "search" },
+      h("div", { class: "sf-search" }, icon("search"), this.words),
+      field("filter_kind", this.kind),
+      field("filter_state", this.state),
+      field("filter_from", this.from),
+      field("filter_to", this.to),
+      this.exports,
+    );
+  }
+
+  get query() {
+    return {
+      q: this.words.value.trim(),
+      kind: this.kind.value,
+      state: this.state.value,
+      from: this.from.value && new Date(`${this.from.value}T00:00`).toISOString(),
+      to: this.to.value && new Date(`${this.to.value}T23:59:59.999`).toISOString(),
+    };
+  }
+
+  /** Begin anew with the filters as they are. */
+  search() {
+    this.next = null;
+    this.exports.replaceChildren(
+      h("span", { class: "sf-quiet-text" }, t("export")),
+      download("CSV", address("/history.csv", this.query)),
+      download("JSON", address("/history.json", this.query)),
+    );
+    return this.#page(true);
+  }
+
+  async #page(afresh = false) {
+    const run = (this.run = (this.run ?? 0) + 1);
+    try {
+      const answer = await get("/jobs", { ...this.query, before: this.next, limit: PAGE }, this.signal);
+      if (run !== this.run) return;
+      if (afresh) this.#clear();
+      this.next = answer.next;
+      this.more.hidden = !answer.next;
+      for (const job of answer.jobs) this.#append(job);
+      this.message.replaceChildren(...(this.rows.size ? [] : [nothing(this.query)]));
+    } catch (error) {
+      if (!this.signal.aborted) this.message.replaceChildren(errorBox(error));
+    }
+  }
+
+  #clear() {
+    this.rows.clear();
+    this.list.replaceChildren();
+  }
+
+  #append(job) {
+    const row = this.#row(job);
+    this.rows.set(job.id, row);
+    this.list.append(row);
+  }
+
+  #row(job) {
+    const show = () => go(job.kind === "transcribe" ? "transcribe" : "clone", job.id);
+    const text = job.error?.message ?? (isOpen(job) ? waitingText(job) : job.text);
+    return h(
+      "div",
+      { class: "sf-history-row", role: "listitem" },
+      h("span", { class: "sf-kind", title: t(`kind_${job.kind}`) }, icon(job.kind === "transcribe" ? "text" : "speech")),
+      h(
+        "div",
+        { class: "sf-row-body" },
+        h("div", { class: "sf-row-head" }, h("button", { type: "button", class: "sf-row-name", onclick: show }, jobTitle(job)), stateChip(job.state)),
+        text ? h("p", { class: job.error ? "sf-error-text sf-snippet" : "sf-snippet" }, text) : null,
+        h("p", { class: "sf-facts" }, [moment(job.created_at), job.duration_s ? clock(job.duration_s) : null, modelName(job.model), job.voice].filter(Boolean).join(" · ")),
+      ),
+      h("div", { class: "sf-actions" }, button(t("open"), show), isOpen(job) ? null : confirmButton(t("delete"), t("delete_sure"), () => this.#delete(job))),
+    );
+  }
+
+  async #delete(job) {
+    try {
+      await remove(`/jobs/${job.id}`);
+      this.#drop(job.id);
+      announce(t("deleted"));
+    } catch (error) {
+      announce(error.message || t("connection_failed"), "error");
+    }
+  }
+
+  #drop(id) {
+    this.rows.get(id)?.remove();
+    this.rows.delete(id);
+  }
+
+  /** Rows on the page follow their jobs; a new job begins the list anew while the reader is at its top. */
+  #changed(jobs, deleted) {
+    for (const id of deleted) this.#drop(id);
+    const unknown = jobs.filter((job) => !this.rows.has(job.id));
+    for (const job of jobs) {
+      const old = this.rows.get(job.id);
+      if (!old || old.contains(document.activeElement)) continue;
+      const row = this.#row(job);
+      old.replaceWith(row);
+      this.rows.set(job.id, row);
+    }
+    if (unknown.length && this.rows.size <= PAGE) this.search();
+  }
+}
+
+const nothing = (query) => {
+  const filtered = Object.values(query).some(Boolean);
+  return h("div", { class: "sf-nothing" }, icon("search"), h("p", {}, t(filtered ? "nothing_found" : "nothing_history")));
+};
+
+customElements.define("sf-history", History);

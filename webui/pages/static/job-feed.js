@@ -1,0 +1,61 @@
+// One job and its segments, kept up to date.
+import { get } from "./api.js";
+import { follow } from "./changes.js";
+
+export const OPEN_STATES = ["queued", "running", "cancelling"];
+export const isOpen = (job) => OPEN_STATES.includes(job.state);
+
+/** Fetches a job, then only what changed of it; `onChange(feed)` after every change, `onError(error)` else. */
+export class JobFeed {
+  constructor(id, { onChange, onError, signal }) {
+    Object.assign(this, { id, onChange, onError, signal });
+    this.job = null;
+    this.segments = new Map();
+    this.after = 0;
+    this.fetching = null;
+    this.stale = false;
+    follow((jobs) => jobs.some((job) => job.id === id) && this.refresh(), signal);
+    this.refresh();
+  }
+
+  /** Fetch now; a call during a fetch makes it fetch once more. */
+  refresh() {
+    this.stale = true;
+    this.fetching ??= this.#fetchUntilFresh().finally(() => {
+      this.fetching = null;
+    });
+    return this.fetching;
+  }
+
+  async #fetchUntilFresh() {
+    while (this.stale && !this.signal.aborted) {
+      this.stale = false;
+      try {
+        const [job, changed] = await Promise.all([get(`/jobs/${this.id}`, {}, this.signal), this.#changedSegments()]);
+        this.job = job;
+        this.#merge(changed);
+        this.onChange(this);
+      } catch (error) {
+        if (!this.signal.aborted) this.onError(error);
+      }
+    }
+  }
+
+  async #changedSegments() {
+    const answer = await get(`/jobs/${this.id}/segments`, { after: this.after }, this.signal);
+    return answer.segments;
+  }
+
+  #merge(changed) {
+    for (const segment of changed) {
+      this.segments.set(segment.n, segment);
+      this.after = Math.max(this.after, segment.change);
+    }
+  }
+
+  /** Take in a segment that the server answered to an edit. */
+  put(segment) {
+    this.segments.set(segment.n, segment);
+    this.onChange(this);
+  }
+}

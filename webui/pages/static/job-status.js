@@ -1,0 +1,104 @@
+// What a job is doing: name, state, progress, what can be done about it, and what went wrong.
+import { post } from "./api.js";
+import { announce, button, errorBox, h, icon } from "./dom.js";
+import { clock, moment, percent, plainName, roughly } from "./format.js";
+import { t } from "./i18n.js";
+import { isOpen } from "./job-feed.js";
+import { go } from "./navigation.js";
+
+const RETRYABLE = ["failed", "cancelled", "partial"];
+
+export const stateChip = (state) => h("span", { class: `sf-chip sf-state-${state}` }, t(`state_${state}`));
+
+export function progressBar(fraction, label) {
+  const now = Math.round(fraction * 100);
+  return h(
+    "div",
+    { class: "sf-progress", role: "progressbar", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": now },
+    h("div", { class: "sf-progress-fill", style: `width:${fraction * 100}%` }),
+  );
+}
+
+/** How the job is named to people: its file, or the beginning of the text it reads. */
+export function jobTitle(job) {
+  if (job.file_name) return plainName(job.file_name);
+  const text = String(job.params.text ?? "").trim();
+  return text.length > 40 ? `${text.slice(0, 40)}…` : text || t(`kind_${job.kind}`);
+}
+
+/** What an open job is about to do, in one sentence. */
+export function waitingText(job) {
+  if (job.state === "cancelling") return t("being_cancelled");
+  if (job.state === "queued" && job.progress === 0) return job.queue_position > 1 ? t("queue_ahead", { n: job.queue_position - 1 }) : t("queue_next");
+  const left = job.eta_s ? ` · ${t("time_left", { time: roughly(job.eta_s) })}` : "";
+  return `${percent(job.progress)}${left}`;
+}
+
+export async function act(job, action) {
+  try {
+    return await post(`/jobs/${job.id}/${action}`);
+  } catch (error) {
+    announce(error.message || t("connection_failed"), "error");
+    return null;
+  }
+}
+
+/** The panel at the head of a job. `update(job)` leaves its buttons alone while only the progress moves. */
+export class JobStatus {
+  constructor(refresh) {
+    this.refresh = refresh;
+    this.waiting = h("div", { class: "sf-waiting" });
+    this.element = h("header", { class: "sf-status" });
+  }
+
+  update(job) {
+    const lasting = JSON.stringify([job.state, job.error, job.warnings, job.duration_s, job.devices, job.model]);
+    if (lasting !== this.lasting) this.#draw(job);
+    this.lasting = lasting;
+    this.waiting.replaceChildren(...(isOpen(job) ? [progressBar(job.progress, t("progress")), h("p", {}, waitingText(job))] : []));
+  }
+
+  #draw(job) {
+    this.element.replaceChildren(
+      h("div", { class: "sf-status-line" }, h("h2", { class: "sf-title" }, jobTitle(job)), stateChip(job.state), actions(job, this.refresh)),
+      h("p", { class: "sf-facts" }, facts(job).join(" · ")),
+      this.waiting,
+      ...(job.error ? [problem(job.error)] : []),
+      ...job.warnings.map(warning),
+    );
+  }
+}
+
+function actions(job, refresh) {
+  const run = (action) => async () => {
+    if (await act(job, action)) refresh();
+  };
+  return h(
+    "div",
+    { class: "sf-actions" },
+    isOpen(job) ? button(t("cancel"), run("cancel"), { icon: "close", disabled: job.state === "cancelling" }) : null,
+    RETRYABLE.includes(job.state) ? button(t("retry"), run("retry"), { icon: "retry" }) : null,
+  );
+}
+
+function facts(job) {
+  const devices = [...new Set(Object.values(job.devices))].join(", ");
+  return [job.duration_s ? clock(job.duration_s) : null, modelName(job.model), devices, moment(job.created_at)].filter(Boolean);
+}
+
+export const modelName = (name) => (name === "basic" ? t("basic_engine") : name);
+
+function problem(message) {
+  const toSystem = message.code === "MODEL_NEEDED" ? button(t("to_system"), () => go("system"), { style: "primary" }) : null;
+  return errorBox(message, toSystem);
+}
+
+function warning(message) {
+  if (message.code === "MODEL_NEEDED") return problem(message);
+  return h(
+    "div",
+    { class: "sf-box sf-warning" },
+    icon("warning"),
+    h("div", {}, h("p", {}, message.message), message.hint ? h("p", { class: "sf-hint" }, message.hint) : null),
+  );
+}

@@ -1,0 +1,88 @@
+// One job as a whole: status, player, downloads and sentences, kept alive while it is on the page.
+import { address } from "./api.js";
+import { button, copyText, download, errorBox, h, Island } from "./dom.js";
+import { t } from "./i18n.js";
+import { isOpen, JobFeed } from "./job-feed.js";
+import { JobStatus, jobTitle } from "./job-status.js";
+import "./transcript.js";
+
+const TEXT_FORMATS = ["docx", "txt", "srt", "vtt", "csv", "json"];
+
+/** `<sf-job job="…">`; `onGone(error)` is called where the job cannot be shown. */
+class JobView extends Island {
+  connected(signal) {
+    this.status = new JobStatus(() => this.feed.refresh());
+    this.player = h("div", { class: "sf-player" });
+    this.tools = h("div", { class: "sf-tools" });
+    this.lines = h("sf-transcript-lines");
+    this.lines.addEventListener("seek", (event) => this.#play(event.detail));
+    this.lines.addEventListener("edited", (event) => this.feed.put(event.detail));
+    this.className = "sf-card sf-job";
+    this.replaceChildren(this.status.element, this.player, this.tools, this.lines);
+    this.feed = new JobFeed(this.getAttribute("job"), {
+      signal,
+      onChange: (feed) => this.#draw(feed),
+      onError: (error) => this.#failed(error),
+    });
+  }
+
+  #draw({ job, segments }) {
+    this.status.update(job);
+    this.lines.update(job, segments);
+    if (hasResult(job) || (job.kind === "transcribe" && segments.size)) this.#showPlayer(job);
+    this.#showTools(job, segments);
+  }
+
+  #failed(error) {
+    if (this.feed.job && error.status !== 404) return;
+    this.status.element.replaceChildren(errorBox(error));
+    this.dispatchEvent(new CustomEvent("gone", { detail: error }));
+  }
+
+  #showPlayer(job) {
+    const version = job.kind === "transcribe" ? "recording" : job.finished_at;
+    if (this.played === version) return;
+    this.played = version;
+    this.audio = h("audio", { controls: true, preload: "metadata", src: address(`/jobs/${job.id}/audio`), "aria-label": jobTitle(job) });
+    this.audio.addEventListener("timeupdate", () => this.lines.highlight(this.audio.currentTime));
+    const label = job.kind === "transcribe" ? null : h("p", { class: "sf-ai-label" }, t("ai_label"));
+    this.player.replaceChildren(this.audio, ...(label ? [label] : []));
+  }
+
+  #play(second) {
+    if (!this.audio) return;
+    this.audio.currentTime = second;
+    this.audio.play().catch(() => {});
+  }
+
+  #showTools(job, segments) {
+    const state = `${job.state} ${segments.size}`;
+    if (!hasResult(job) || this.drawnTools === state) return;
+    this.drawnTools = state;
+    this.tools.replaceChildren(...(job.kind === "transcribe" ? this.#textTools(job) : speechTools(job)));
+  }
+
+  #textTools(job) {
+    const text = () => [...this.feed.segments.values()].sort((a, b) => a.start - b.start).map((segment) => segment.text);
+    return [
+      button(t("copy_text"), () => copyText(text().filter(Boolean).join("\n")), { icon: "copy" }),
+      h(
+        "div",
+        { class: "sf-downloads", role: "group", "aria-label": t("download") },
+        h("span", { class: "sf-quiet-text" }, t("download")),
+        TEXT_FORMATS.map((format) => download(format.toUpperCase(), address(`/jobs/${job.id}/result.${format}`))),
+      ),
+    ];
+  }
+}
+
+function speechTools(job) {
+  return [download(t("download_speech", { format: String(job.params.format ?? "wav").toUpperCase() }), address(`/jobs/${job.id}/audio`))];
+}
+
+const hasResult = (job) => !isOpen(job) && ["done", "partial"].includes(job.state);
+
+customElements.define("sf-job", JobView);
+
+/** A fresh view of the job `id`. */
+export const jobView = (id) => h("sf-job", { job: id });

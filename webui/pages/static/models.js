@@ -1,0 +1,110 @@
+// What the models of this server can do, and how the controls follow from it.
+import { get } from "./api.js";
+import { languageName } from "./format.js";
+import { t } from "./i18n.js";
+import { modelName } from "./job-status.js";
+
+const update = (properties) => ({ __type__: "update", ...properties });
+
+let models = [];
+
+async function load() {
+  try {
+    ({ models } = await get("/models"));
+  } catch {
+    // The controls stay as they are; the header says that the connection is lost.
+  }
+  return models;
+}
+
+const ofKind = (kind) => models.filter((model) => model.kind === kind);
+const usable = (kind) => ofKind(kind).filter((model) => !model.problem);
+const chosen = (kind, name) => ofKind(kind).find((model) => (name === "auto" ? model.default : model.name === name));
+
+function choices(kind) {
+  const standard = chosen(kind, "auto");
+  const auto = standard ? t("auto_model_is", { model: modelName(standard.name) }) : t("auto_model");
+  return [[auto, "auto"], ...usable(kind).map((model) => [modelName(model.name), model.name])];
+}
+
+/** The name that stays chosen: the present one while it is still there. */
+const kept = (kind, name) => (usable(kind).some((model) => model.name === name) ? name : "auto");
+
+/** Whether the model has `feature`; the reason, worded, where it lacks it. */
+function lack(model, feature) {
+  if (!model) return "";
+  const reason = model.capabilities.unavailable?.[feature];
+  if (reason) return reason.message ? [reason.message, reason.hint].filter(Boolean).join(" ") : t("model_lacks");
+  return model.capabilities[feature] === false && feature !== "itn" ? t("model_lacks") : "";
+}
+
+const gated = (model, feature, info) => {
+  const reason = lack(model, feature);
+  return update({ interactive: !reason, info: reason || info });
+};
+
+function fitRecognizer(name) {
+  const model = chosen("recognizer", name);
+  const languages = model?.capabilities.languages ?? [];
+  const limited = languages.length && languages.length < 4;
+  return [
+    update({ info: limited ? t("language_limited", { languages: languages.map(languageName).join(", ") }) : "" }),
+    gated(model, "hotwords", t("hotwords_info")),
+    gated(model, "itn", t("itn_info")),
+  ];
+}
+
+function fitSynthesizer(name) {
+  const model = chosen("synthesizer", name);
+  return [gated(model, "instruct", t("instruct_info")), gated(model, "similarity", t("similarity_info"))];
+}
+
+/** For Gradio: the choices of a model dropdown, and the controls that depend on it. */
+export async function recognizers(current) {
+  await load();
+  const value = kept("recognizer", current);
+  return [update({ choices: choices("recognizer"), value }), ...fitRecognizer(value)];
+}
+
+export async function synthesizers(current) {
+  await load();
+  const value = kept("synthesizer", current);
+  return [update({ choices: choices("synthesizer"), value }), ...fitSynthesizer(value)];
+}
+
+export const recognizerChosen = fitRecognizer;
+export const synthesizerChosen = fitSynthesizer;
+
+/** For Gradio: the voices one may speak with. */
+export async function voiceChoices(current) {
+  const { voices } = await get("/voices").catch(() => ({ voices: [] }));
+  const saved = voices.filter((voice) => voice.usable).map((voice) => [voice.name, voice.id]);
+  const all = [[t("voice_new"), ""], ...saved, [t("voice_builtin"), "builtin"]];
+  return update({ choices: all, value: all.some(([, value]) => value === current) ? current : "" });
+}
+
+/** The job parameters that the recognition controls stand for; what the model cannot do is left out. */
+export function recognitionParams([model, language, hotwords, itn, channels]) {
+  const present = chosen("recognizer", model);
+  const words = lack(present, "hotwords") ? [] : hotwords.split("\n").map((word) => word.trim()).filter(Boolean);
+  return { model, language, hotwords: words, itn: itn && !lack(present, "itn"), channels };
+}
+
+export function speechParams([voice, model, text, instruct, similarity, speed, seed, format]) {
+  const present = chosen("synthesizer", model);
+  const said = lack(present, "instruct") ? "" : instruct.trim();
+  const alike = lack(present, "similarity") ? {} : { similarity };
+  return { model, text, instruct: said, speed, seed: seed ?? 0, format, ...alike, ...(voice ? { voice } : {}) };
+}
+
+/** For Gradio: device and default models as the server has them. */
+export async function systemChoices() {
+  const [settings, devices] = await Promise.all([get("/settings"), get("/devices"), load()]);
+  const device = devices.filter((one) => one.usable).map((one) => [`${one.name} (${one.id})`, one.id]);
+  const named = (kind) => [[t("automatic"), "auto"], ...usable(kind).map((model) => [modelName(model.name), model.name])];
+  return [
+    update({ choices: [[t("automatic"), "auto"], ...device], value: settings.device ?? "auto" }),
+    update({ choices: named("recognizer"), value: settings.default_recognizer ?? "auto" }),
+    update({ choices: named("synthesizer"), value: settings.default_synthesizer ?? "auto" }),
+  ];
+}

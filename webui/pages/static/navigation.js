@@ -1,0 +1,61 @@
+// Where the reader is, kept in the address: #history, #transcribe/<job id>, #batch/<batch id>.
+const TAB = '#sf-tabs [role="tab"]';
+
+/** The tab and the id that the address names. */
+export function place() {
+  const [tab = "", id = ""] = location.hash.slice(1).split("/");
+  return { tab, id };
+}
+
+/** Show `tab`, and in it the thing with `id`. */
+export function go(tab, id = "") {
+  remember(tab, id);
+  open(tab);
+  arrived(tab, id);
+}
+
+/** Write the place into the address without moving. */
+export function remember(tab, id = "") {
+  history.replaceState(null, "", `#${tab}${id ? `/${id}` : ""}`);
+}
+
+function open(tab) {
+  const button = document.querySelector(`${TAB}[data-tab-id="${CSS.escape(tab)}"]`);
+  if (button?.getAttribute("aria-selected") === "false") button.click();
+}
+
+async function arrived(tab, id) {
+  if (!id) return;
+  const element = await appearance(`sf-${tab === "clone" ? "speech" : tab}`);
+  element?.show(id);
+}
+
+/** The element once it is on the page: Gradio draws a tab when it is first chosen. */
+function appearance(selector) {
+  return new Promise((resolve) => {
+    const started = performance.now();
+    const look = () => {
+      const element = document.querySelector(selector);
+      if (element || performance.now() - started > 5000) resolve(element);
+      else requestAnimationFrame(look);
+    };
+    look();
+  });
+}
+
+/** Go where the address says, now and whenever it changes; note it when the reader chooses a tab. */
+export function startNavigation() {
+  const follow = () => {
+    const { tab, id } = place();
+    if (tab) {
+      open(tab);
+      arrived(tab, id);
+    }
+  };
+  addEventListener("hashchange", follow);
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.(TAB);
+    if (button && button.dataset.tabId !== place().tab) remember(button.dataset.tabId);
+  });
+  follow();
+}

@@ -1,0 +1,114 @@
+// The server for its administrator: models present and to be had, memory, disk, versions, the label.
+import { get, post } from "./api.js";
+import { announce, button, errorBox, h, icon, Island } from "./dom.js";
+import { bytes, languageName, percent } from "./format.js";
+import { t } from "./i18n.js";
+import { modelName, progressBar } from "./job-status.js";
+
+const PULL_LOOK_MS = 2000;
+
+class System extends Island {
+  connected(signal) {
+    this.signal = signal;
+    this.message = h("div");
+    this.installed = h("div", { class: "sf-models" });
+    this.catalogue = h("div", { class: "sf-models" });
+    this.facts = h("dl", { class: "sf-definitions" });
+    const refresh = button(t("look_again"), () => this.#run(post("/models/refresh")), { icon: "retry", style: "quiet" });
+    this.replaceChildren(
+      this.message,
+      section("installed_models", this.installed, refresh),
+      section("catalogue", this.catalogue, null, t("catalogue_info")),
+      section("server", this.facts, button(t("free_memory"), () => this.#freeMemory(), { icon: "chip" })),
+    );
+    document.addEventListener("click", (event) => event.target.closest?.('[data-tab-id="system"]') && this.load(), { signal });
+    signal.addEventListener("abort", () => clearTimeout(this.timer));
+    this.load();
+  }
+
+  async load() {
+    clearTimeout(this.timer);
+    try {
+      const [{ models, catalog }, system, devices] = await Promise.all([get("/models", {}, this.signal), get("/system", {}, this.signal), get("/devices", {}, this.signal)]);
+      this.message.replaceChildren();
+      this.installed.replaceChildren(...models.map(installed));
+      this.catalogue.replaceChildren(...catalog.map((entry) => this.#entry(entry)));
+      this.facts.replaceChildren(...definitions(system, devices));
+      if (catalog.some((entry) => pulling(entry))) this.timer = setTimeout(() => this.load(), PULL_LOOK_MS);
+    } catch (error) {
+      if (!this.signal.aborted) this.message.replaceChildren(errorBox(error));
+    }
+  }
+
+  #entry(entry) {
+    const pull = button(t("pull"), () => this.#run(post(`/models/${encodeURIComponent(entry.name)}/pull`)), { icon: "download" });
+    const facts = [t(`model_kind_${entry.kind}`), entry.languages.map(languageName).join(", "), bytes(entry.size_bytes), entry.licence];
+    return h(
+      "article",
+      { class: "sf-model" },
+      h("div", { class: "sf-row-head" }, h("h3", { class: "sf-title" }, entry.title), entry.present ? chip("is_present", "done") : pulling(entry) ? null : pull),
+      h("p", { class: "sf-facts" }, facts.filter(Boolean).join(" · ")),
+      pulling(entry) ? h("div", { class: "sf-waiting" }, progressBar(entry.pull.progress, t("pulling")), h("p", {}, `${t("pulling")} ${percent(entry.pull.progress)}`)) : null,
+      entry.pull?.error ? h("p", { class: "sf-error-text" }, entry.pull.error.message, " ", entry.pull.error.hint) : null,
+      entry.present ? null : byHand(entry),
+    );
+  }
+
+  async #run(request) {
+    try {
+      await request;
+    } catch (error) {
+      announce([error.message || t("connection_failed"), error.hint].filter(Boolean).join(" "), "error");
+    }
+    this.load();
+  }
+
+  async #freeMemory() {
+    try {
+      const freed = await post("/system/free-memory");
+      announce(freed.unloaded.length ? t("memory_freed", { models: freed.unloaded.join(", "), size: bytes(freed.freed_bytes) }) : t("nothing_to_free"));
+      this.load();
+    } catch (error) {
+      announce(error.message || t("connection_failed"), "error");
+    }
+  }
+}
+
+const pulling = (entry) => entry.pull?.state === "running";
+const chip = (key, state) => h("span", { class: `sf-chip sf-state-${state}` }, t(key));
+
+function section(title, body, action = null, info = "") {
+  return h(
+    "section",
+    { class: "sf-card" },
+    h("div", { class: "sf-status-line" }, h("h2", { class: "sf-heading" }, t(title)), action ? h("div", { class: "sf-actions" }, action) : null),
+    info ? h("p", { class: "sf-hint" }, info) : null,
+    body,
+  );
+}
+
+function installed(model) {
+  const languages = model.capabilities.languages.map(languageName).join(", ");
+  const facts = [t(`model_kind_${model.kind}`), languages, model.size_bytes ? bytes(model.size_bytes) : null, model.loaded_on?.length ? t("loaded_on", { device: [model.loaded_on].flat().join(", ") }) : null];
+  return h(
+    "article",
+    { class: "sf-model" },
+    h("div", { class: "sf-row-head" }, h("h3", { class: "sf-title" }, modelName(model.name)), model.default ? chip("is_default", "done") : null),
+    h("p", { class: "sf-facts" }, facts.filter(Boolean).join(" · ")),
+    model.problem ? h("div", { class: "sf-box sf-error" }, icon("warning"), h("div", {}, h("p", {}, model.problem.message), h("p", { class: "sf-hint" }, model.problem.hint))) : null,
+  );
+}
+
+/** How to bring a model to a machine without internet. */
+function byHand(entry) {
+  return h("details", { class: "sf-details" }, h("summary", {}, t("by_hand")), h("p", {}, t("by_hand_help", { source: entry.source, name: entry.name })));
+}
+
+function definitions(system, devices) {
+  const rows = [
+    ...devices.map((device) => [device.name, device.usable ? t("device_usable", { free: device.memory_free ? bytes(device.memory_free) : "–" }) : device.reason]),
+  ];
+  return rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
+}
+
+customElements.define("sf-system", System);
