@@ -92,6 +92,16 @@ class JobStore:
         with self._database.read() as connection:
             return queue_places(connection, rows)
 
+    def existing(self, uids: Sequence[str]) -> set[str]:
+        """Those of `uids` that are jobs and not deleted."""
+        alive = select(jobs.c.uid).where(jobs.c.deleted_at.is_(None))
+        with self._database.read() as connection:
+            return {
+                uid
+                for at in range(0, len(uids), 500)
+                for uid in connection.execute(alive.where(jobs.c.uid.in_(uids[at : at + 500]))).scalars()
+            }
+
     def counts(self) -> dict[str, int]:
         """How many jobs are queued, running and cancelling, of all owners."""
         query = select(jobs.c.state, func.count()).where(OPEN).group_by(jobs.c.state)

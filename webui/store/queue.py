@@ -35,7 +35,6 @@ from webui.store.transitions import first_error, move, next_change, rewrite_text
 
 SEGMENT_CRASHES = 3  # a segment begun so often without an end is left out
 JOB_CRASHES = {"prepare": 3, "work": 9}  # claims without progress, by stage, before the job is given up
-ANY_DEVICE = ("auto",)
 
 _NEXT = text(
     """
@@ -48,7 +47,8 @@ _NEXT = text(
     SELECT jobs.id, jobs.owner_id, jobs.priority, owners.vtime
     FROM busy JOIN owners ON owners.id = busy.owner
     JOIN jobs ON jobs.id = (
-        SELECT id FROM jobs WHERE state = 'queued' AND stage = :stage AND owner_id = busy.owner AND device IN :devices
+        SELECT id FROM jobs WHERE state = 'queued' AND stage = :stage AND owner_id = busy.owner
+        AND priority >= :least AND (:any OR device IN :devices)
         ORDER BY priority DESC, id LIMIT 1)
     ORDER BY jobs.priority DESC, owners.vtime, jobs.id LIMIT 1
     """
@@ -67,23 +67,34 @@ class Queue:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def claim(self, stage: str, boot: str, devices: Sequence[str] = ANY_DEVICE) -> Claim | None:
-        """The next job of `stage` ("prepare" or "work") that asked for one of `devices`; None where none waits.
+    def claim(
+        self, stage: str, boot: str, devices: Sequence[str] | None = None, *, least_priority: int = 0
+    ) -> Claim | None:
+        """The next job of `stage` ("prepare" or "work"); None where none waits.
 
-        `boot` names the living process and thread in the row.
+        `boot` names the living process in the row. `devices`: the wishes to serve ("auto", "cuda:0"), None = any.
+        `least_priority`: 10 = interactive jobs only.
         """
         with self._database.read() as connection:  # most looks find nothing: they shall not take the write lock
-            if _next(connection, stage, devices) is None:
+            if _next(connection, stage, devices, least_priority) is None:
                 return None
         with self._database.write() as connection:
-            chosen = _next(connection, stage, devices)
+            chosen = _next(connection, stage, devices, least_priority)
             return None if chosen is None else _lease(connection, chosen.id, stage, boot)
 
-    def plan(self, lease: Lease, new: Sequence[NewSegment], **facts: Any) -> None:
+    def plan(
+        self,
+        lease: Lease,
+        new: Sequence[NewSegment],
+        *,
+        artifacts: Iterable[ArtifactRow] = (),
+        seconds: float = 0,
+        **facts: Any,
+    ) -> None:
         """Write all segments at once and queue the job for the device workers. A job is planned once.
 
-        `facts`: columns found while preparing: duration_ms, warnings, language, devices.
-        A job without segments ends here. Raises LeaseLost, Cancelled.
+        `seconds`: what preparing took, charged to the owner. `facts`: columns found: duration_ms, warnings, language.
+        A job without segments is done. Raises LeaseLost, Cancelled.
         """
         rows = [{**vars(segment), "job_id": lease.job_id, "idx": idx} for idx, segment in enumerate(new)]
         with self._database.write() as connection:
@@ -92,6 +103,9 @@ class Queue:
                 raise Cancelled
             if rows and job.seg_total is None:
                 connection.execute(insert(segments), rows)
+            for artifact in artifacts:
+                add_artifact(connection, lease.job_id, artifact)
+            charge(connection, lease.owner_id, seconds)
             values = {
                 "seg_total": len(rows),
                 "stage": "work",
@@ -99,7 +113,8 @@ class Queue:
                 "attempt": 0,
                 "lease_boot": None,
             }
-            move(connection, lease.job_id, ("running",), {"state": "queued", **values, **facts}, action="plan")
+            after = {"state": "queued"} if rows else {"state": "done", "finished_at": now_ms()}
+            move(connection, lease.job_id, ("running",), after | values | facts, action="plan")
 
     def progress(self, lease: Lease, fraction: float, duration_ms: int | None = None) -> None:
         """How far preparing is (0 … 1). Raises LeaseLost, Cancelled."""
@@ -155,7 +170,7 @@ class Queue:
             _held(connection, lease)
             _set(connection, lease, values)
 
-    def preempted(self, lease: Lease, devices: Sequence[str] = ANY_DEVICE) -> bool:
+    def preempted(self, lease: Lease, devices: Sequence[str] | None = None) -> bool:
         """Whether another job should run before the next batch of this one."""
         own = select(jobs.c.priority, owners.c.vtime).join(owners, owners.c.id == jobs.c.owner_id)
         with self._database.read() as connection:
@@ -200,6 +215,7 @@ class Queue:
                 moved = update(segments).where(_among(lease, [idx])).values(start_ms=start, end_ms=end)
                 connection.execute(moved)
             state, found = _verdict(connection, job)
+            values = {"language": _main_language(connection, job)} | values
             values |= {"state": state, "error": error or found, "warnings": [*job.warnings, *warnings]}
             values |= {"finished_at": now_ms(), "lease_boot": None}
             rewrite_text(connection, lease.job_id)
@@ -243,8 +259,11 @@ def conclude_cancelled(connection: Connection, job_id: int) -> None:
     move(connection, job_id, ("cancelling",), values, action="cancelled")
 
 
-def _next(connection: Connection, stage: str, devices: Sequence[str]) -> Row[Any] | None:
-    return connection.execute(_NEXT, {"stage": stage, "devices": list(devices)}).one_or_none()
+def _next(
+    connection: Connection, stage: str, devices: Sequence[str] | None, least_priority: int = 0
+) -> Row[Any] | None:
+    wanted = {"stage": stage, "devices": list(devices or ()), "any": devices is None, "least": least_priority}
+    return connection.execute(_NEXT, wanted).one_or_none()
 
 
 def _lease(connection: Connection, job_id: int, stage: str, boot: str) -> Claim | None:
@@ -330,6 +349,13 @@ def _verdict(connection: Connection, job: JobRow) -> tuple[str, Problem | None]:
     skipped = int(connection.execute(query).scalar_one())
     state = "partial" if job.seg_done or skipped else "failed"
     return state, first_error(connection, job.id, {"language": job.params.get("language", "")})
+
+
+def _main_language(connection: Connection, job: JobRow) -> str | None:
+    """The language of most segments, else what the job had."""
+    mine = (segments.c.job_id == job.id) & segments.c.language.is_not(None)
+    often = select(segments.c.language).where(mine).group_by(segments.c.language).order_by(func.count().desc())
+    return connection.execute(often.limit(1)).scalar_one_or_none() or job.language
 
 
 def _recover_one(connection: Connection, row: Any) -> str:

@@ -1,0 +1,98 @@
+"""A plug-in with two models that need no weights: for load and crash tests, and an example of an engine module.
+
+`fake` recognises and speaks. What it hears is a function of the samples; its speed is set by a hotword
+(`seconds=0.2`: so long per segment) when recognising, by the instruction when speaking. `crash` as hotword kills the
+process at the segments it names (`crash=3`: those whose checksum divides by three).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from webui.engines.base import (
+    Capabilities,
+    Model,
+    Recognition,
+    RecognitionOptions,
+    SpeechOptions,
+    VoiceFeatures,
+    Waveform,
+    Word,
+    prompt_hash,
+)
+from webui.settings import Settings
+
+RATE = 24_000  # Hz, of what it speaks
+CHARACTER_SECONDS = 0.05
+_HEARS = Capabilities(languages=("zh", "en"), hotwords=True, word_times=True, batch_seconds=30)
+_SPEAKS = Capabilities(languages=("zh", "en"), instruct=True, convert=True, sample_rate=RATE)
+
+
+def models(_settings: Settings) -> list[Model]:
+    return [
+        Model("fake", "fake", "recognizer", "1", _HEARS, FakeRecognizer),
+        Model("fake", "fake", "synthesizer", "1", _SPEAKS, FakeSynthesizer),
+    ]
+
+
+def heard(waveform: Waveform) -> str:
+    """What the fake hears: the checksum of the samples in Chinese digits, the same for the same sound."""
+    return "听到" + "".join("零一二三四五六七八九"[int(digit)] for digit in str(_checksum(waveform)))
+
+
+class FakeRecognizer:
+    capabilities = _HEARS
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+
+    def recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
+        settings = dict(word.split("=") for word in options.hotwords if "=" in word)
+        return [_recognition(waveform, settings) for waveform in batch]
+
+    def close(self) -> None:
+        pass
+
+
+class FakeSynthesizer:
+    capabilities = _SPEAKS
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+
+    def enrol(self, prompt: Waveform, transcript: str) -> VoiceFeatures:
+        return VoiceFeatures("fake", "1", prompt_hash(prompt, transcript), {"pitch": np.float32([prompt.seconds])})
+
+    def speak(self, text: str, voice: VoiceFeatures | None, options: SpeechOptions) -> Iterator[Waveform]:
+        time.sleep(float(options.instruct or 0))
+        pitch = 200 if voice is None else 300
+        for character in text:
+            tone = pitch + ord(character) % 100
+            times = np.arange(round(CHARACTER_SECONDS * RATE)) / RATE
+            yield Waveform(np.float32(0.3 * np.sin(2 * np.pi * tone * times)), RATE)
+
+    def convert(self, source: Waveform, voice: VoiceFeatures) -> Iterator[Waveform]:
+        times = np.arange(round(source.seconds * RATE)) / RATE
+        yield Waveform(np.float32(0.3 * np.sin(2 * np.pi * 300 * times)), RATE)
+
+    def close(self) -> None:
+        pass
+
+
+def _recognition(waveform: Waveform, settings: dict[str, str]) -> Recognition:
+    time.sleep(float(settings.get("seconds", 0)))
+    if "crash" in settings and _checksum(waveform) % int(settings["crash"]) == 0:
+        os.abort()
+    text = heard(waveform)
+    step = waveform.seconds / len(text)
+    words = tuple(Word(character, at * step, (at + 1) * step) for at, character in enumerate(text))
+    return Recognition(text, text, "zh", words)
+
+
+def _checksum(waveform: Waveform) -> int:
+    return zlib.crc32(waveform.samples.tobytes())

@@ -1,0 +1,97 @@
+"""What every step of a job works with, and the small things they share."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from webui.audio.intake import Decoder
+from webui.audio.vad import SpeechDetector
+from webui.engines.base import Model
+from webui.engines.host import ModelHost
+from webui.errors import UserError
+from webui.settings import Settings
+from webui.store.database import free_space
+from webui.store.jobs import JobStore
+from webui.store.queue import Queue
+from webui.store.rows import Claim, JobRow, Problem
+from webui.store.voices import VoiceStore
+
+MOST_IN_BATCH = 64  # segments
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A device worker: the device it works on and the wishes ("auto", "cuda:0") it may claim jobs for."""
+
+    device: str
+    takes: tuple[str, ...] = ("auto",)
+
+
+@dataclass(frozen=True)
+class Context:
+    """`models` lists what is present now; `stopping` says whether the program is about to end."""
+
+    settings: Settings
+    queue: Queue
+    jobs: JobStore
+    voices: VoiceStore
+    host: ModelHost
+    decoder: Decoder
+    detector: SpeechDetector
+    models: Callable[[], list[Model]]
+    stopping: Callable[[], bool]
+
+    def model(self, name: str, kind: Literal["recognizer", "synthesizer"]) -> Model:
+        """Raises UserError MODEL_NOT_FOUND."""
+        present = [model for model in self.models() if model.kind == kind]
+        for model in present:
+            if model.name == name:
+                return model
+        raise UserError("MODEL_NOT_FOUND", model=name, present=", ".join(model.name for model in present))
+
+    def upload(self, job: JobRow, name: str) -> Path:
+        """A file of the job below `uploads`; its folder exists."""
+        return _in_folder(self.settings.uploads / job.uid, name)
+
+    def output(self, job: JobRow, name: str) -> Path:
+        """A file of the job below `outputs`; its folder exists."""
+        return _in_folder(self.settings.outputs / job.uid, name)
+
+    def hand_over(self, claim: Claim, seat: Seat) -> bool:
+        """Between two batches: put the job back where the program ends or another job is next. Raises LeaseLost."""
+        if not (self.stopping() or self.queue.preempted(claim.lease, seat.takes)):
+            return False
+        self.queue.release(claim.lease)
+        return True
+
+    def note_device(self, claim: Claim, stage: str, device: str) -> None:
+        """Show in the job's row which device does `stage` (transcribe, speak, convert). Raises LeaseLost."""
+        if claim.job.devices.get(stage) != device:
+            self.queue.note(claim.lease, devices={**claim.job.devices, stage: device})
+
+    def relative(self, path: Path) -> str:
+        return path.relative_to(self.settings.data).as_posix()
+
+
+def problem(code: str, **params: Any) -> Problem:
+    """A warning as a job's row keeps it."""
+    return {"code": code, "params": params}
+
+
+def understood(error: OSError, folder: Path) -> UserError:
+    """A failure to write as the user's error."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return UserError("DISK_FULL", free=free_space(folder))
+    if isinstance(error, FileNotFoundError):
+        return UserError("MISSING_INPUT")
+    raise error
+
+
+def _in_folder(folder: Path, name: str) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path

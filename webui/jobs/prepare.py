@@ -1,0 +1,117 @@
+"""The first stage: from a recording or a text to the plan, all segments of the job at once. Needs no device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from webui.audio.intake import Decoding
+from webui.audio.vad import Span, VadSession
+from webui.audio.working_copy import WorkingCopyWriter
+from webui.errors import UserError
+from webui.jobs.context import Context, problem
+from webui.store.rows import ArtifactRow, Claim, JobRow, NewSegment
+from webui.text import sentences
+
+RATE = 16_000  # Hz, of the working copy
+PROGRESS_EVERY_S = 1.0
+WORKING_COPY = "audio.wav"
+
+
+class Interrupted(Exception):
+    """The program is about to end: the job goes back into the queue as it was."""
+
+
+def prepare(context: Context, claim: Claim) -> None:
+    """Plan the job. Raises UserError for an input of no use, LeaseLost, Cancelled, Interrupted."""
+    if claim.job.kind == "speak":
+        _plan_text(context, claim)
+    else:
+        _plan_recording(context, claim)
+
+
+def _plan_text(context: Context, claim: Claim) -> None:
+    text = claim.job.params["text"]
+    parts = sentences.split(text)
+    if not parts:
+        raise UserError("NOTHING_TO_SAY", param="text")
+    new = [NewSegment(0, 0, source=part.text) for part in parts]
+    context.queue.plan(claim.lease, new, language=sentences.dominant_language(text))
+
+
+def _plan_recording(context: Context, claim: Claim) -> None:
+    began = time.monotonic()
+    job = claim.job
+    copy = context.upload(job, WORKING_COPY)
+    split = job.params.get("channels", "mix") == "split"
+    with context.decoder.decode(_input(context, job), job.file_name, "split" if split else "mix", RATE) as decoding:
+        seconds, spans = _listen(context, claim, decoding, copy)
+        warnings = [problem(code, **params) for code, params in decoding.warnings]
+    if not spans and job.kind == "convert":
+        raise UserError("NO_SPEECH")
+    if not spans:
+        warnings.append(problem("NO_SPEECH"))
+    new = [NewSegment(round(span.start * 1000), round(span.end * 1000), channel) for channel, span in spans]
+    context.queue.plan(
+        claim.lease,
+        new,
+        artifacts=[ArtifactRow("playable", context.relative(copy), mime="audio/wav", bytes=copy.stat().st_size)],
+        seconds=time.monotonic() - began,
+        duration_ms=round(seconds * 1000),
+        warnings=[*job.warnings, *warnings],
+    )
+
+
+def _input(context: Context, job: JobRow) -> Path:
+    found = context.jobs.artifacts(None, job.uid, "input")
+    if not found:
+        raise UserError("MISSING_INPUT")
+    return context.settings.data / found[0].path
+
+
+def _listen(context: Context, claim: Claim, decoding: Decoding, copy: Path) -> tuple[float, list[tuple[int, Span]]]:
+    """Write the working copy and find speech block by block; (seconds, [(channel, span)] in time order)."""
+    spans: list[tuple[int, Span]] = []
+    sessions: list[VadSession] = []
+    writer: WorkingCopyWriter | None = None
+    due = time.monotonic() + PROGRESS_EVERY_S
+    try:
+        for block in decoding:
+            if writer is None:
+                writer = WorkingCopyWriter(copy, RATE, block.shape[1])
+                sessions = [context.detector.session() for _ in range(block.shape[1])]
+            _write(writer, block, claim.job.file_name)
+            for channel, session in enumerate(sessions):
+                spans += [(channel, span) for span in session.feed(block[:, channel])]
+            if time.monotonic() >= due:
+                _look_around(context, claim, writer.seconds, decoding.info.seconds)
+                due = time.monotonic() + PROGRESS_EVERY_S
+        if writer is None:
+            raise UserError("EMPTY_AUDIO", file=claim.job.file_name)
+        for channel, session in enumerate(sessions):
+            spans += [(channel, span) for span in session.finish()]
+        writer.close()
+    except BaseException:
+        if writer is not None:
+            writer.discard()
+        raise
+    return writer.seconds, _in_time_order(spans)
+
+
+def _write(writer: WorkingCopyWriter, block: object, name: str) -> None:
+    try:
+        writer.write(block)  # type: ignore[arg-type]
+    except ValueError:  # many channels, each kept: more than a WAV file holds
+        raise UserError("TOO_LONG", file=name, hours=round(writer.seconds / 3600, 1)) from None
+
+
+def _look_around(context: Context, claim: Claim, done: float, total: float | None) -> None:
+    if context.stopping():
+        raise Interrupted
+    fraction = min(1.0, done / total) if total else 0.0
+    context.queue.progress(claim.lease, fraction, round((total or done) * 1000))
+
+
+def _in_time_order(spans: Sequence[tuple[int, Span]]) -> list[tuple[int, Span]]:
+    return sorted(spans, key=lambda item: (item[1].start, item[0]))

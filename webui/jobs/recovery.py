@@ -1,0 +1,84 @@
+"""What a start puts in order: the lock that admits one server, jobs a crash left running, files that belong to nobody."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from webui.settings import Settings
+from webui.store.jobs import JobStore
+from webui.store.queue import Queue
+
+log = logging.getLogger(__name__)
+
+ORPHAN_AGE_S = 3600  # an upload's files are there before its row: younger folders are left alone
+
+
+class AlreadyRunning(Exception):
+    """Another process works on this data folder; `pid` is its number, where it could be read."""
+
+    def __init__(self, pid: int | None) -> None:
+        super().__init__(f"another server (process {pid or 'unknown'}) is already working on this data folder")
+        self.pid = pid
+
+
+class AppLock:
+    """An exclusive lock on a file, held until `release` or the end of the process."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises AlreadyRunning."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            pid = os.pread(self._file, 20, 0).strip()
+            os.close(self._file)
+            raise AlreadyRunning(int(pid) if pid.isdigit() else None) from None
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, str(os.getpid()).encode(), 0)
+
+    def release(self) -> None:
+        os.close(self._file)
+
+
+def lock_holder(path: Path) -> int | None:
+    """The process that works on the data folder now, None where none does."""
+    try:
+        AppLock(path).release()
+    except AlreadyRunning as running:
+        return running.pid or 0
+    return None
+
+
+def recover(settings: Settings, queue: Queue, jobs: JobStore) -> None:
+    """Run at start, with the lock held and before any worker."""
+    found = queue.recover()
+    if found.requeued or found.cancelled or found.given_up:
+        log.info(
+            "after a crash: %d jobs queued again, %d cancelled, %d given up",
+            found.requeued,
+            found.cancelled,
+            found.given_up,
+        )
+    for path in _left_over(settings, jobs):
+        log.info("removing %s, which belongs to no job", path.name)
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _left_over(settings: Settings, jobs: JobStore) -> Iterator[Path]:
+    """Half-written files, and folders of jobs that do not exist (any more)."""
+    youngest = time.time() - ORPHAN_AGE_S
+    for root in (settings.uploads, settings.outputs):
+        folders = [path for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
+        known = jobs.existing([folder.name for folder in folders])
+        for folder in folders:
+            if folder.name not in known and folder.stat().st_mtime < youngest:
+                yield folder
+            else:
+                yield from folder.rglob("*.part")

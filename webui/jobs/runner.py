@@ -1,0 +1,229 @@
+"""The scheduler: threads that prepare, one worker per device, and an end that loses nothing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy.exc import DatabaseError
+
+from webui import devices
+from webui.audio.intake import Decoder
+from webui.audio.vad import SpeechDetector
+from webui.engines import catalog
+from webui.engines.base import EngineError
+from webui.engines.host import ModelHost
+from webui.errors import UserError
+from webui.jobs.changes import ChangeFeed
+from webui.jobs.context import Context, Seat, understood
+from webui.jobs.prepare import Interrupted, prepare
+from webui.jobs.recovery import AppLock, recover
+from webui.jobs.speak import speak
+from webui.jobs.transcribe import transcribe
+from webui.settings import Settings
+from webui.store.database import Database
+from webui.store.jobs import JobStore
+from webui.store.queue import Cancelled, LeaseLost, Queue
+from webui.store.rows import Claim
+from webui.store.voices import VoiceStore
+
+log = logging.getLogger(__name__)
+
+INTERACTIVE = 10  # the priority from which a job does not wait behind long recordings being prepared
+MOST_PREPARERS = 4
+TRY_AGAIN_S = 5.0  # after a full disk or a locked file
+DRAIN_S = 30.0  # how long `stop` waits for the batch in hand
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a thread is doing: `job` None = waiting; `seconds` since it took the job up."""
+
+    name: str
+    job: str | None
+    seconds: float
+
+
+class JobRunner:
+    """Works the queue. One per data folder: the lock in it refuses a second.
+
+    Several cards: a `Seat` each is all it takes. A device that hangs shows in `activity()`; retiring it and
+    leaving with exit code 75 is for whoever watches that.
+    """
+
+    def __init__(self, settings: Settings, database: Database, host: ModelHost, changes: ChangeFeed) -> None:
+        self._settings = settings
+        self._changes = changes
+        self._boot = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._stopping = threading.Event()
+        self._threads: list[_Loop] = []
+        self._lock: AppLock | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self.context = Context(
+            settings=settings,
+            queue=Queue(database),
+            jobs=JobStore(database),
+            voices=VoiceStore(database),
+            host=host,
+            decoder=Decoder(settings),
+            detector=SpeechDetector(),
+            models=partial(catalog.available, settings),
+            stopping=self._stopping.is_set,
+        )
+
+    def start(self) -> None:
+        """Take the lock, put in order what a crash left, start the threads. Raises AlreadyRunning."""
+        self._lock = AppLock(self._settings.lock_file)
+        recover(self._settings, self.context.queue, self.context.jobs)
+        self._unsubscribe = self._changes.subscribe(self._wake)
+        for number in range(max(1, min(MOST_PREPARERS, (os.cpu_count() or 1) // 2))):
+            self._begin(f"prepare-{number}", self._prepare, partial(self._claim_to_prepare, 0))
+        self._begin("prepare-interactive", self._prepare, partial(self._claim_to_prepare, INTERACTIVE))
+        for seat in self._seats():
+            self._begin(f"work-{seat.device}", partial(self._work, seat), partial(self._claim_to_work, seat))
+
+    def stop(self, timeout: float = DRAIN_S) -> bool:
+        """Drain: the batch in hand is finished and committed, its job goes back into the queue.
+
+        False where a batch took longer than `timeout`; its segments run again after the next start.
+        """
+        self._stopping.set()
+        self._wake()
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._unsubscribe()
+        self.context.decoder.close()
+        drained = not any(thread.is_alive() for thread in self._threads)
+        if drained and self._lock is not None:
+            self._lock.release()
+        return drained
+
+    def activity(self) -> list[Activity]:
+        """What every thread is doing, for the System tab and for a watchdog."""
+        return [thread.activity() for thread in self._threads]
+
+    def _begin(self, name: str, work: Callable[[Claim], None], claim: Callable[[], Claim | None]) -> None:
+        thread = _Loop(name, claim, partial(self._run, work), self._stopping)
+        self._threads.append(thread)
+        thread.start()
+
+    def _wake(self) -> None:
+        for thread in self._threads:
+            thread.wake.set()
+
+    def _seats(self) -> list[Seat]:
+        """The device in use takes what names none; the CPU beside an accelerator takes what asks for it."""
+        device = _device(self._settings.device)
+        if device == "cpu":
+            return [Seat("cpu", ("auto", "cpu"))]
+        return [Seat(device, ("auto", device, device.split(":")[0])), Seat("cpu", ("cpu",))]
+
+    def _claim_to_prepare(self, least_priority: int) -> Claim | None:
+        return self.context.queue.claim("prepare", self._boot, least_priority=least_priority)
+
+    def _claim_to_work(self, seat: Seat) -> Claim | None:
+        return self.context.queue.claim("work", self._boot, seat.takes)
+
+    def _prepare(self, claim: Claim) -> None:
+        prepare(self.context, claim)
+
+    def _work(self, seat: Seat, claim: Claim) -> None:
+        (transcribe if claim.job.kind == "transcribe" else speak)(self.context, claim, seat)
+
+    def _run(self, work: Callable[[Claim], None], claim: Claim) -> None:
+        """One turn at one job; whatever goes wrong ends in the job's row."""
+        queue, lease = self.context.queue, claim.lease
+        try:
+            work(claim)
+        except LeaseLost:
+            log.info("job %s was taken away", lease.uid)
+        except Cancelled:
+            self._settle(partial(queue.end_cancelled, lease))
+        except Interrupted:
+            self._settle(partial(queue.release, lease))
+        except Exception as error:
+            self._settle(partial(queue.fail, lease, self._worded(claim, error)))
+
+    def _worded(self, claim: Claim, error: Exception) -> UserError:
+        if isinstance(error, OSError):
+            try:
+                error = understood(error, self._settings.data)
+            except OSError as unknown:
+                error = unknown
+        if isinstance(error, UserError):
+            log.info("job %s failed: %s", claim.lease.uid, error.code)
+            return error
+        log.error("job %s failed", claim.lease.uid, exc_info=error)
+        if isinstance(error, EngineError):
+            return UserError(error.code)
+        return UserError("OUT_OF_MEMORY" if devices.is_out_of_memory(error) else "INTERNAL")
+
+    def _settle(self, write: Callable[[], None]) -> None:
+        """Write the end of a turn, however long the disk stays full: a job must not stay running without a worker."""
+        while True:
+            try:
+                write()
+            except (UserError, DatabaseError):
+                log.exception("the end of a job could not be written; trying again")
+                if self._stopping.wait(TRY_AGAIN_S):
+                    return  # the next start finds it running and queues it
+            except LeaseLost:
+                return
+            else:
+                return
+
+
+class _Loop(threading.Thread):
+    """Claims and works until the program ends; sleeps while there is nothing to claim."""
+
+    def __init__(
+        self,
+        name: str,
+        claim: Callable[[], Claim | None],
+        run: Callable[[Claim], None],
+        stopping: threading.Event,
+    ) -> None:
+        super().__init__(name=name, daemon=True)
+        self.wake = threading.Event()
+        self._claim = claim
+        self._work_on = run
+        self._stopping = stopping
+        self._job: str | None = None
+        self._since = time.monotonic()
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            self.wake.clear()
+            try:
+                claim = self._claim()
+            except Exception:
+                log.exception("%s: claiming failed; trying again", self.name)
+                self._stopping.wait(TRY_AGAIN_S)
+                continue
+            if claim is None:
+                self.wake.wait()
+                continue
+            self._note(claim.lease.uid)
+            self._work_on(claim)
+            self._note(None)
+
+    def activity(self) -> Activity:
+        return Activity(self.name, self._job, time.monotonic() - self._since)
+
+    def _note(self, job: str | None) -> None:
+        self._job, self._since = job, time.monotonic()
+
+
+def _device(wanted: str) -> str:
+    """The device of the main worker. torch is only loaded to look where a driver suggests an accelerator."""
+    accelerators = [device for device in devices.probe(load=False) if device.kind != "cpu"]
+    if wanted in ("auto", "cpu") and (wanted == "cpu" or not accelerators):
+        return "cpu"
+    return devices.resolve(wanted).device

@@ -1,0 +1,169 @@
+"""The second stage of a transcription: batches of segments through a Recognizer, each committed when it is there."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from webui import devices
+from webui.audio.working_copy import WorkingCopy
+from webui.engines.base import Capabilities, EngineError, Model, Recognition, RecognitionOptions, Waveform
+from webui.jobs.context import MOST_IN_BATCH, Context, Seat, problem
+from webui.jobs.prepare import WORKING_COPY
+from webui.store.rows import Claim, JobRow, SegmentResult, SegmentRow
+from webui.text import itn
+
+log = logging.getLogger(__name__)
+
+SKIPPED_AT_ONCE = 1000  # segments
+
+
+def transcribe(context: Context, claim: Claim, seat: Seat) -> None:
+    """Work on the job until it is finished, or until it is someone else's turn or the program ends.
+
+    Raises LeaseLost, Cancelled, UserError, EngineError where the model cannot be had.
+    """
+    model = context.model(claim.job.model, "recognizer")
+    language = spoken_language(claim.job, model.capabilities)
+    if not knows(model.capabilities, language):
+        _skip_all(context, claim, seat)
+        return
+    step = _Step(context, claim, model, RecognitionOptions(language, _hotwords(claim.job), _itn(claim.job)), seat)
+    while batch := context.queue.take(claim.lease, model.capabilities.batch_seconds, _count(model.capabilities)):
+        step.recognize(batch)
+        if context.hand_over(claim, seat):
+            return
+    context.queue.finish(claim.lease, warnings=_warnings(model.capabilities))
+
+
+def spoken_language(job: JobRow, capabilities: Capabilities) -> str:
+    """The language to recognise; the basic engine knows one, so that none given means that one."""
+    language = str(job.params.get("language") or "auto")
+    if language == "auto" and capabilities.basic:
+        return capabilities.languages[0]
+    return language
+
+
+def knows(capabilities: Capabilities, language: str) -> bool:
+    """Whether a model recognises `language`; regional variants count as their language."""
+    known = {code.split("-")[0].lower() for code in capabilities.languages}
+    return language == "auto" or not known or language.split("-")[0].lower() in known
+
+
+class _Step:
+    """One worker's turn at one job."""
+
+    def __init__(self, context: Context, claim: Claim, model: Model, options: RecognitionOptions, seat: Seat) -> None:
+        self._context = context
+        self._claim = claim
+        self._model = model
+        self._options = options
+        self._device = context.host.place(model, seat.device)
+        self._copy = WorkingCopy(context.upload(claim.job, WORKING_COPY))
+        context.note_device(claim, "transcribe", self._device)
+
+    def recognize(self, batch: Sequence[SegmentRow]) -> None:
+        began = time.monotonic()
+        waveforms = [self._waveform(segment) for segment in batch]
+        with self._context.host.use(self._model, self._device) as recognizer:
+            began = time.monotonic()  # loading is not the owner's service
+            found = list(_results(recognizer, waveforms, self._options))
+        seconds = time.monotonic() - began
+        took_ms = round(seconds * 1000 / len(batch))
+        results = [self._result(segment, each, took_ms) for segment, each in zip(batch, found)]
+        self._context.queue.commit(self._claim.lease, results, device=self._device, seconds=seconds)
+
+    def _waveform(self, segment: SegmentRow) -> Waveform:
+        samples = self._copy.read(segment.start_ms / 1000, segment.end_ms / 1000, segment.channel)
+        return Waveform(samples, self._copy.rate)
+
+    def _result(self, segment: SegmentRow, found: Recognition | str, took_ms: int) -> SegmentResult:
+        if isinstance(found, str):
+            return SegmentResult(segment.idx, "failed", error_code=found, took_ms=took_ms)
+        language = found.language or (self._options.language if self._options.language != "auto" else None)
+        words = [(word.text, word.start, word.end, word.confidence) for word in found.words]
+        text = found.text
+        if self._options.itn and not self._model.capabilities.itn and language == "zh":
+            text, words = _in_digits(found.text, words)
+        return SegmentResult(
+            segment.idx,
+            text=text,
+            text_raw=found.text_raw,
+            words=tuple((w, _ms(segment, start), _ms(segment, end), sure) for w, start, end, sure in words),
+            language=language,
+            speaker=found.speaker,
+            confidence=found.confidence,
+            took_ms=took_ms,
+        )
+
+
+def _results(recognizer: Any, batch: list[Waveform], options: RecognitionOptions) -> Iterator[Recognition | str]:
+    """Per waveform its recognition, or the code of what went wrong; a batch that fails is tried one by one."""
+    try:
+        found = recognizer.recognize(batch, options)
+        if len(found) != len(batch):
+            raise EngineError("ENGINE_FAILED", f"{len(found)} results for {len(batch)} segments")
+        yield from found
+    except Exception as error:
+        if len(batch) > 1:
+            for waveform in batch:
+                yield from _results(recognizer, [waveform], options)
+            return
+        log.warning("a segment failed", exc_info=error)
+        yield failure_code(error)
+
+
+def failure_code(error: Exception) -> str:
+    """The code under which a segment's failure is kept."""
+    if isinstance(error, EngineError):
+        return error.code
+    return "OUT_OF_MEMORY" if devices.is_out_of_memory(error) else "ENGINE_FAILED"
+
+
+_TimedWord = tuple[str, float, float, "float | None"]
+
+
+def _in_digits(text: str, words: list[_TimedWord]) -> tuple[str, list[_TimedWord]]:
+    """Our ITN, for a model without its own; words under one number become one word."""
+    groups = itn.regroup([word[0] for word in words], text)
+    joined = [
+        (written, words[first][1], words[last - 1][2], _least([word[3] for word in words[first:last]]))
+        for written, first, last in groups
+    ]
+    return itn.apply(text), joined
+
+
+def _least(confidences: Sequence[float | None]) -> float | None:
+    known = [value for value in confidences if value is not None]
+    return min(known) if known else None
+
+
+def _skip_all(context: Context, claim: Claim, seat: Seat) -> None:
+    """Nothing here understands the language: the segments keep their times and get no invented text."""
+    while batch := context.queue.take(claim.lease, float("inf"), SKIPPED_AT_ONCE):
+        skipped = [SegmentResult(row.idx, "skipped", error_code="MODEL_NEEDED") for row in batch]
+        context.queue.commit(claim.lease, skipped, device=seat.device, seconds=0)
+    language = str(claim.job.params.get("language"))
+    context.queue.finish(claim.lease, error=problem("MODEL_NEEDED", language=language))
+
+
+def _count(capabilities: Capabilities) -> int:
+    return MOST_IN_BATCH if capabilities.batch_seconds > 0 else 1
+
+
+def _hotwords(job: JobRow) -> tuple[str, ...]:
+    return tuple(job.params.get("hotwords", ()))
+
+
+def _itn(job: JobRow) -> bool:
+    return bool(job.params.get("itn", True))
+
+
+def _warnings(capabilities: Capabilities) -> list[Any]:
+    return [problem("BASIC_ENGLISH")] if capabilities.basic else []
+
+
+def _ms(segment: SegmentRow, seconds: float) -> int:
+    return segment.start_ms + round(seconds * 1000)
