@@ -11,7 +11,8 @@ import soundfile
 
 from webui.engines import cosyvoice
 
-KIT = Path(__file__).parent / "kit"
+from .conftest import KIT
+
 TEXT = "今天天气很好，我的朋友Tom从远方寄来[h][ào]礼物。"
 PROMPT_TEXT = "您好，这里是市民服务热线，很高兴为您服务。"
 

@@ -97,6 +97,7 @@ class SpeechOptions:
     speed: float = 1.0  # 0.5 … 2
     steps: int = 10
     similarity: float = 0.55  # 0 = clearest, 1 = most like the prompt
+    stream: bool = False  # in pieces, each as soon as it can be had, at some cost of quality
 
 
 @dataclass(frozen=True)

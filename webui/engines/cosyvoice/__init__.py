@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from webui.engines.cosyvoice.folder import models, ready_torch
+from webui.devices import load_torch
+from webui.engines.cosyvoice.folder import models
 
 if TYPE_CHECKING:
     from webui.engines.cosyvoice.runtime import Runtime
@@ -22,7 +23,7 @@ def load(folder: Path | str, device: str = "cpu", dtype: Any = "float32") -> Run
     `dtype`: the numbers of the language model and the flow, "float32", "bfloat16" or "float16" (or a
     torch.dtype); the vocoder is always float32. Raises UserError MODEL_BROKEN naming file and key.
     """
-    ready_torch()
+    load_torch()
     from webui.engines.cosyvoice.runtime import Runtime
 
     return Runtime.load(Path(folder), device, dtype)

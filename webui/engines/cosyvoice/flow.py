@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -173,7 +174,7 @@ class Estimator:
         cos, sin = self._rotations(frames)
         mask = self._chunk_mask(frames) if streaming else None
         x = noise
-        for step, (now, then) in enumerate(zip(times[:-1], times[1:], strict=True)):
+        for step, (now, then) in enumerate(pairwise(times)):
             pair = torch.cat([x, x]).to(self._dtype)
             velocity = self._velocity(torch.cat([pair, condition], -1), modulations[step], cos, sin, mask).float()
             x = x + (then - now) * ((1 + GUIDANCE) * velocity[:1] - GUIDANCE * velocity[1:])

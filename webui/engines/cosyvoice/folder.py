@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from webui.devices import load_torch
 from webui.engines.base import Capabilities, Model
 from webui.errors import UserError
 
@@ -45,15 +46,6 @@ def models(settings: Settings) -> list[Model]:
     return [_model(folder) for folder in _candidates(settings) if _is_cosyvoice(folder)]
 
 
-def ready_torch() -> None:
-    """torch imported through its one door, before any module here imports it by name."""
-    try:
-        from webui.devices import load_torch
-    except ImportError:
-        return
-    load_torch()
-
-
 def language_model(folder: Path) -> Path:
     """`llm.rl.pt` where it is there, else `llm.pt` (which may be missing)."""
     return next((folder / name for name in LANGUAGE_MODELS if (folder / name).is_file()), folder / "llm.pt")
@@ -63,18 +55,21 @@ def problem(folder: Path) -> tuple[str, Mapping[str, Any]] | None:
     """Why `folder` cannot be used, as (code, params) of errors.toml; None where all files are there."""
     version = _other_version(folder)
     if version:
-        return "COSYVOICE_VERSION", {"model": folder.name, "version": version}
+        return _broken(folder, "COSYVOICE_VERSION", version=version)
     missing = [name for name in NEEDED if not (folder / name).is_file()]
     if not language_model(folder).is_file():
         missing.insert(0, "llm.pt")
-    if missing:
-        return "MODEL_FILES_MISSING", {"model": folder.name, "files": ", ".join(missing)}
-    return None
+    return _broken(folder, "FILES_MISSING", files=", ".join(missing)) if missing else None
 
 
-def broken(folder: Path, reason: str) -> UserError:
-    """MODEL_BROKEN for this folder; `reason` names file and key."""
-    return UserError("MODEL_BROKEN", model=folder.name, reason=reason)
+def broken(folder: Path, reason: str, **params: Any) -> UserError:
+    """MODEL_BROKEN for this folder; `reason` is a code of errors.toml, `params` name file and key."""
+    code, filled = _broken(folder, reason, **params)
+    return UserError(code, **filled)
+
+
+def _broken(folder: Path, reason: str, **params: Any) -> tuple[str, Mapping[str, Any]]:
+    return "MODEL_BROKEN", {"model": folder.name, "reason": {"code": reason, "params": params}}
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -83,8 +78,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         return {key: config[key] for key in ("num_attention_heads", "num_key_value_heads")} | config
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise broken(folder, f"{TOKENIZER}/config.json: {type(error).__name__} {error}") from None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise broken(folder, "FILE_DAMAGED", file=f"{TOKENIZER}/config.json") from None
 
 
 class Weights:
@@ -97,11 +92,13 @@ class Weights:
         self._path = path
         try:
             tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-            self._tensors = {key.removeprefix("generator."): value for key, value in tensors.items()}
+            self._tensors: dict[str, torch.Tensor] = {
+                key.removeprefix("generator."): value for key, value in tensors.items()
+            }
         except FileNotFoundError:
-            raise self.error("缺少文件 (missing)") from None
+            raise broken(path.parent, "FILES_MISSING", files=path.name) from None
         except Exception:  # torch raises a dozen kinds for a file that is no checkpoint
-            raise self.error("文件损坏或不完整 (damaged or cut off)") from None
+            raise broken(path.parent, "FILE_DAMAGED", file=path.name) from None
 
     def __contains__(self, key: str) -> bool:
         return key in self._tensors
@@ -116,24 +113,28 @@ class Weights:
         """
         tensor = self._tensors.get(key)
         if tensor is None or not hasattr(tensor, "shape"):
-            raise self.error(f"{key}: 缺少 (missing)")
-        fits = len(shape) == tensor.ndim and all(
-            want in (-1, got) for want, got in zip(shape, tensor.shape, strict=True)
-        )
-        if shape and not fits:
-            raise self.error(f"{key}: {tuple(tensor.shape)} ≠ {shape}")
+            raise self.missing(key)
+        sizes = tuple(tensor.shape)
+        wanted = tuple(got if want == -1 else want for want, got in zip(shape, sizes, strict=False))
+        if shape and (wanted != sizes or len(shape) != len(sizes)):
+            raise self.misshapen(key, shape)
         return tensor
 
     def count(self, prefix: str) -> int:
         """How many numbered entries follow `prefix` ("layers." → 24)."""
         numbers = {key.removeprefix(prefix).split(".", 1)[0] for key in self._tensors if key.startswith(prefix)}
         if not numbers:
-            raise self.error(f"{prefix}0: 缺少 (missing)")
+            raise self.missing(f"{prefix}0")
         return len(numbers)
 
-    def error(self, reason: str) -> UserError:
-        """MODEL_BROKEN for this file."""
-        return broken(self._path.parent, f"{self._path.name}: {reason}")
+    def missing(self, key: str) -> UserError:
+        """MODEL_BROKEN: the file lacks `key`."""
+        return broken(self._path.parent, "WEIGHT_MISSING", file=self._path.name, key=key)
+
+    def misshapen(self, key: str, expected: tuple[int, ...]) -> UserError:
+        """MODEL_BROKEN: `key` has another shape than `expected` (-1 = any size)."""
+        shape, wanted = (str(tuple(sizes)).replace("-1", "…") for sizes in (self._tensors[key].shape, expected))
+        return broken(self._path.parent, "WEIGHT_SHAPE", file=self._path.name, key=key, shape=shape, expected=wanted)
 
 
 def _candidates(settings: Settings) -> list[Path]:
@@ -184,7 +185,7 @@ def _revision(folder: Path) -> str:
 
 
 def _load(folder: Path, device: str) -> Any:
-    ready_torch()
+    load_torch()
     from webui.engines.cosyvoice.synthesizer import CosyVoiceSynthesizer
 
     found = problem(folder)

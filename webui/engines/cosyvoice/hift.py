@@ -110,7 +110,8 @@ class Vocoder:
             if index == len(_UPSAMPLING) - 1:
                 x = torch.cat([x[..., 1:2], x], -1)
             x = x + self._residual(self._down(spectrum, index), f"source_resblocks.{index}")
-            x = sum(self._residual(x, f"resblocks.{3 * index + branch}") for branch in range(3)) / 3
+            first, second, third = (self._residual(x, f"resblocks.{3 * index + branch}") for branch in range(3))
+            x = (first + second + third) / 3
         return self._causal(F.leaky_relu(x), "conv_post")
 
     def _down(self, spectrum: torch.Tensor, index: int) -> torch.Tensor:
@@ -191,9 +192,10 @@ def _check(weights: Weights, folded: Tensors) -> None:
     needed += [f"{block}.activations{half}.{index}.alpha" for block, half, index in parts]
     for key in needed:
         if key not in folded:
-            raise weights.error(f"{key}: 缺少 (missing)")
-    if folded["conv_post.weight"].shape[0] != 2 * _BINS:
-        raise weights.error(f"conv_post.weight: {tuple(folded['conv_post.weight'].shape)} ≠ ({2 * _BINS}, …)")
+            raise weights.missing(key)
+    weights.take("conv_post.bias", 2 * _BINS)
+    weights.take("m_source.l_linear.weight", 1, HARMONICS)
+    weights.take(f"{_PITCH}classifier.bias", 1)
 
 
 def _fourier_bases(window: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

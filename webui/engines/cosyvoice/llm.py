@@ -47,7 +47,7 @@ class SpeechLanguageModel:
         self._text_embedding = self._take(weights, "llm.model.model.embed_tokens.weight", -1, -1)
         hidden = self._text_embedding.shape[1]
         if hidden % self._heads or self._heads % self._kv_heads:
-            raise weights.error(f"llm.model.model.embed_tokens.weight: {hidden} ∤ {self._heads}, {self._kv_heads}")
+            raise weights.misshapen("llm.model.model.embed_tokens.weight", (-1, self._heads * 64))
         self._width = hidden // self._heads
         self._speech_embedding = self._take(weights, "speech_embedding.weight", -1, hidden)
         self._head = self._take(weights, "llm_decoder.weight", self._speech_embedding.shape[0], hidden)

@@ -72,8 +72,8 @@ class PromptEncoder:
         return tokens
 
     def features(self, samples: Samples, rate: int, trace: Trace | None = None) -> PromptFeatures:
-        """The features of a prompt of up to 30 s. Raises UserError PROMPT_…."""
-        wave = _checked_prompt(samples, rate)
+        """The features of a prompt of up to 30 s. Raises UserError PROMPT_TOO_LONG, PROMPT_RATE."""
+        wave = checked_wave(samples, rate)
         narrow = features.resample(wave, rate, 16000)
         tokens = self.speech_tokens(narrow, trace)
         fbank = features.kaldi_fbank(narrow)
@@ -147,6 +147,7 @@ class Runtime:
         """
         if mode not in MODES:
             raise ValueError(f"mode {mode!r} is none of {', '.join(MODES)}")
+        check_length(prompt, prompt_rate)
         heard = self.encoder.features(prompt, prompt_rate, trace)
         noise = None if source_noise is None else torch.as_tensor(source_noise, dtype=torch.float32)
         if mode == "convert":
@@ -162,8 +163,8 @@ class Runtime:
 
     def request(self, text: str, prompt_text: str, mode: Mode, instruct: str) -> Request:
         """What the language model reads. Raises UserError NOTHING_TO_SAY, TRANSCRIPT_REQUIRED, INSTRUCT_TOO_LONG."""
-        spoken = len(self.tokenizer.encode(text.rpartition(END_OF_PROMPT)[2]))
-        if not any(letter.isalnum() for letter in text):
+        spoken = text.rpartition(END_OF_PROMPT)[2]
+        if not any(letter.isalnum() for letter in spoken):
             raise UserError("NOTHING_TO_SAY", param="text")
         if mode == "zero_shot" and not prompt_text.rpartition(END_OF_PROMPT)[2].strip():
             raise UserError("TRANSCRIPT_REQUIRED", param="transcript")
@@ -173,7 +174,7 @@ class Runtime:
             "cross_lingual": lambda: "",
         }[mode]()
         text = with_system_line(text) if mode == "cross_lingual" else text
-        return Request(self.tokenizer.encode(before), self.tokenizer.encode(text), spoken)
+        return Request(*map(self.tokenizer.encode, (before, text)), len(self.tokenizer.encode(spoken)))
 
     def speech_tokens(
         self,
@@ -228,7 +229,7 @@ class Runtime:
             yield rendering.whole(list(tokens), speed)
 
     def _source_tokens(self, source: Any, prompt: Samples, rate: int, forced: Sequence[int] | None) -> Iterator[int]:
-        """The tokens of a recording to be converted; `source` is a Waveform, an array at the prompt's rate, or empty."""
+        """The tokens of a recording to be converted: a Waveform, an array at the prompt's rate; empty: the prompt."""
         if forced is not None:
             return iter(list(forced))
         if isinstance(source, Waveform):
@@ -299,20 +300,20 @@ class _Rendering:
 
 def checked_wave(samples: Samples, rate: int) -> torch.Tensor:
     """(1, n) float32 of a recording that the model can take. Raises UserError PROMPT_TOO_LONG, PROMPT_RATE."""
-    seconds = len(samples) / rate
-    if seconds > MOST_PROMPT:
-        raise UserError("PROMPT_TOO_LONG", seconds=round(seconds, 1), most=int(MOST_PROMPT))
+    if len(samples) > MOST_PROMPT * rate:
+        raise UserError("PROMPT_TOO_LONG", seconds=round(len(samples) / rate, 1), most=int(MOST_PROMPT))
     if rate < LEAST_RATE:
         raise UserError("PROMPT_RATE", rate=rate, least=LEAST_RATE)
     return torch.from_numpy(np.ascontiguousarray(samples, np.float32))[None]
 
 
-def _checked_prompt(samples: Samples, rate: int) -> torch.Tensor:
-    """As `checked_wave`, and long enough to hear a voice in. Raises UserError PROMPT_TOO_SHORT too."""
-    wave = checked_wave(samples, rate)
-    if wave.shape[1] < LEAST_PROMPT * rate:
-        raise UserError("PROMPT_TOO_SHORT", seconds=round(wave.shape[1] / rate, 1), least=int(LEAST_PROMPT))
-    return wave
+def check_length(prompt: Samples, rate: int) -> None:
+    """Raises UserError PROMPT_TOO_SHORT, PROMPT_TOO_LONG."""
+    seconds = round(len(prompt) / rate, 1)
+    if len(prompt) < LEAST_PROMPT * rate:
+        raise UserError("PROMPT_TOO_SHORT", param="file", seconds=seconds, least=int(LEAST_PROMPT))
+    if len(prompt) > MOST_PROMPT * rate:
+        raise UserError("PROMPT_TOO_LONG", param="file", seconds=seconds, most=int(MOST_PROMPT))
 
 
 def _onnx_session(folder: Path, name: str) -> Any:
@@ -323,4 +324,4 @@ def _onnx_session(folder: Path, name: str) -> Any:
     try:
         return onnxruntime.InferenceSession(str(folder / name), options, providers=["CPUExecutionProvider"])
     except Exception:  # the library's errors share no class
-        raise broken(folder, f"{name}: 缺少或损坏 (missing or damaged)") from None
+        raise broken(folder, "FILE_DAMAGED", file=name) from None

@@ -20,7 +20,8 @@ _EVENTS = (
     "[hissing] [sigh] [vocalized-noise] [lipsmack] [mn]"
 ).split()
 _PHONES = (
-    "AA* AE* AH* AO* AW* AY* B CH D DH EH* ER* EY* F G HH IH* IY* JH K L M N NG OW* OY* P R S SH T TH UH* UW* V W Y Z ZH"
+    "AA* AE* AH* AO* AW* AY* B CH D DH EH* ER* EY* F G HH IH* IY* JH K L M N NG OW* OY* P R S SH T TH UH* UW* V W Y "
+    "Z ZH"
 ).split()
 _PINYIN = (
     "a ai an ang ao b c ch d e ei en eng f g h i ian in ing iu ià iàn iàng iào iá ián iáng iáo iè ié iòng ióng iù iú "
@@ -66,7 +67,7 @@ class TextTokenizer:
         try:
             tokenizer = Tokenizer(BPE.from_file(str(files / "vocab.json"), str(files / "merges.txt")))
         except Exception:  # the library raises bare Exception
-            raise broken(folder, f"{TOKENIZER}: vocab.json, merges.txt") from None
+            raise broken(folder, "FILE_DAMAGED", file=f"{TOKENIZER}/vocab.json, merges.txt") from None
         tokenizer.normalizer = normalizers.NFC()
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
             [
@@ -76,7 +77,7 @@ class TextTokenizer:
         )
         tokenizer.add_special_tokens([AddedToken(mark, special=True, normalized=False) for mark in SPECIAL])
         if tokenizer.token_to_id(END_OF_PROMPT) != END_OF_PROMPT_ID:
-            raise broken(folder, f"{TOKENIZER}/vocab.json: {END_OF_PROMPT} ≠ {END_OF_PROMPT_ID}")
+            raise broken(folder, "FILE_DAMAGED", file=f"{TOKENIZER}/vocab.json")
         self._tokenizer = tokenizer
 
     def encode(self, text: str) -> list[int]:

@@ -1,0 +1,28 @@
+"""Which numbers a device computes best with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+_CPU_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # x86, x86, aarch64: multiplies bfloat16 in hardware
+
+
+def best(device: torch.device, cpuinfo: Path = Path("/proc/cpuinfo")) -> torch.dtype:
+    """bfloat16 where the device has it; float16 on accelerators that lack it; else float32."""
+    if device.type == "cpu":
+        return torch.bfloat16 if _cpu_flags(cpuinfo) & _CPU_FLAGS else torch.float32
+    if device.type == "mps":
+        return torch.float32
+    supported = getattr(torch.get_device_module(device), "is_bf16_supported", None)
+    return torch.bfloat16 if supported is None or supported() else torch.float16
+
+
+def _cpu_flags(cpuinfo: Path) -> set[str]:
+    """The features that the processor names; none where the system has no such file."""
+    try:
+        lines = cpuinfo.read_text(errors="replace").splitlines()
+    except OSError:
+        return set()
+    return {flag for line in lines if line.lower().startswith(("flags", "features")) for flag in line.split()}

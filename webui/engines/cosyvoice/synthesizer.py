@@ -1,0 +1,149 @@
+"""The Synthesizer over the runtime: voices enrolled once, sentences spoken, recordings converted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from webui.engines.base import Capabilities, Samples, SpeechOptions, VoiceFeatures, Waveform, prompt_hash
+from webui.engines.cosyvoice import features, precision
+from webui.engines.cosyvoice.folder import CAPABILITIES, LANGUAGES
+from webui.engines.cosyvoice.hift import RATE
+from webui.engines.cosyvoice.prompts import Mode
+from webui.engines.cosyvoice.runtime import PromptFeatures, Runtime, check_length, checked_wave
+from webui.engines.cosyvoice.tokenizer import spell
+from webui.errors import UserError
+
+log = logging.getLogger(__name__)
+
+MARGIN = 0.1  # seconds of silence left around a prompt
+LEAST_VOICE = 1.0  # seconds of a prompt that are not silence
+QUIET = 0.003  # RMS below which a prompt is too quiet (-50 dB)
+PIECE = 25.0  # seconds of a recording converted at once
+
+
+class CosyVoiceSynthesizer:
+    """Implements engines.base.Synthesizer. `devices` tells where each stage runs."""
+
+    capabilities: Capabilities = CAPABILITIES
+
+    def __init__(self, runtime: Runtime, name: str, revision: str) -> None:
+        self._runtime: Runtime | None = runtime
+        self._name, self._revision = name, revision
+        device = str(runtime.device)
+        self.devices = {"features": "cpu", "llm": device, "flow": device, "vocoder": device}
+
+    @classmethod
+    def load(cls, folder: Path, device: str, revision: str) -> CosyVoiceSynthesizer:
+        """Raises UserError MODEL_BROKEN naming file and key."""
+        dtype = precision.best(torch.device(device))
+        log.info("%s runs on %s in %s", folder.name, device, dtype)
+        return cls(Runtime.load(folder, device, dtype), folder.name, revision)
+
+    def enrol(self, prompt: Waveform, transcript: str) -> VoiceFeatures:
+        """The features of a prompt of 3 to 30 s, trimmed of silence.
+
+        Without a transcript the voice speaks in cross-lingual mode, which needs none but follows the prompt's
+        manner less. Raises UserError PROMPT_TOO_SHORT, PROMPT_TOO_LONG, PROMPT_RATE, PROMPT_NO_VOICE,
+        PROMPT_TOO_QUIET.
+        """
+        trimmed = _trimmed(prompt)
+        found = self._loaded.encoder.features(trimmed.samples, trimmed.rate)
+        return VoiceFeatures(
+            engine="cosyvoice",
+            revision=self._revision,
+            prompt_sha256=prompt_hash(prompt, transcript),
+            arrays={"tokens": found.tokens.numpy(), "mel": found.mel.numpy(), "speaker": found.speaker.numpy()},
+            facts={"transcript": transcript.strip(), "seconds": round(trimmed.seconds, 2)},
+        )
+
+    def speak(self, text: str, voice: VoiceFeatures | None, options: SpeechOptions) -> Iterator[Waveform]:
+        """One sentence: in pieces as soon as they can be had with `options.stream`, else in one.
+
+        An instruction is followed where there is one; else the prompt's transcript is, where the voice has one.
+        Raises UserError NOTHING_TO_SAY, UNKNOWN_PRONUNCIATION, INSTRUCT_TOO_LONG, LANGUAGE_UNSUPPORTED,
+        NOT_CAPABLE (the engine has no voice of its own).
+        """
+        if voice is None:
+            raise UserError("NOT_CAPABLE", param="voice", model=self._name, feature="builtin")
+        self._check_language(options.language)
+        transcript = str(voice.facts.get("transcript", ""))
+        mode: Mode = "instruct" if options.instruct.strip() else "zero_shot" if transcript else "cross_lingual"
+        request = self._loaded.request(spell(text), transcript, mode, options.instruct)
+        prompt = _prompt_features(voice).aligned()
+        spoken = prompt.tokens.tolist() if mode == "zero_shot" else []
+        tokens = self._loaded.speech_tokens(request, spoken, len(prompt.tokens), options.seed)
+        pieces = self._loaded.speak(tokens, prompt, steps=options.steps, stream=options.stream, speed=options.speed)
+        return (Waveform(piece, RATE) for piece in pieces)
+
+    def convert(self, source: Waveform, voice: VoiceFeatures) -> Iterator[Waveform]:
+        """What is said in `source`, of any length, in another voice; cut at its quietest places every 25 s."""
+        prompt = _prompt_features(voice)
+        for piece in _cut(source):
+            wave = features.resample(checked_wave(piece, source.rate), source.rate, 16000)
+            tokens = self._loaded.encoder.speech_tokens(wave).tolist()
+            if tokens:
+                for samples in self._loaded.speak(iter(tokens), prompt):
+                    yield Waveform(samples, RATE)
+
+    def close(self) -> None:
+        """Lets the weights go; the object is of no further use."""
+        self._runtime = None
+
+    @property
+    def _loaded(self) -> Runtime:
+        if self._runtime is None:
+            raise RuntimeError("this synthesizer is closed")
+        return self._runtime
+
+    def _check_language(self, language: str) -> None:
+        if language != "auto" and language.split("-")[0] not in LANGUAGES:
+            raise UserError(
+                "LANGUAGE_UNSUPPORTED",
+                param="language",
+                model=self._name,
+                language=language,
+                available=", ".join(LANGUAGES),
+            )
+
+
+def _prompt_features(voice: VoiceFeatures) -> PromptFeatures:
+    return PromptFeatures(*(torch.from_numpy(voice.arrays[name]) for name in ("tokens", "mel", "speaker")))
+
+
+def _trimmed(prompt: Waveform) -> Waveform:
+    """The prompt without the silence at its ends (40 dB below its loudest part).
+
+    Raises UserError PROMPT_TOO_SHORT, PROMPT_TOO_LONG, PROMPT_TOO_QUIET, PROMPT_NO_VOICE.
+    """
+    check_length(prompt.samples, prompt.rate)
+    levels = _levels(prompt.samples, prompt.rate // 50)
+    if levels.max() < QUIET:
+        raise UserError("PROMPT_TOO_QUIET")
+    loud = np.flatnonzero(levels > levels.max() / 100)
+    if len(loud) * 0.02 < LEAST_VOICE:
+        raise UserError("PROMPT_NO_VOICE")
+    first = max(0, int((loud[0] * 0.02 - MARGIN) * prompt.rate))
+    last = int(((loud[-1] + 1) * 0.02 + MARGIN) * prompt.rate)
+    return Waveform(prompt.samples[first:last], prompt.rate)
+
+
+def _levels(samples: Samples, window: int) -> Samples:
+    """The RMS of each `window` samples."""
+    whole = samples[: len(samples) // window * window].reshape(-1, window)
+    return np.sqrt((whole.astype(np.float64) ** 2).mean(1)).astype(np.float32)
+
+
+def _cut(source: Waveform) -> Iterator[Samples]:
+    """The samples in pieces of at most 25 s, cut in the quietest 20 ms of each piece's last 10 s."""
+    rest, most, search = source.samples, int(PIECE * source.rate), int(10 * source.rate)
+    while len(rest) > most:
+        levels = _levels(rest[most - search : most], source.rate // 50)
+        end = most - search + (int(levels.argmin()) * 2 + 1) * (source.rate // 100)
+        yield rest[:end]
+        rest = rest[end:]
+    yield rest
