@@ -6,20 +6,27 @@ The only reader of the environment. Precedence: command line > SHENGFANG_* > sys
 
 from __future__ import annotations
 
+import difflib
+import json
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
+from webui.toml import read_toml
+
 ROOT = Path(__file__).resolve().parent.parent
+Names = Annotated[tuple[str, ...], NoDecode]  # in the environment a JSON list, or names with commas between
 
 
 class Settings(BaseSettings):
@@ -31,12 +38,12 @@ class Settings(BaseSettings):
     models: Path = Field(default=ROOT / "models", description="one folder per model")
     history_db: Path | None = Field(default=None, description="the database, where not data/history.db")
     model_path: Path | None = Field(default=None, description="one further model folder, outside models/")
-    engines: tuple[str, ...] = Field(default=(), description="further engine modules (plug-ins)")
+    engines: Names = Field(default=(), description="further engine modules (plug-ins)")
 
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=7860, ge=0, le=65535, description="HTTP port")
     https_port: int = Field(default=0, ge=0, le=65535, description="HTTPS port; 0 = off")
-    allowed_hosts: tuple[str, ...] = Field(default=(), description="host names browsers may use, beside IP addresses")
+    allowed_hosts: Names = Field(default=(), description="host names browsers may use, beside IP addresses")
 
     device: str = Field(default="auto", description="auto, cpu, npu:0, cuda:0 …")
     idle_unload_s: float = Field(default=900, gt=0, description="a model unused for so long is unloaded")
@@ -54,6 +61,15 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="verbosity")
     log_file: Path | None = Field(default=None, description="log file beside the standard output")
+
+    @field_validator("engines", "allowed_hosts", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return json.loads(value)
+        return [name.strip() for name in value.split(",") if name.strip()]
 
     def model_post_init(self, _context: Any) -> None:
         for name in ("data", "models", "history_db", "model_path", "log_file"):
@@ -112,6 +128,52 @@ def load(config: Path | None = None, **overrides: Any) -> Settings:
 
     Raises BadSettings.
     """
+    settings_class = _reading(config)
+    try:
+        return settings_class(**_given(overrides))
+    except ValidationError as error:
+        raise BadSettings(_sentence(error)) from None
+    except ValueError as error:  # a file that is no TOML, a value that is no JSON
+        raise BadSettings(f"{config or 'configuration'}: {error}") from None
+
+
+def origins(config: Path | None = None, **overrides: Any) -> dict[str, str]:
+    """Where each setting's value comes from: "command line", "environment", "credentials", a file, or "default"."""
+    settings_class = _reading(config)
+    file = settings_class.model_config.get("toml_file")
+    layers: list[tuple[str, Any]] = [("environment", EnvSettingsSource(settings_class)())]
+    if credentials := os.environ.get("CREDENTIALS_DIRECTORY"):
+        layers.append(("credentials", SecretsSettingsSource(settings_class, credentials)()))
+    if file:
+        layers.append((str(file), read_toml(Path(str(file)))))
+    found = dict.fromkeys(Settings.model_fields, "default")
+    for origin, values in [*reversed(layers), ("command line", _given(overrides))]:
+        found.update({key: origin for key in values if key in found})
+    return found
+
+
+def terminal_language() -> str:
+    """ "zh" or "en", by the locale variables in their order of precedence (POSIX: LC_ALL, LC_MESSAGES, LANG)."""
+    named = next((value for key in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(key))), "")
+    return "zh" if named.lower().startswith("zh") else "en"
+
+
+def work_offline(settings: Settings) -> None:
+    """Keep the libraries from calling home and from writing outside `data`; before Gradio and FunASR are imported."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["GRADIO_TEMP_DIR"] = str(settings.cache / "gradio")
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.cache / "numba"))
+    os.environ.setdefault("ASCEND_SLOG_PRINT_TO_STDOUT", "0")
+
+
+def systemd_socket() -> str | None:
+    """The socket on which systemd waits for READY=1, where it started this process."""
+    return os.environ.get("NOTIFY_SOCKET")
+
+
+def _reading(config: Path | None) -> type[Settings]:
     config = config or (ROOT / "config.toml" if (ROOT / "config.toml").exists() else None)
     if config is not None and not config.is_file():
         raise BadSettings(f"--config {config}: no such file")
@@ -119,12 +181,17 @@ def load(config: Path | None = None, **overrides: Any) -> Settings:
     class FileSettings(Settings):
         model_config = SettingsConfigDict(toml_file=config)
 
-    given = {key: value for key, value in overrides.items() if value is not None}
-    try:
-        return FileSettings(**given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BadSettings(f"{key}: {first['msg']} (given: {first.get('input')!r})") from None
-    except ValueError as error:
-        raise BadSettings(f"{config or 'environment'}: {error}") from None
+    return FileSettings
+
+
+def _given(overrides: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in overrides.items() if value is not None}
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, Settings.model_fields, n=1)
+        return f"{key}: no such setting" + (f"; did you mean {near[0]}?" if near else "")
+    return f"{key}: {first['msg']} (given: {first.get('input')!r})"

@@ -1,0 +1,167 @@
+"""What `doctor` looks at: one function a subject, each giving lines of what works, what is missing, and the cure."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from webui import devices
+from webui.cli.texts import diagnosis
+from webui.engines import catalog
+from webui.errors import UserError, word
+from webui.settings import ROOT, Settings, terminal_language
+
+State = Literal["ok", "note", "bad"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """`note`: works, but the administrator should know; `bad`: something will not work."""
+
+    subject: str
+    state: State
+    text: str
+    hint: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def examine(settings: Settings) -> Iterator[Line]:
+    """All lines, quickest first. A check that itself fails is a bad line, not the end."""
+    checks: tuple[Callable[[Settings], Iterator[Line]], ...] = (
+        _python,
+        _packages,
+        _torch,
+        _devices,
+        _models,
+        _espeak,
+        _data,
+        _port,
+        _label,
+    )
+    for check in checks:
+        try:
+            yield from check(settings)
+        except Exception as error:
+            yield Line(check.__name__.strip("_"), "bad", f"{type(error).__name__}: {error}")
+
+
+def _line(subject: str, state: State, key: str, **values: Any) -> Line:
+    text, hint = diagnosis(key, **values)
+    return Line(subject, state, text, hint)
+
+
+def _python(_settings: Settings) -> Iterator[Line]:
+    version = platform.python_version()
+    fits = (3, 10) <= sys.version_info[:2] <= (3, 13)
+    yield _line("python", "ok" if fits else "bad", "python" if fits else "python_unfit", version=version)
+    own = sys.prefix != sys.base_prefix
+    yield _line("venv", "ok" if own else "note", "venv" if own else "venv_none", folder=sys.prefix)
+
+
+def _packages(_settings: Settings) -> Iterator[Line]:
+    """The pinned requirements against what is installed."""
+    from packaging.requirements import Requirement
+
+    lines = (ROOT / "requirements-common.txt").read_text(encoding="utf-8").splitlines()
+    pinned = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    wanted = [pin for pin in pinned if pin.marker is None or pin.marker.evaluate()]
+    missing, other = [], []
+    for pin in wanted:
+        try:
+            installed = importlib.metadata.version(pin.name)
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(pin.name)
+            continue
+        if installed not in pin.specifier:
+            other.append(f"{pin.name} {installed} ({pin.specifier})")
+    if missing:
+        yield _line("packages", "bad", "packages_missing", names=", ".join(missing))
+    if other:
+        yield _line("packages", "note", "packages_other", names=", ".join(other))
+    if not missing and not other:
+        yield _line("packages", "ok", "packages", count=len(wanted))
+
+
+def _torch(_settings: Settings) -> Iterator[Line]:
+    try:
+        torch = devices.load_torch()
+    except UserError as error:
+        worded = word(error.code, error.params, terminal_language())
+        yield Line("torch", "bad", worded.message, worded.hint)
+        return
+    build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU"
+    yield _line("torch", "ok", "torch", version=torch.__version__, build=build)
+    try:
+        yield _line("torchaudio", "note", "torchaudio", version=importlib.metadata.version("torchaudio"))
+    except importlib.metadata.PackageNotFoundError:
+        return
+
+
+def _devices(_settings: Settings) -> Iterator[Line]:
+    for device in devices.probe():
+        shown = device.worded(terminal_language())
+        memory = f", {device.memory_total / 2**30:.0f} GiB" if device.memory_total else ""
+        state: State = "ok" if device.usable else "bad"
+        yield Line(device.id, state, shown["reason"] or f"{device.name}{memory}", shown["hint"])
+
+
+def _models(settings: Settings) -> Iterator[Line]:
+    found = catalog.available(settings)
+    for model in found:
+        if model.problem:
+            worded = word(*model.problem, terminal_language())
+            yield Line(model.name, "bad", worded.message, worded.hint)
+        else:
+            yield Line(model.name, "ok", f"{model.engine}, {model.kind}")
+    real = {model.kind for model in found if not model.problem and not model.capabilities.basic}
+    if "recognizer" not in real:
+        yield _line("models", "note", "no_recognizer")
+    if "synthesizer" not in real:
+        yield _line("models", "note", "no_synthesizer")
+
+
+def _espeak(settings: Settings) -> Iterator[Line]:
+    from webui.engines.base import EngineError
+    from webui.engines.basic.espeak import Espeak
+
+    espeak = Espeak(settings.espeak_library, settings.espeak_data)
+    try:
+        yield _line("espeak-ng", "ok", "espeak", version=espeak.version())
+    except EngineError:
+        yield _line("espeak-ng", "bad", "espeak_missing")
+    finally:
+        espeak.close()
+
+
+def _data(settings: Settings) -> Iterator[Line]:
+    nearest = next(folder for folder in (settings.data, *settings.data.parents) if folder.exists())
+    free = shutil.disk_usage(nearest).free
+    room = f"{free / 2**30:.1f} GiB"
+    enough = free > settings.disk_reserve_bytes
+    key = "disk" if enough else "disk_full"
+    yield _line("disk", "ok" if enough else "bad", key, folder=settings.data, free=room)
+
+
+def _port(settings: Settings) -> Iterator[Line]:
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((settings.host, settings.port))
+        except OSError:
+            yield _line("port", "note", "port_taken", port=settings.port)
+            return
+    yield _line("port", "ok", "port", port=settings.port)
+
+
+def _label(settings: Settings) -> Iterator[Line]:
+    known = bool(settings.producer_code)
+    yield _line("label", "ok" if known else "note", "label" if known else "label_none", code=settings.producer_code)

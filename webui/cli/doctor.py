@@ -1,0 +1,49 @@
+"""`doctor` and `devices`: what works here, what does not, why, and how to get it."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from webui.cli.common import DONE, FAILED, settings_of
+from webui.cli.texts import help_text
+from webui.settings import terminal_language
+
+_MARKS = {"ok": "[ ok ]", "note": "[note]", "bad": "[FAIL]"}
+
+
+def doctor(
+    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help=help_text("json"))] = False
+) -> int:
+    from webui.cli.checks import examine
+
+    lines = list(examine(settings_of(context)))
+    if as_json:
+        typer.echo(json.dumps([line.as_json() for line in lines], ensure_ascii=False, indent=2))
+    else:
+        for line in lines:
+            typer.echo(f"{_MARKS[line.state]} {line.subject}: {line.text}")
+            if line.hint:
+                typer.echo(f"       → {line.hint}")
+    return FAILED if any(line.state == "bad" for line in lines) else DONE
+
+
+def devices(
+    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help=help_text("json"))] = False
+) -> int:
+    from webui.devices import probe
+
+    settings_of(context)
+    found = [device.worded(terminal_language()) for device in probe()]
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        return DONE
+    for device in found:
+        memory = f"{device['memory_total'] / 2**30:.1f} GiB" if device["memory_total"] else ""
+        mark = _MARKS["ok" if device["usable"] else "bad"]
+        typer.echo(f"{mark} {device['id']:8} {device['name']}  {memory}  {device['reason']}".rstrip())
+        if device["hint"]:
+            typer.echo(f"       → {device['hint']}")
+    return DONE

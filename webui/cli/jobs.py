@@ -1,0 +1,229 @@
+"""`transcribe` and `speak`: submit to the queue of the data folder and follow until the jobs end."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from pydantic import BaseModel, ValidationError
+
+from webui.cli.common import DONE, FAILED, PARTLY_DONE, WrongUsage, complain, sentence, settings_of
+from webui.cli.session import opened
+from webui.cli.texts import help_text, say
+from webui.errors import UserError
+from webui.service.params import Consent, SpeakParams, TranscribeParams
+from webui.settings import Settings, terminal_language
+
+if TYPE_CHECKING:
+    from webui.service.services import Services
+    from webui.service.views import Job
+
+Params = TypeVar("Params", bound=BaseModel)
+
+_LOOK_S = 1.0
+_FORMATS = ("txt", "srt", "vtt", "json", "csv", "docx")
+_ENDINGS = {
+    ".wav": "wav",
+    ".mp3": "mp3",
+    ".flac": "flac",
+    ".opus": "opus",
+    ".ogg": "opus",
+    ".aac": "aac",
+    ".pcm": "pcm",
+}
+
+
+def transcribe(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help=help_text("file"))],
+    out: Annotated[Path | None, typer.Option(help=help_text("out"))] = None,
+    formats: Annotated[list[str], typer.Option("--format", "-f", help=help_text("formats"))] = ["txt"],  # noqa: B006
+    model: Annotated[str, typer.Option(help=help_text("model"))] = "auto",
+    language: Annotated[str, typer.Option(help=help_text("language"))] = "auto",
+    hotwords: Annotated[str, typer.Option(help=help_text("hotwords"))] = "",
+    itn: Annotated[bool, typer.Option(help=help_text("itn"))] = True,
+    diarize: Annotated[bool, typer.Option(help=help_text("diarize"))] = False,
+    channels: Annotated[str, typer.Option(help=help_text("channels"))] = "mix",
+) -> int:
+    _check_files(files)
+    _check_one_of("--format", formats, _FORMATS)
+    settings = settings_of(context)
+    params = _checked(
+        TranscribeParams,
+        model=model,
+        device=settings.device,
+        language=language,
+        hotwords=tuple(_hotwords(hotwords)),
+        itn=itn,
+        diarize=diarize,
+        channels=channels,
+    )
+    with opened(settings, workers=True) as services:
+        owner = services.accounts.local_owner()
+        submitted = [_submit_recording(services, owner, settings, file, params) for file in files]
+        jobs = _follow(services, owner, [job for job in submitted if job])
+        for file, job in zip(files, submitted, strict=True):
+            if job and jobs[job.id].state in ("done", "partial"):
+                _write_results(services, owner, job.id, out or file.parent, file.stem, formats)
+    return _outcome(jobs.values(), refused=submitted.count(None))
+
+
+def speak(
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(help=help_text("text"))],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help=help_text("speech_out"))] = None,
+    voice: Annotated[str | None, typer.Option(help=help_text("voice"))] = None,
+    prompt: Annotated[Path | None, typer.Option(help=help_text("prompt"))] = None,
+    transcript: Annotated[str, typer.Option(help=help_text("transcript"))] = "",
+    consent: Annotated[str | None, typer.Option(help=help_text("consent"))] = None,
+    subject: Annotated[str | None, typer.Option(help=help_text("subject"))] = None,
+    model: Annotated[str, typer.Option(help=help_text("model"))] = "auto",
+    language: Annotated[str, typer.Option(help=help_text("language"))] = "auto",
+    instruct: Annotated[str, typer.Option(help=help_text("instruct"))] = "",
+    seed: Annotated[int, typer.Option(help=help_text("seed"))] = 0,
+    speed: Annotated[float, typer.Option(help=help_text("speed"))] = 1.0,
+    form: Annotated[str | None, typer.Option("--format", "-f", help=help_text("speech_format"))] = None,
+) -> int:
+    if voice is None and not (prompt and consent and subject):
+        raise WrongUsage(say("need_voice"))
+    _check_files([prompt] if prompt else [])
+    settings = settings_of(context)
+    form = form or _ENDINGS.get(out.suffix.lower() if out else "", "wav")
+    params = _checked(
+        SpeakParams,
+        text=sys.stdin.read() if text == "-" else text,
+        model=model,
+        device=settings.device,
+        voice=voice or "builtin",
+        language=language,
+        transcript=transcript,
+        instruct=instruct,
+        seed=seed,
+        speed=speed,
+        format=form,
+    )
+    permission = _checked(Consent, basis=consent, subject=subject) if prompt else None
+    with opened(settings, workers=True) as services:
+        owner = services.accounts.local_owner()
+        job = _submit_speech(services, owner, settings, params, prompt, permission)
+        jobs = _follow(services, owner, [job])
+        if jobs[job.id].state in ("done", "partial"):
+            _copy_audio(services, owner, job.id, out or Path(f"speech.{form}"))
+    return _outcome(jobs.values())
+
+
+def _submit_recording(
+    services: Services, owner: int, settings: Settings, file: Path, params: TranscribeParams
+) -> Job | None:
+    """The job of one recording, None where the file is refused: the others go on."""
+    from webui.service.uploads import copy_in
+
+    try:
+        return services.jobs.submit_transcribe(
+            owner, [copy_in(file, settings)], params, language=terminal_language()
+        ).jobs[0]
+    except UserError as error:
+        if error.param or error.code.startswith("MODEL"):
+            raise
+        complain(say("failed", name=file.name, message=sentence(error)))
+        return None
+
+
+def _submit_speech(
+    services: Services,
+    owner: int,
+    settings: Settings,
+    params: SpeakParams,
+    prompt: Path | None,
+    consent: Consent | None,
+) -> Job:
+    from webui.service.uploads import copy_in
+
+    upload = copy_in(prompt, settings) if prompt else None
+    return services.jobs.submit_speak(owner, params, upload, consent, language=terminal_language()).jobs[0]
+
+
+def _follow(services: Services, owner: int, jobs: Sequence[Job]) -> dict[str, Job]:
+    """Wait for the jobs, showing progress on a terminal; Ctrl+C cancels them."""
+    ended: dict[str, Job] = {}
+    try:
+        for job in jobs:
+            ended[job.id] = _wait(services, owner, job)
+    except KeyboardInterrupt:
+        for job in jobs:
+            if job.id not in ended:
+                services.jobs.cancel(owner, job.id)
+        raise
+    return ended
+
+
+def _wait(services: Services, owner: int, job: Job) -> Job:
+    while not job.finished_at:
+        job = services.jobs.wait(owner, job.id, _LOOK_S, terminal_language())
+        _show_progress(job)
+    if sys.stderr.isatty():
+        complain("")
+    for warning in job.warnings:
+        complain(f"{job.file_name or job.id[:8]}: {warning.message}")
+    if job.error:
+        complain(say("failed", name=job.file_name or job.id[:8], message=job.error.message))
+    return job
+
+
+def _show_progress(job: Job) -> None:
+    if sys.stderr.isatty():
+        line = say("working", name=job.file_name or job.id[:8], percent=round(job.progress * 100))
+        print(f"\r{line}", end="", file=sys.stderr, flush=True)
+
+
+def _write_results(services: Services, owner: int, uid: str, folder: Path, stem: str, formats: Iterable[str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for form in formats:
+        target = folder / f"{stem}.{form}"
+        target.write_bytes(services.jobs.result(owner, uid, form, terminal_language()).content)
+        typer.echo(say("written", file=target))
+
+
+def _copy_audio(services: Services, owner: int, uid: str, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(services.jobs.audio(owner, uid).path, target)
+    typer.echo(say("written", file=target))
+
+
+def _outcome(jobs: Iterable[Job], refused: int = 0) -> int:
+    states = [job.state for job in jobs]
+    if not refused and all(state == "done" for state in states):
+        return DONE
+    return PARTLY_DONE if any(state in ("done", "partial") for state in states) else FAILED
+
+
+def _hotwords(given: str) -> list[str]:
+    """The lines of a file, or the words between commas."""
+    if given and Path(given).is_file():
+        return Path(given).read_text(encoding="utf-8-sig").splitlines()
+    return [word.strip() for word in given.replace("，", ",").split(",") if word.strip()]
+
+
+def _check_files(files: Sequence[Path]) -> None:
+    for file in files:
+        if not file.is_file():
+            raise WrongUsage(say("no_such_file", file=file))
+
+
+def _check_one_of(option: str, given: Iterable[str], known: Sequence[str]) -> None:
+    for value in given:
+        if value not in known:
+            raise WrongUsage(say("one_of", option=option, known=", ".join(known)))
+
+
+def _checked(kind: type[Params], **values: Any) -> Params:
+    """The parameters, or WrongUsage naming the first that does not fit."""
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise WrongUsage(f"{first['loc'][0]}: {first['msg']}") from None

@@ -1,0 +1,172 @@
+"""`serve`: the pages, the API and the workers in one process, with signal handling of our own.
+
+The first SIGTERM or SIGINT drains (the batch in hand is finished and committed, the rest is queued again) and ends with
+exit code 0; a second one ends at once. RESTART (75) asks start_app.sh or systemd to start the program again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from webui.cli.common import DONE, Failed, WrongUsage, complain, settings_of
+from webui.cli.logs import log_to
+from webui.cli.texts import help_text, say
+from webui.settings import Settings, systemd_socket, work_offline
+
+if TYPE_CHECKING:
+    from uvicorn import Server
+
+RESTART = 75
+_WATCHDOG_S = 20  # WatchdogSec of the unit is a minute
+_GRACE_S = 5  # for open requests; long polls would hold the server for ever
+
+
+def serve(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option("--host", "--server_name", help=help_text("host"))] = None,
+    port: Annotated[int | None, typer.Option("--port", "--server_port", help=help_text("port"))] = None,
+    https_port: Annotated[int | None, typer.Option(help=help_text("https_port"))] = None,
+) -> int:
+    settings = settings_of(context, host=host, port=port, https_port=https_port)
+    log_to(settings)
+    work_offline(settings)
+    return _run(settings, _listeners(settings))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket, before anything heavy is loaded: a port in use is one sentence at once. Raises Failed."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise Failed(say("port_taken", port=port)) from None
+        raise Failed(say("address_refused", host=host, port=port, reason=error.strerror or error)) from None
+    return listener
+
+
+def addresses(host: str, port: int, scheme: str = "http") -> list[str]:
+    """The URLs under which a browser reaches this machine."""
+    hosts = [host]
+    if host in ("0.0.0.0", "::"):
+        hosts = ["127.0.0.1", *_lan_addresses()]
+    return [f"{scheme}://{f'[{name}]' if ':' in name else name}:{port}/" for name in hosts]
+
+
+def _lan_addresses() -> list[str]:
+    """The address of the default route's interface; no packet is sent."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("10.255.255.255", 9))
+        return [probe.getsockname()[0]]
+    return []
+
+
+def _listeners(settings: Settings) -> dict[str, socket.socket]:
+    listeners = {"http": listen(settings.host, settings.port)}
+    if settings.https_port:
+        for file in _certificate(settings):
+            if not file.is_file():
+                raise WrongUsage(say("certificate_missing", file=file))
+        listeners["https"] = listen(settings.host, settings.https_port)
+    return listeners
+
+
+def _certificate(settings: Settings) -> tuple[Path, Path]:
+    return settings.data / "certs" / "server.crt", settings.data / "certs" / "server.key"
+
+
+def _run(settings: Settings, listeners: dict[str, socket.socket]) -> int:
+    from webui.pages.application import mount
+    from webui.server.application import create_app
+    from webui.service.services import Services
+
+    services = Services(settings)
+    app = create_app(services)
+    mount(app, services)
+    services.start(workers=True)
+    try:
+        servers = [_server(settings, app, scheme) for scheme in listeners]
+        _stop_on_signal(servers)
+        _announce(listeners)
+        asyncio.run(_serve_all(servers, list(listeners.values())))
+    finally:
+        services.stop()
+    return RESTART if getattr(services, "restart_wanted", False) else DONE
+
+
+def _server(settings: Settings, app: Any, scheme: str) -> Server:
+    import uvicorn
+
+    certificate, key = _certificate(settings) if scheme == "https" else (None, None)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on" if scheme == "http" else "off",
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
+    return server
+
+
+async def _serve_all(servers: list[Server], sockets: list[socket.socket]) -> None:
+    watchdog = asyncio.create_task(_watchdog())
+    await asyncio.gather(*(server.serve([sock]) for server, sock in zip(servers, sockets, strict=True)))
+    watchdog.cancel()
+
+
+async def _watchdog() -> None:
+    while True:
+        _tell_systemd("WATCHDOG=1")
+        await asyncio.sleep(_WATCHDOG_S)
+
+
+def _announce(listeners: dict[str, socket.socket]) -> None:
+    urls = []
+    for scheme, listener in listeners.items():
+        host, port = listener.getsockname()[:2]
+        urls += addresses(host, port, scheme)
+    complain(say("listening", addresses="  ".join(urls)))
+    _tell_systemd("READY=1")
+
+
+def _stop_on_signal(servers: list[Server]) -> None:
+    """First signal: stop accepting, then drain; second: leave at once, as after a crash: nothing committed is lost."""
+
+    def on_signal(_number: int, _frame: object) -> None:
+        if servers[0].should_exit:
+            os._exit(1)
+        for server in servers:
+            server.should_exit = True
+        if sys.stdin is not None and sys.stdin.isatty():
+            complain(say("stopping"))
+        _tell_systemd("STOPPING=1")
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+
+
+def _tell_systemd(state: str) -> None:
+    """sd_notify's protocol: one datagram to the notification socket (systemd, sd_notify(3))."""
+    address = systemd_socket()
+    if address:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)

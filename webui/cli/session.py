@@ -1,0 +1,39 @@
+"""The services for one command: with workers of our own, or beside a server that has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from webui.cli.common import Failed, complain
+from webui.cli.texts import say
+from webui.settings import Settings, work_offline
+
+if TYPE_CHECKING:
+    from webui.service.services import Services
+
+
+@contextmanager
+def opened(settings: Settings, *, workers: bool) -> Iterator[Services]:
+    """The services on this data folder, stopped afterwards. Raises Failed where the database cannot be used.
+
+    `workers`: this process does the work, unless a server on the same folder already does.
+    """
+    from webui.jobs.recovery import lock_holder
+    from webui.service.services import Services
+    from webui.store.database import DatabaseRefused
+
+    work_offline(settings)
+    try:
+        services = Services(settings)
+    except DatabaseRefused as error:
+        raise Failed(str(error)) from None
+    joins = workers and lock_holder(settings.lock_file) is not None
+    if joins:
+        complain(say("joined"))
+    services.start(workers=workers and not joins)
+    try:
+        yield services
+    finally:
+        services.stop()
