@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -103,4 +104,4 @@ def _entry_json(entry: Entry) -> dict[str, object]:
     }
 
 
-COMMANDS = {"list": list_models, "import": import_model, "pull": pull_model, "verify": verify_model}
+COMMANDS: dict[str, Callable[..., int]] = {"list": list_models, "import": import_model, "pull": pull_model, "verify": verify_model}
