@@ -37,8 +37,10 @@ MEMORY_BYTES = 1 << 30  # address space on top of what the libraries take
 CPU_SECONDS, CPU_PER_SECOND = 30.0, 0.25  # allowed per file, and per second of decoded audio
 PROBE_PACKETS = 200
 
+# What streaming programs write for a WAV's length, not knowing it yet.
+_LENGTH_UNKNOWN = {0, 0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000, 0xFFFFFFDB}
 # Containers whose header states the true length, so that a shorter decoding means a file cut off.
-_EXACT = {"wav", "w64", "aiff", "caf", "au", "flac", "mov", "matroska", "asf", "wv", "ape", "tta"}
+_EXACT = {"w64", "aiff", "caf", "au", "flac", "mov", "matroska", "asf", "wv", "ape", "tta"}
 
 
 class Refusal(Exception):
@@ -241,6 +243,7 @@ class Recording:
     def _verdict(self, length: float | None) -> list[tuple[str, dict[str, Any]]]:
         seconds = self.frames / self.rate
         missing = self.cut or (length is not None and seconds < length - max(0.1, 0.01 * length))
+        missing = missing or is_cut_off_wav(Path(self.request["path"]))  # FFmpeg corrects that length silently
         if self.frames == 0:
             raise Refusal("BAD_AUDIO" if self.damaged else "TRUNCATED" if missing else "EMPTY_AUDIO")
         warnings: list[tuple[str, dict[str, Any]]] = []
@@ -317,6 +320,22 @@ def has_xing(path: Path) -> bool:
             file.seek(0)
         frame = file.read(2048)
     return any(mark in frame for mark in (b"Xing", b"Info", b"VBRI"))
+
+
+def is_cut_off_wav(path: Path) -> bool:
+    """True where a WAV's header promises more samples than the file holds."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if file.read(4) != b"RIFF":
+            return False
+        at = 12
+        while at + 8 <= size:
+            file.seek(at)
+            kind, length = struct.unpack("<4sI", file.read(8))
+            at += 8 + length + length % 2
+            if kind == b"data":
+                return length not in _LENGTH_UNKNOWN and at - length % 2 > size
+    return False
 
 
 def _seconds(container: Any, stream: Any) -> float | None:
