@@ -115,6 +115,11 @@ def without_marks(text: str) -> str:
     return MARK.sub(lambda match: match[0] if _kind(_token(match)) == "text" else "", text)
 
 
+def is_mark(match: re.Match[str]) -> bool:
+    """Whether a match of MARK is a mark, right or wrong, and not ordinary text in brackets."""
+    return _kind(_token(match)) != "text"
+
+
 def is_initial(mark: re.Match[str]) -> bool:
     """Whether a match of MARK is an initial, which belongs to the mark after it."""
     return _kind(_token(mark)) == "initial"
