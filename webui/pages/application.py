@@ -89,8 +89,6 @@ def head() -> str:
 
     Gradio may fire its first event before a module has run, so the promise of that module is made here.
     """
-    promise = (
-        "<script>window.shengfang = {}; shengfang.ready = new Promise((done) => { shengfang.begin = done; });</script>"
-    )
+    promise = "window.shengfang = {}; shengfang.ready = new Promise((done) => { shengfang.begin = done; });"
     styles = "".join(f'<link rel="stylesheet" href="/static/{name}">' for name in STYLES)
-    return f'{promise}{styles}<script type="module" src="/static/main.js"></script>'
+    return f'<script>{promise}</script>{styles}<script type="module" src="/static/main.js"></script>'

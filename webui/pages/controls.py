@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +23,12 @@ def script(function: str) -> str:
     return f"(...values) => window.shengfang.ready.then((shengfang) => shengfang.{function}(...values))"
 
 
-def quiet(inputs: list[Component] | None = None, outputs: list[Component] | None = None) -> dict[str, Any]:
+def quiet(inputs: Sequence[Component] = (), outputs: Sequence[Component] = ()) -> dict[str, Any]:
     """The arguments of every event: no Python function, nothing on the server, nothing published."""
     return {
         "fn": None,
-        "inputs": inputs,
-        "outputs": outputs,
+        "inputs": list(inputs),
+        "outputs": list(outputs),
         "queue": False,
         "show_progress": "hidden",
         "api_visibility": "private",
@@ -42,7 +43,7 @@ class Screen:
     page: gr.Blocks
     tab: gr.Tab
 
-    def when_shown(self, function: str, inputs: list[Component], outputs: list[Component]) -> None:
+    def when_shown(self, function: str, inputs: Sequence[Component], outputs: Sequence[Component]) -> None:
         """Call the script's `function` when the page opens and whenever the tab is chosen."""
         gr.on([self.page.load, self.tab.select], js=script(function), **quiet(inputs, outputs))
 

@@ -9,12 +9,11 @@ from webui.pages.controls import Screen, island, quiet, script
 
 def build(screen: Screen) -> None:
     t = screen.t
-    with gr.Column(elem_classes="sf-card"):
-        with gr.Row():
-            automatic = [(t("automatic"), "auto")]
-            device = gr.Dropdown(automatic, value="auto", label=t("device"), info=t("device_info"))
-            recognizer = gr.Dropdown(automatic, value="auto", label=t("default_recognizer"), info=t("default_info"))
-            synthesizer = gr.Dropdown(automatic, value="auto", label=t("default_synthesizer"), info=t("default_info"))
+    with gr.Column(elem_classes="sf-card"), gr.Row():
+        automatic = [(t("automatic"), "auto")]
+        device = gr.Dropdown(automatic, value="auto", label=t("device"), info=t("device_info"))
+        recognizer = gr.Dropdown(automatic, value="auto", label=t("default_recognizer"), info=t("default_info"))
+        synthesizer = gr.Dropdown(automatic, value="auto", label=t("default_synthesizer"), info=t("default_info"))
     island("sf-system")
     controls = [device, recognizer, synthesizer]
     screen.when_shown("systemChoices", controls, controls)

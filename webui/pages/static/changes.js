@@ -10,11 +10,19 @@ const watchers = new Set();
 let since = null;
 let polling = null;
 let connected = true;
+let begin;
+const begun = new Promise((resolve) => {
+  begin = resolve;
+});
 
-/** Call `listener(jobs, deletedIds)` with what changed, until `signal` aborts. */
+/**
+ * Call `listener(jobs, deletedIds)` with what changed, until `signal` aborts.
+ * What is fetched after the returned promise cannot miss a change.
+ */
 export function follow(listener, signal) {
   add(listeners, listener, signal);
   poll();
+  return begun;
 }
 
 /** Call `watcher(connected)` whenever the connection is lost or comes back. */
@@ -28,6 +36,7 @@ function add(set, member, signal) {
 }
 
 async function poll() {
+  if (document.hidden) begin();
   if (polling || document.hidden) return;
   polling = new AbortController();
   const { signal } = polling;
@@ -38,6 +47,7 @@ async function poll() {
       wait = FIRST_WAIT_MS;
     } catch (error) {
       if (isAbort(error)) break;
+      begin();
       tell(false);
       await pause(wait * (0.75 + Math.random() / 2), signal);
       wait = Math.min(wait * 2, LONGEST_WAIT_MS);
@@ -49,6 +59,7 @@ async function poll() {
 async function pollOnce(signal) {
   const answer = await get("/changes", { since }, signal);
   since = answer.since;
+  begin();
   tell(true);
   const { jobs, deleted } = answer;
   if (jobs.length || deleted.length) for (const listener of [...listeners]) listener(jobs, deleted);

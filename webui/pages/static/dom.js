@@ -67,7 +67,7 @@ export function errorBox(error, ...actions) {
     "div",
     { class: "sf-box sf-error", role: "alert" },
     icon("warning"),
-    h("div", {}, h("p", {}, message), error.hint ? h("p", { class: "sf-hint" }, error.hint) : null, ...actions),
+    h("div", {}, h("p", {}, message), error.hint ? h("p", { class: "sf-hint" }, error.hint) : null, actions.filter(Boolean)),
   );
 }
 

@@ -24,8 +24,7 @@ class History extends Island {
     this.exports = h("div", { class: "sf-downloads" });
     this.more = button(t("load_more"), () => this.#page(), { style: "plain", hidden: true });
     this.replaceChildren(h("div", { class: "sf-card" }, this.#filters(), this.message, this.list, h("div", { class: "sf-more" }, this.more)));
-    follow((jobs, deleted) => this.#changed(jobs, deleted), signal);
-    this.search();
+    follow((jobs, deleted) => this.#changed(jobs, deleted), signal).then(() => this.search());
   }
 
   #filters() {
@@ -58,7 +57,7 @@ class History extends Island {
       kind: this.kind.value,
       state: this.state.value,
       from: this.from.value && new Date(`${this.from.value}T00:00`).toISOString(),
-      to: this.to.value && new Date(`${this.to.value}T23:59:59.999`).toISOString(),
+      to: this.to.value && nextDay(this.to.value).toISOString(),
     };
   }
 
@@ -145,6 +144,12 @@ class History extends Island {
     }
     if (unknown.length && this.rows.size <= PAGE) this.search();
   }
+}
+
+function nextDay(date) {
+  const next = new Date(`${date}T00:00`);
+  next.setDate(next.getDate() + 1);
+  return next;
 }
 
 const nothing = (query) => {

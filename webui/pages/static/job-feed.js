@@ -14,8 +14,7 @@ export class JobFeed {
     this.after = 0;
     this.fetching = null;
     this.stale = false;
-    follow((jobs) => jobs.some((job) => job.id === id) && this.refresh(), signal);
-    this.refresh();
+    follow((jobs) => jobs.some((job) => job.id === id) && this.refresh(), signal).then(() => this.refresh());
   }
 
   /** Fetch now; a call during a fetch makes it fetch once more. */

@@ -88,17 +88,14 @@ function facts(job) {
 
 export const modelName = (name) => (name === "basic" ? t("basic_engine") : name);
 
+const toSystem = () => button(t("to_system"), () => go("system"), { style: "primary" });
+
 function problem(message) {
-  const toSystem = message.code === "MODEL_NEEDED" ? button(t("to_system"), () => go("system"), { style: "primary" }) : null;
-  return errorBox(message, toSystem);
+  return errorBox(message, message.code === "MODEL_NEEDED" ? toSystem() : null);
 }
 
 function warning(message) {
-  if (message.code === "MODEL_NEEDED") return problem(message);
-  return h(
-    "div",
-    { class: "sf-box sf-warning" },
-    icon("warning"),
-    h("div", {}, h("p", {}, message.message), message.hint ? h("p", { class: "sf-hint" }, message.hint) : null),
-  );
+  const hint = message.hint ? h("p", { class: "sf-hint" }, message.hint) : null;
+  const cure = message.code === "MODEL_NEEDED" ? toSystem() : null;
+  return h("div", { class: "sf-box sf-warning" }, icon("warning"), h("div", {}, h("p", {}, message.message), hint, cure));
 }

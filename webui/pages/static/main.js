@@ -57,7 +57,8 @@ const events = {
 
   async saveSettings(device, recognizer, synthesizer) {
     try {
-      await put("/settings", { device, default_recognizer: recognizer, default_synthesizer: synthesizer });
+      const named = (model) => (model === "auto" ? null : model);
+      await put("/settings", { device, default_recognizer: named(recognizer), default_synthesizer: named(synthesizer) });
       announce(t("saved"));
     } catch (error) {
       announce([error.message || t("connection_failed"), error.hint].filter(Boolean).join(" "), "error");

@@ -34,7 +34,7 @@ const kept = (kind, name) => (usable(kind).some((model) => model.name === name) 
 function lack(model, feature) {
   if (!model) return "";
   const reason = model.capabilities.unavailable?.[feature];
-  if (reason) return reason.message ? [reason.message, reason.hint].filter(Boolean).join(" ") : t("model_lacks");
+  if (reason) return [reason.message, reason.hint].filter(Boolean).join(" ");
   return model.capabilities[feature] === false && feature !== "itn" ? t("model_lacks") : "";
 }
 

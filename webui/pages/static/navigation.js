@@ -1,4 +1,5 @@
 // Where the reader is, kept in the address: #history, #transcribe/<job id>, #batch/<batch id>.
+const NARROW = 720; // pixels: what was opened lies below the controls
 const TAB = '#sf-tabs [role="tab"]';
 
 /** The tab and the id that the address names. */
@@ -22,12 +23,14 @@ export function remember(tab, id = "") {
 function open(tab) {
   const button = document.querySelector(`${TAB}[data-tab-id="${CSS.escape(tab)}"]`);
   if (button?.getAttribute("aria-selected") === "false") button.click();
+  button?.scrollIntoView({ block: "nearest", inline: "center" });
 }
 
 async function arrived(tab, id) {
   if (!id) return;
   const element = await appearance(`sf-${tab === "clone" ? "speech" : tab}`);
   element?.show(id);
+  if (innerWidth < NARROW) element?.scrollIntoView({ block: "start" });
 }
 
 /** The element once it is on the page: Gradio draws a tab when it is first chosen. */

@@ -48,7 +48,8 @@ class System extends Island {
       { class: "sf-model" },
       h("div", { class: "sf-row-head" }, h("h3", { class: "sf-title" }, entry.title), entry.present ? chip("is_present", "done") : pulling(entry) ? null : pull),
       h("p", { class: "sf-facts" }, facts.filter(Boolean).join(" · ")),
-      pulling(entry) ? h("div", { class: "sf-waiting" }, progressBar(entry.pull.progress, t("pulling")), h("p", {}, `${t("pulling")} ${percent(entry.pull.progress)}`)) : null,
+      entry.note ? h("p", { class: "sf-hint" }, entry.note) : null,
+      pulling(entry) ? pullProgress(entry.pull) : null,
       entry.pull?.error ? h("p", { class: "sf-error-text" }, entry.pull.error.message, " ", entry.pull.error.hint) : null,
       entry.present ? null : byHand(entry),
     );
@@ -75,6 +76,12 @@ class System extends Island {
 }
 
 const pulling = (entry) => entry.pull?.state === "running";
+
+function pullProgress({ done, total }) {
+  const fraction = total ? done / total : 0;
+  return h("div", { class: "sf-waiting" }, progressBar(fraction, t("pulling")), h("p", {}, `${t("pulling")} ${percent(fraction)} · ${bytes(done)}`));
+}
+
 const chip = (key, state) => h("span", { class: `sf-chip sf-state-${state}` }, t(key));
 
 function section(title, body, action = null, info = "") {
@@ -101,14 +108,22 @@ function installed(model) {
 
 /** How to bring a model to a machine without internet. */
 function byHand(entry) {
-  return h("details", { class: "sf-details" }, h("summary", {}, t("by_hand")), h("p", {}, t("by_hand_help", { source: entry.source, name: entry.name })));
+  const sources = Object.entries(entry.source).map(([site, id]) => `${site}: ${id}`);
+  return h("details", { class: "sf-details" }, h("summary", {}, t("by_hand")), h("p", {}, t("by_hand_help", { source: sources.join(", "), name: entry.name })));
 }
 
 function definitions(system, devices) {
+  const libraries = Object.entries(system.libraries).map(([name, version]) => `${name} ${version}`);
   const rows = [
-    ...devices.map((device) => [device.name, device.usable ? t("device_usable", { free: device.memory_free ? bytes(device.memory_free) : "–" }) : device.reason]),
+    ...devices.map((device) => [`${device.name} (${device.id})`, device.usable ? usableText(device) : device.reason]),
+    [t("queue"), t("queue_counts", { queued: system.queue.queued, running: system.queue.running })],
+    [t("disk"), t("disk_free", { free: bytes(system.disk.free), total: bytes(system.disk.total) })],
+    [t("label"), t(system.label.producer_code ? "label_complete" : "label_no_producer")],
+    [t("versions"), [`${t("product")} ${system.version}`, `Python ${system.python}`, ...libraries].join(", ")],
   ];
   return rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
 }
+
+const usableText = (device) => (device.memory_free ? t("device_usable", { free: bytes(device.memory_free) }) : t("usable"));
 
 customElements.define("sf-system", System);
