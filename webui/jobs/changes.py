@@ -96,7 +96,7 @@ class ChangeFeed:
         while not (self._is_news(owner_id, since) or self._stopping):
             try:
                 await asyncio.wait_for(news.wait(), max(0.0, deadline - time.monotonic()))
-            except asyncio.TimeoutError:  # noqa: UP041 - not the builtin one before Python 3.11
+            except asyncio.TimeoutError:  # before Python 3.11 not the builtin one
                 return
             news.clear()
 

@@ -1,4 +1,4 @@
-"""What a start puts in order: the lock that admits one server, jobs a crash left running, files that belong to nobody."""
+"""What a start puts in order: the lock that admits one server, jobs left running by a crash, files of nobody."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class _Step:
             found = list(_results(recognizer, waveforms, self._options))
         seconds = time.monotonic() - began
         took_ms = round(seconds * 1000 / len(batch))
-        results = [self._result(segment, each, took_ms) for segment, each in zip(batch, found)]
+        results = [self._result(segment, each, took_ms) for segment, each in zip(batch, found, strict=True)]
         self._context.queue.commit(self._claim.lease, results, device=self._device, seconds=seconds)
 
     def _waveform(self, segment: SegmentRow) -> Waveform:
