@@ -42,7 +42,7 @@ class System extends Island {
 
   #entry(entry) {
     const pull = button(t("pull"), () => this.#run(post(`/models/${encodeURIComponent(entry.name)}/pull`)), { icon: "download" });
-    const facts = [t(`model_kind_${entry.kind}`), entry.languages.map(languageName).join(", "), bytes(entry.size_bytes), entry.licence];
+    const facts = [t(`model_kind_${entry.kind}`), entry.languages.map(languageName).join(", "), entry.size_bytes ? bytes(entry.size_bytes) : null, entry.licence];
     return h(
       "article",
       { class: "sf-model" },

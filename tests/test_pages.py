@@ -1,0 +1,137 @@
+"""The pages without a browser: texts complete in both languages, nothing fetched from elsewhere, Gradio kept shut."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from webui.pages import application
+from webui.settings import Settings
+
+PAGES = Path(application.__file__).parent
+SOURCES = {path: path.read_text("utf-8") for path in [*PAGES.glob("*.py"), *PAGES.glob("static/*.js")]}
+ASKED = re.compile(r"\b(?:t|field|section|chip)\(\s*(f?)([\"'`])((?:(?!\2).)+)\2|text=\"(\w+)\"")
+OUTSIDE = re.compile(r"""(?:https?:)?//(?!www\.w3\.org/)[\w-]+\.[\w.-]+""")
+
+
+def asked_keys() -> tuple[set[str], set[str]]:
+    """Keys written out in the sources, and the beginnings of those that are put together."""
+    whole, begun = set(), set()
+    for source in SOURCES.values():
+        for formatted, _, key, attribute in ASKED.findall(source):
+            text = key or attribute
+            variable = re.split(r"\$?\{", text)[0] if formatted or "${" in text else None
+            (whole if variable is None else begun).add(text if variable is None else variable)
+    return whole, begun - {""}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    root = tmp_path_factory.mktemp("pages")
+    app = FastAPI()
+    application.mount(app, SimpleNamespace(settings=Settings(data=root / "data", models=root / "models")))
+    with TestClient(app) as client:
+        yield client
+
+
+def test_both_languages_have_the_same_texts_with_the_same_values_to_fill_in() -> None:
+    zh, en = (application.read_texts(language) for language in application.LANGUAGES)
+    assert list(zh) == list(en)
+    for key in zh:
+        assert set(re.findall(r"\{\w+\}", zh[key])) == set(re.findall(r"\{\w+\}", en[key])), key
+        assert zh[key] and en[key], key
+
+
+def test_every_text_that_is_asked_for_exists() -> None:
+    whole, _ = asked_keys()
+    assert len(whole) > 100
+    assert whole - set(application.read_texts("zh")) == set()
+
+
+def test_every_text_is_used() -> None:
+    whole, begun = asked_keys()
+    chosen = set(re.findall(r"t\([^()]* \? \"(\w+)\" : \"(\w+)\"\)", "".join(SOURCES.values())))
+    used = whole | {key for pair in chosen for key in pair}
+    filters = ("kind_", "state_")
+    unused = {key for key in application.read_texts("zh") if key not in used and not key.startswith((*begun, *filters))}
+    assert unused == set()
+
+
+def test_every_state_and_kind_of_a_job_has_a_name() -> None:
+    from webui.store.schema import JOB_KINDS, JOB_STATES
+
+    texts = application.read_texts("zh")
+    assert {f"state_{state}" for state in JOB_STATES} | {f"kind_{kind}" for kind in JOB_KINDS} <= set(texts)
+
+
+def test_no_file_of_ours_names_another_server() -> None:
+    files = [
+        *PAGES.rglob("*.js"),
+        *PAGES.rglob("*.css"),
+        *PAGES.rglob("*.svg"),
+        *PAGES.rglob("*.json"),
+        *PAGES.glob("*.py"),
+    ]
+    assert {path.name: found for path in files if (found := OUTSIDE.findall(path.read_text("utf-8")))} == {}
+
+
+def test_the_islands_never_turn_data_into_markup() -> None:
+    risky = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\(|new Function")
+    assert [path.name for path, source in SOURCES.items() if risky.search(source)] == []
+
+
+def test_the_page_links_only_to_this_server(client: TestClient) -> None:
+    page = client.get("/").text
+    linked = re.findall(r"""<(?:script|link|img|iframe)[^>]*(?:src|href)=["']([^"']+)""", page)
+    assert "/static/main.js" in page
+    assert [link for link in linked if re.match(r"(https?:)?//", link) and "testserver" not in link] == []
+
+
+def test_static_files_are_asked_for_again_after_an_upgrade(client: TestClient) -> None:
+    for path in ("/static/main.js", "/static/theme.css", "/static/i18n/zh.json", "/static/favicon.svg"):
+        response = client.get(path)
+        assert response.status_code == 200
+        assert response.headers["cache-control"] == "no-cache"
+    assert client.get("/static/i18n/zh.json").json()["product"] == "声坊"
+
+
+def test_no_event_of_the_page_runs_python_or_is_published(client: TestClient) -> None:
+    config = client.get("/config").json()
+    assert len(config["dependencies"]) > 10
+    assert all(
+        event["backend_fn"] is False and event["api_visibility"] == "private" for event in config["dependencies"]
+    )
+    assert client.get("/gradio_api/info").json()["named_endpoints"] == {}
+
+
+def test_an_event_with_a_path_of_the_server_is_refused(client: TestClient) -> None:
+    file = {"path": "/etc/hostname", "meta": {"_type": "gradio.FileData"}}
+    for event in client.get("/config").json()["dependencies"]:
+        body = {"data": [file] * len(event["inputs"]), "fn_index": event["id"], "session_hash": "s"}
+        answer = client.post("/gradio_api/run/predict", json=body)
+        assert answer.status_code >= 400
+        assert Path("/etc/hostname").read_text().strip() not in answer.text
+
+
+def test_gradio_is_told_to_stay_offline_before_it_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    monkeypatch.setenv("GRADIO_VIBE_MODE", "1")
+    monkeypatch.delenv("GRADIO_ANALYTICS_ENABLED", raising=False)
+    application.keep_gradio_offline(tmp_path)
+    assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+    assert os.environ["HF_HUB_OFFLINE"] == "1"
+    assert "GRADIO_VIBE_MODE" not in os.environ
+
+
+def test_the_texts_are_one_flat_object() -> None:
+    for language in application.LANGUAGES:
+        texts = json.loads((application.TEXTS / f"{language}.json").read_text("utf-8"))
+        assert all(isinstance(value, str) for value in texts.values())
