@@ -81,7 +81,6 @@ def dominant_hz(samples: np.ndarray) -> float:
         ("a.m4a", "aac", 44100),
         ("a.aac", "aac", 48000),
         ("a.flac", "flac", 16000),
-        ("a.ogg", "libvorbis", 44100),
         ("a.opus", "libopus", 48000),
         ("a.webm", "libopus", 48000),
         ("a.amr", "libopencore_amrnb", 8000),

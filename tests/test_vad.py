@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import threading
@@ -98,7 +99,7 @@ def test_long_speech_is_cut_at_the_least_likely_place_without_a_gap() -> None:
     probabilities[500:506] = [0.45] * 6  # 16.1 s: never below the release threshold
     spans = split(probabilities, max_segment=20.0)
     assert spans[0].end == pytest.approx(503 * STEP, abs=3 * STEP)
-    assert all(before.end == after.start for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before.end == after.start for before, after in itertools.pairwise(spans))
     assert max(span.end - span.start for span in spans) <= 20
     assert spans[-1].end == pytest.approx(1000 * STEP)
 

@@ -137,7 +137,10 @@ def _parsed(value: str) -> dict[str, str] | None:
 def _metadata_fault(path: Path, expected: AigcLabel) -> str | None:
     if path.suffix[1:] not in CARRIES_METADATA:
         return None
-    values = read_field(path)
+    try:
+        values = read_field(path)
+    except ValueError:
+        return "a broken container"
     if len(values) != 1:
         return f"{len(values)} labels in the file"
     fields = _parsed(values[0])
@@ -146,7 +149,14 @@ def _metadata_fault(path: Path, expected: AigcLabel) -> str | None:
 
 
 def _rhythm_fault(path: Path, position: Position, rate: int | None) -> str | None:
-    start, end, rate = _ends(path, RHYTHM_SECONDS + SLACK_SECONDS, rate)
+    import av
+
+    try:
+        start, end, rate = _ends(path, RHYTHM_SECONDS + SLACK_SECONDS, rate)
+    except av.FFmpegError as error:
+        return f"not decodable: {type(error).__name__}"
+    if not rate:
+        return "no sound"
     if position in ("start", "both") and rhythm_score(start, rate) < LEAST_SCORE:
         return "no rhythm at the start"
     if position in ("end", "both") and rhythm_score(end, rate) < LEAST_SCORE:

@@ -23,7 +23,6 @@ _AUDIO: tuple[tuple[bytes, int, str], ...] = (
     (b"RF64", 0, "WAV"),
     (b"riff\x2e\x91\xcf\x11", 0, "W64"),
     (b"RIFF", 0, "RIFF"),
-    (b"RIFX", 0, "RIFF"),
     (b"fLaC", 0, "FLAC"),
     (b"OggS", 0, "OGG"),
     (b"ID3", 0, "MP3"),
@@ -51,6 +50,7 @@ _UNDECODABLE: tuple[tuple[bytes, int, str], ...] = (
     (b"\x02#!SILK", 0, "SILK"),
     (b"#!SILK", 0, "SILK"),
     (b"OFR ", 0, "OPTIMFROG"),
+    (b"RIFX", 0, "RIFX"),
 )
 _OTHER: tuple[tuple[bytes, int, str], ...] = (
     (b"\x89PNG", 0, "PNG"),

@@ -101,6 +101,8 @@ def _id3(file: BinaryIO) -> _Id3:
     if head[:3] != b"ID3" or head[3] not in (3, 4):
         return _Id3(4, (), 0)
     version, flags, size = head[3], head[5], _decoded(head[6:10], 4)
+    if flags & 0x80:
+        raise NoPlace("an unsynchronised ID3 tag")
     body = file.read(min(size, MOST_TAG_BYTES))
     at = 0
     if flags & 0x40:  # an extended header, whose size counts itself in 2.4 only
