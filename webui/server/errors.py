@@ -9,12 +9,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 
 from webui.errors import UserError, word
+from webui.service.validation import invalid_field
 
 log = logging.getLogger(__name__)
 
@@ -91,14 +91,6 @@ def internal_error(connection: HTTPConnection) -> JSONResponse:
     return error_response(UserError("INTERNAL", id=number), connection)
 
 
-def invalid_field(error: ValidationError | RequestValidationError, prefix: str = "") -> UserError:
-    """The first finding of a validation, as INVALID_FIELD naming the field."""
-    first = error.errors()[0]
-    names = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
-    field = ".".join(([prefix] if prefix else []) + names) or prefix or "body"
-    return UserError("INVALID_FIELD", param=field, field=field, reason=first["msg"])
-
-
 def register_handlers(app: FastAPI) -> None:
     """Every error the application raises leaves it in the contract's shape."""
 
@@ -108,7 +100,7 @@ def register_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def validation_error(request: Request, error: RequestValidationError) -> Response:
-        return error_response(invalid_field(error), request)
+        return error_response(invalid_field(error.errors()), request)
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:

@@ -211,6 +211,8 @@ class _Exchange:
             headers.setdefault(name, value)
         if self.connection.scope["path"].startswith(OWNED):
             headers.setdefault("cache-control", "no-store")
+        if job := self.connection.scope.get("state", {}).get("job"):
+            headers["x-job-id"] = job
         if self._cookie and status < 400:
             headers.append("set-cookie", self._cookie)
             headers["cache-control"] = "no-store"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from webui.audio.durable import move_into_place
 from webui.errors import UserError
 from webui.settings import Settings
 
@@ -29,10 +29,12 @@ class Upload:
     sha256: str
 
     def move_to(self, target: Path) -> None:
-        """Take the file to its place, on disk before this returns."""
+        """Take the file to its place, on the disk before this returns. Raises DISK_FULL."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        self.path.replace(target)
-        _sync(target.parent)
+        try:
+            move_into_place(self.path, target)
+        except OSError as error:
+            raise disk_full(target.parent) from error
 
     def discard(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -65,11 +67,9 @@ class Incoming:
     def finish(self) -> Upload:
         """Raises DISK_FULL."""
         try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            self._file.close()
         except OSError as error:
             raise disk_full(self.folder) from error
-        self._file.close()
         return Upload(self.path, self.name, self.size, self._digest.hexdigest())
 
     def abandon(self) -> None:
@@ -117,11 +117,3 @@ def disk_full(folder: Path) -> UserError:
 def _blocks(source: BinaryIO) -> Iterator[bytes]:
     while block := source.read(BLOCK):
         yield block
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

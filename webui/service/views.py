@@ -71,3 +71,21 @@ class Voice(BaseModel):
     shared: bool
     mine: bool
     created_at: str
+
+
+class Submitted(BaseModel):
+    batch: str | None
+    jobs: list[Job]
+
+
+class JobPage(BaseModel):
+    jobs: list[Job]
+    next: str | None
+
+
+class JobChanges(BaseModel):
+    """`since` is the number to ask with next time."""
+
+    since: int
+    jobs: list[Job]
+    deleted: list[str]

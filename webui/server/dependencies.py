@@ -1,0 +1,57 @@
+"""What routes ask for: the services, the caller, the language of the answer."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from webui.errors import UserError
+from webui.server.errors import language_of
+from webui.service.services import Services
+
+
+def services_of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def owner_of(request: Request) -> int:
+    """The owner that the guard found."""
+    owner: int = request.state.owner
+    return owner
+
+
+def language_for(request: Request) -> str:
+    return language_of(request)
+
+
+def local_only(request: Request) -> None:
+    """Raises LOCAL_ONLY unless the request comes from this machine itself, not by way of a proxy."""
+    forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip"))
+    if forwarded or not request.client or not _is_loopback(request.client.host):
+        raise UserError("LOCAL_ONLY")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+Caller = Annotated[int, Depends(owner_of)]
+Language = Annotated[str, Depends(language_for)]
+Service = Annotated[Services, Depends(services_of)]
+
+
+def form_body(required: tuple[str, ...], **properties: Any) -> dict[str, Any]:
+    """The OpenAPI description of a multipart form that the route reads by itself."""
+    schema = {"type": "object", "properties": properties, "required": list(required)}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+FILE = {"type": "string", "format": "binary"}
+FILES = {"type": "array", "items": FILE}
+TEXT = {"type": "string"}

@@ -1,0 +1,17 @@
+"""`/api/v1/devices`: what this machine can compute on, and why it cannot use the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+
+from webui.server.dependencies import Language, Service
+
+router = APIRouter(prefix="/api/v1", tags=["devices"])
+
+
+@router.get("/devices")
+async def listing(services: Service, language: Language) -> list[dict[str, Any]]:
+    return await run_in_threadpool(services.system.devices, language)

@@ -1,0 +1,219 @@
+"""`/api/v1/jobs`, `/changes` and `/archives`: submitting, following, editing, results."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import Path as PathPart
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse, StreamingResponse
+
+from webui.errors import UserError
+from webui.server.dependencies import FILES, TEXT, Caller, Language, Service, form_body
+from webui.server.downloads import attachment, media_response
+from webui.server.multipart import Form, read_form
+from webui.service.params import Consent, ConvertParams, SpeakParams, TranscribeParams
+from webui.service.services import Services
+from webui.service.submission import Ticket
+from webui.service.uploads import check_space, incoming_folder
+from webui.service.validation import invalid, read_params
+from webui.service.views import Job, JobChanges, JobPage, Segment, Submitted
+from webui.store.rows import JobFilter
+from webui.store.schema import JOB_KINDS, JOB_STATES
+
+router = APIRouter(prefix="/api/v1", tags=["jobs"])
+
+BIG = 2**62  # above every number of the change sequence that will ever be
+LONGEST_WAIT_S = 60.0
+
+Number = Annotated[int, PathPart(ge=0, lt=2**31)]
+
+
+class SegmentEdit(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    version: int = Field(ge=0, lt=2**31)
+    text: str | None = Field(default=None, max_length=20_000)
+    speaker: str | None = Field(default=None, max_length=64)
+
+
+def listing_filter(
+    owner: Caller,
+    q: str = "",
+    kind: Annotated[Literal[JOB_KINDS] | None, Query()] = None,  # type: ignore[valid-type]
+    state: Annotated[Literal[JOB_STATES] | None, Query()] = None,  # type: ignore[valid-type]
+    batch: Annotated[str | None, Query(max_length=32)] = None,
+    since: Annotated[datetime | None, Query(alias="from")] = None,
+    until: Annotated[datetime | None, Query(alias="to")] = None,
+) -> JobFilter:
+    """The filters that listing and exports share; `from` is inclusive, `to` exclusive, both UTC unless they say."""
+    return JobFilter(owner, q, kind, state, batch, _ms(since), _ms(until))
+
+
+Filter = Annotated[JobFilter, Depends(listing_filter)]
+
+SUBMISSION = form_body(
+    ("kind",),
+    kind={"type": "string", "enum": list(JOB_KINDS)},
+    file=FILES,
+    params={**TEXT, "description": "JSON: TranscribeParams, SpeakParams or ConvertParams"},
+    consent={**TEXT, "description": "JSON: Consent; with kind=speak and a file"},
+    batch={**TEXT, "pattern": "^[0-9a-f]{32}$"},
+)
+
+
+@router.post("/jobs", status_code=202, openapi_extra=SUBMISSION)
+async def submit(
+    request: Request,
+    services: Service,
+    owner: Caller,
+    language: Language,
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> Submitted:
+    """Queue one job per file (a ZIP is its files), or one for a text to speak."""
+    await run_in_threadpool(check_space, services.settings, _length(request))
+    async with read_form(request, incoming_folder(services.settings)) as form:
+        ticket = Ticket(form.value("batch") or None, idempotency_key)
+        return await run_in_threadpool(_submit, services, owner, form, ticket, language)
+
+
+def _submit(services: Services, owner: int, form: Form, ticket: Ticket, language: str) -> Submitted:
+    uploads, params, kind = form.uploads(), form.value("params"), form.value("kind")
+    jobs = services.jobs
+    if kind == "transcribe":
+        asked = read_params(TranscribeParams, params, "params")
+        return jobs.submit_transcribe(owner, uploads, asked, ticket, language)
+    if kind == "convert":
+        return jobs.submit_convert(owner, uploads, read_params(ConvertParams, params, "params"), ticket, language)
+    if kind == "speak":
+        prompt = uploads[0] if uploads else None
+        text = form.value("consent")
+        consent = read_params(Consent, text, "consent") if text else None
+        return jobs.submit_speak(owner, read_params(SpeakParams, params, "params"), prompt, consent, ticket, language)
+    raise invalid("kind", "FIELD_CHOICE" if kind else "FIELD_MISSING", expected=", ".join(JOB_KINDS))
+
+
+@router.get("/jobs")
+async def listing(
+    services: Service,
+    wanted: Filter,
+    language: Language,
+    before: Annotated[str | None, Query(max_length=32)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> JobPage:
+    """The newest jobs; `next` is the `before` of the following page."""
+    return await run_in_threadpool(services.jobs.page, wanted, before=before, limit=limit, language=language)
+
+
+@router.get("/jobs/{uid}")
+async def one(uid: str, services: Service, owner: Caller, language: Language) -> Job:
+    return await run_in_threadpool(services.jobs.get, owner, uid, language)
+
+
+@router.delete("/jobs/{uid}", status_code=204)
+async def delete(uid: str, services: Service, owner: Caller) -> Response:
+    """Remove the job with its recording and results, whatever its state."""
+    await run_in_threadpool(services.jobs.delete, owner, uid)
+    return Response(status_code=204)
+
+
+@router.post("/jobs/{uid}/cancel")
+async def cancel(uid: str, services: Service, owner: Caller, language: Language) -> Job:
+    return await run_in_threadpool(services.jobs.cancel, owner, uid, language)
+
+
+@router.post("/jobs/{uid}/retry")
+async def retry(uid: str, services: Service, owner: Caller, language: Language) -> Job:
+    """Queue a partial, failed or cancelled job again; what is done is kept."""
+    return await run_in_threadpool(services.jobs.retry, owner, uid, language)
+
+
+@router.get("/jobs/{uid}/segments")
+async def segments(
+    uid: str,
+    services: Service,
+    owner: Caller,
+    language: Language,
+    after: Annotated[int | None, Query(ge=0, lt=BIG)] = None,
+) -> dict[str, list[Segment]]:
+    """The segments; with `after`, those whose `change` is greater."""
+    found = await run_in_threadpool(services.jobs.segments, owner, uid, after=after, language=language)
+    return {"segments": found}
+
+
+@router.patch("/jobs/{uid}/segments/{number}")
+async def edit_segment(
+    uid: str, number: Number, edit: SegmentEdit, services: Service, owner: Caller, language: Language
+) -> Segment:
+    """Correct a segment's text or speaker; `version` as read, 409 where somebody was quicker."""
+    return await run_in_threadpool(
+        services.jobs.edit_segment,
+        owner,
+        uid,
+        number,
+        version=edit.version,
+        text=edit.text,
+        speaker=edit.speaker,
+        language=language,
+    )
+
+
+@router.get("/jobs/{uid}/result.{form}", response_class=Response)
+async def result(uid: str, form: str, services: Service, owner: Caller, language: Language) -> Response:
+    """The transcript as txt, srt, vtt, json, csv or docx."""
+    found = await run_in_threadpool(services.jobs.result, owner, uid, form, language)
+    return Response(found.content, media_type=found.mime, headers=attachment(found.name))
+
+
+@router.get("/jobs/{uid}/audio", response_class=FileResponse)
+async def audio(uid: str, services: Service, owner: Caller, download: bool = False) -> FileResponse:
+    """The generated speech, or the recording in a form every browser plays."""
+    return media_response(await run_in_threadpool(services.jobs.audio, owner, uid), download)
+
+
+@router.get("/changes")
+async def changes(
+    services: Service,
+    owner: Caller,
+    language: Language,
+    since: Annotated[int | None, Query(ge=0, lt=BIG)] = None,
+    wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S)] = 25.0,
+) -> JobChanges:
+    """The jobs that changed after number `since`, as soon as there are any or after `wait` seconds.
+
+    Without `since` only the number to start with.
+    """
+    if since is None:
+        return await run_in_threadpool(services.jobs.changes, owner, None, language)
+    return await services.jobs.changes_after(owner, since, wait, language)
+
+
+@router.get("/archives/{batch}.zip", response_class=StreamingResponse)
+async def archive(
+    batch: str,
+    services: Service,
+    owner: Caller,
+    language: Language,
+    form: Annotated[str, Query(alias="format")] = "txt",
+) -> StreamingResponse:
+    """The finished results of a batch: transcripts in `format`, and generated speech."""
+    stream = await run_in_threadpool(services.exports.archive, owner, batch, form, language)
+    return StreamingResponse(stream, media_type="application/zip", headers=attachment(f"{batch[:8]}.zip"))
+
+
+def _length(request: Request) -> int:
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isdigit() else 0
+
+
+def _ms(at: datetime | None) -> int | None:
+    if at is None:
+        return None
+    aware: Any = at if at.tzinfo else at.replace(tzinfo=timezone.utc)
+    try:
+        return int(aware.timestamp() * 1000)
+    except (OverflowError, ValueError):
+        raise UserError("INVALID_FIELD", param="from", field="from/to", reason={"code": "FIELD_FORMAT"}) from None

@@ -1,0 +1,55 @@
+"""`/api/v1/models` and `/settings`: which models are there, getting more, and which one is meant by default."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from webui.server.dependencies import Caller, Language, Service, local_only
+
+router = APIRouter(prefix="/api/v1", tags=["models"])
+
+
+class OptionsChange(BaseModel):
+    """Only what is given changes; null = by itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    default_recognizer: str | None = Field(default=None, max_length=200)
+    default_synthesizer: str | None = Field(default=None, max_length=200)
+    device: str = Field(default="auto", max_length=32)
+
+
+@router.get("/models")
+async def listing(services: Service, language: Language) -> dict[str, Any]:
+    """The models that are present, with what they can do, and those that could be had."""
+    return await run_in_threadpool(services.models.listing, language)
+
+
+@router.post("/models/refresh", dependencies=[Depends(local_only)])
+async def refresh(services: Service, language: Language) -> dict[str, Any]:
+    """Look into the models folder again; the answer is the listing."""
+    return await run_in_threadpool(services.models.listing, language)
+
+
+@router.post("/models/{name}/pull", status_code=202, dependencies=[Depends(local_only)])
+async def pull(name: str, services: Service, language: Language, source: str | None = None) -> dict[str, Any]:
+    """Begin a download; `catalog[].pull` of the listing, which is the answer, shows how far it is."""
+    await run_in_threadpool(services.models.pull, name, source)
+    return await run_in_threadpool(services.models.listing, language)
+
+
+@router.get("/settings")
+async def options(services: Service) -> dict[str, Any]:
+    """The default models and the device."""
+    return asdict(await run_in_threadpool(services.models.options))
+
+
+@router.put("/settings")
+async def set_options(change: OptionsChange, services: Service, owner: Caller) -> dict[str, Any]:
+    given = change.model_dump(exclude_unset=True)
+    return asdict(await run_in_threadpool(services.models.set_options, given, owner))

@@ -1,0 +1,224 @@
+"""`/v1`: OpenAI's shapes for transcription and speech, over the same jobs as everything else.
+
+Every answer names its job in `X-Job-Id`; a client that goes away cancels nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+
+from webui.audio.encode import MIME
+from webui.server.dependencies import FILE, TEXT, Caller, Language, Service, form_body
+from webui.server.multipart import Form, read_form
+from webui.service.models import capabilities_view
+from webui.service.params import AudioFormat, SpeakParams, TranscribeParams
+from webui.service.services import Services
+from webui.service.uploads import check_space, incoming_folder
+from webui.service.validation import checked, invalid
+from webui.service.views import Job, Segment
+
+router = APIRouter(prefix="/v1", tags=["openai"])
+
+FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
+GRANULARITIES = ("segment", "word")
+_TRUE = ("", "1", "true", "on", "yes")
+
+TRANSCRIPTION = form_body(
+    ("file",),
+    file=FILE,
+    model=TEXT,
+    language=TEXT,
+    prompt={**TEXT, "description": "its words serve as hotwords where no `hotwords` are given"},
+    response_format={"type": "string", "enum": list(FORMATS), "default": "json"},
+    **{"timestamp_granularities[]": {"type": "array", "items": {"type": "string", "enum": list(GRANULARITIES)}}},
+    hotwords={**TEXT, "description": "one per line"},
+    itn={"type": "boolean", "default": True},
+    diarize={"type": "boolean", "default": False},
+    channels={"type": "string", "enum": ["mix", "split"], "default": "mix"},
+)
+
+
+class SpeechRequest(BaseModel):
+    """OpenAI's fields and three of ours; what else a client sends is passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    model: str = "auto"
+    input: str
+    voice: str = "builtin"
+    instructions: str = ""
+    response_format: AudioFormat = "mp3"
+    speed: float = 1.0
+    stream_format: Literal["audio"] = "audio"
+    seed: int = 0
+    steps: int = 10
+    stream: bool = False
+    language: str = Field(default="auto", max_length=16)
+
+    @field_validator("voice", mode="before")
+    @classmethod
+    def _voice(cls, value: Any) -> Any:
+        """OpenAI also writes a voice as {"id": …}."""
+        return value.get("id", value) if isinstance(value, dict) else value
+
+    def params(self) -> SpeakParams:
+        """Raises INVALID_FIELD. A stream's stored file is a WAV, whatever is streamed."""
+        given = {
+            "model": self.model,
+            "text": self.input,
+            "voice": self.voice,
+            "instruct": self.instructions,
+            "format": "wav" if self.stream else self.response_format,
+            "speed": self.speed,
+            "seed": self.seed,
+            "steps": self.steps,
+            "language": self.language,
+        }
+        return checked(SpeakParams, given)
+
+
+@router.get("/models")
+async def models(services: Service, language: Language) -> dict[str, Any]:
+    """OpenAI's list, with what each model can do."""
+    present = await run_in_threadpool(services.models.available)
+    return {
+        "object": "list",
+        "data": [
+            {
+                "id": model.name,
+                "object": "model",
+                "created": 0,
+                "owned_by": model.engine,
+                "kind": model.kind,
+                "capabilities": capabilities_view(model.capabilities, language),
+            }
+            for model in present
+            if model.problem is None
+        ],
+    }
+
+
+@router.post("/audio/transcriptions", openapi_extra=TRANSCRIPTION)
+async def transcribe(request: Request, services: Service, owner: Caller, language: Language) -> Response:
+    """The text of a recording, in one of OpenAI's five formats."""
+    await run_in_threadpool(check_space, services.settings)
+    async with read_form(request, incoming_folder(services.settings)) as form:
+        answer_format = form.value("response_format") or "json"
+        if answer_format not in FORMATS:
+            raise invalid("response_format", "FIELD_CHOICE", expected=", ".join(FORMATS))
+        granularities = _granularities(form)
+        submitted = await run_in_threadpool(
+            services.jobs.submit_transcribe, owner, form.uploads()[:1], _params(form), language=language
+        )
+    uid = submitted.jobs[0].id
+    request.state.job = uid
+    await services.jobs.ended(owner, uid)
+    job = await run_in_threadpool(services.jobs.successful, owner, uid, language)
+    if answer_format in ("srt", "vtt"):
+        result = await run_in_threadpool(services.jobs.result, owner, uid, answer_format, language)
+        return Response(result.content, media_type=result.mime)
+    if answer_format == "text":
+        return PlainTextResponse(job.text + "\n")
+    if answer_format == "json":
+        return JSONResponse({"text": job.text, **_warnings(job)})
+    segments = await run_in_threadpool(services.jobs.segments, owner, uid, language=language)
+    return JSONResponse(verbose(job, segments, granularities))
+
+
+@router.post("/audio/speech", response_class=Response)
+async def speak(
+    request: Request, asked: SpeechRequest, services: Service, owner: Caller, language: Language
+) -> Response:
+    """Speech in the format asked for, labelled as generated."""
+    submitted = await run_in_threadpool(services.jobs.submit_speak, owner, asked.params(), language=language)
+    uid = submitted.jobs[0].id
+    request.state.job = uid
+    if asked.stream:
+        return await _streamed(services, owner, submitted.jobs[0], asked.response_format)
+    await services.jobs.ended(owner, uid)
+    await run_in_threadpool(services.jobs.successful, owner, uid, language)
+    media = await run_in_threadpool(services.jobs.audio, owner, uid)
+    return FileResponse(media.path, media_type=media.mime, filename=media.name)
+
+
+async def _streamed(services: Services, owner: int, job: Job, form: AudioFormat) -> StreamingResponse:
+    """The answer begins with the first sound, so that what fails before it is still an error."""
+    rate = (await run_in_threadpool(services.models.resolve, job.model, "synthesizer")).capabilities.sample_rate
+    stream = services.streams.stream(owner, job.id, form, rate)
+    first = await anext(stream)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield first
+        async for piece in stream:
+            yield piece
+
+    return StreamingResponse(pieces(), media_type=MIME[form])
+
+
+def verbose(job: Job, segments: list[Segment], granularities: set[str]) -> dict[str, Any]:
+    """OpenAI's `verbose_json`: what it has no measure for here is null-like, never invented."""
+    answer: dict[str, Any] = {
+        "task": "transcribe",
+        "language": job.language or "",
+        "duration": job.duration_s or 0.0,
+        "text": job.text,
+        **_warnings(job),
+    }
+    if "segment" in granularities:
+        answer["segments"] = [_segment(segment) for segment in segments if segment.state == "done"]
+    if "word" in granularities:
+        answer["words"] = [
+            {"word": word["text"], "start": word["start"], "end": word["end"]}
+            for segment in segments
+            for word in segment.words
+        ]
+    return answer
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    return {
+        "id": segment.n,
+        "seek": round(segment.start * 100),
+        "start": segment.start,
+        "end": segment.end,
+        "text": segment.text,
+        "tokens": [],
+        "temperature": 0.0,
+        "avg_logprob": 0.0,
+        "compression_ratio": 0.0,
+        "no_speech_prob": 0.0,
+        "speaker": segment.speaker,
+        "channel": segment.channel,
+    }
+
+
+def _warnings(job: Job) -> dict[str, Any]:
+    return {"warnings": [warning.model_dump() for warning in job.warnings]} if job.warnings else {}
+
+
+def _params(form: Form) -> TranscribeParams:
+    hotwords = form.fields.get("hotwords", []) or form.fields.get("hotwords[]", [])
+    words = [word for text in hotwords for word in text.splitlines()] or form.value("prompt").split()
+    given = {
+        "model": form.value("model") or "auto",
+        "language": form.value("language") or "auto",
+        "hotwords": words,
+        "itn": form.value("itn", "true").lower() in _TRUE,
+        "diarize": form.value("diarize", "false").lower() in _TRUE,
+        "channels": form.value("channels") or "mix",
+    }
+    return checked(TranscribeParams, given)
+
+
+def _granularities(form: Form) -> set[str]:
+    """OpenAI's default is segments."""
+    asked = form.fields.get("timestamp_granularities[]", []) + form.fields.get("timestamp_granularities", [])
+    if unknown := set(asked) - set(GRANULARITIES):
+        raise invalid("timestamp_granularities", "FIELD_CHOICE", expected=", ".join(GRANULARITIES), given=str(unknown))
+    return set(asked) or {"segment"}

@@ -1,0 +1,101 @@
+"""`/api/v1/voices`: voices and the consents that they rest on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse
+
+from webui.server.dependencies import FILE, TEXT, Caller, Language, Service, form_body
+from webui.server.downloads import media_response
+from webui.server.multipart import Form, read_form
+from webui.service.jobs import Media
+from webui.service.params import Consent
+from webui.service.services import Services
+from webui.service.uploads import incoming_folder
+from webui.service.validation import read_params
+from webui.service.views import Voice
+from webui.service.voices import VoiceChange
+
+router = APIRouter(prefix="/api/v1/voices", tags=["voices"])
+
+ENROLMENT = form_body(
+    ("name", "file", "consent"),
+    name=TEXT,
+    file=FILE,
+    transcript=TEXT,
+    consent={**TEXT, "description": 'JSON: {"basis": "self|written|recorded", "subject": "…"}'},
+    shared={"type": "boolean"},
+)
+
+
+class Change(BaseModel):
+    """Only what is given changes; a new `consent` renews one that has expired."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = None
+    transcript: str | None = None
+    shared: bool | None = None
+    consent: Consent | None = None
+
+
+@router.get("")
+async def listing(services: Service, owner: Caller, language: Language) -> dict[str, list[Voice]]:
+    """One's own voices and the shared ones."""
+    return {"voices": await run_in_threadpool(services.voices.listing, owner, language)}
+
+
+@router.post("", status_code=201, openapi_extra=ENROLMENT)
+async def create(request: Request, services: Service, owner: Caller, language: Language) -> Voice:
+    """Keep a voice; without a consent 422 CONSENT_REQUIRED."""
+    async with read_form(request, incoming_folder(services.settings)) as form:
+        return await run_in_threadpool(_create, services, owner, form, language)
+
+
+def _create(services: Services, owner: int, form: Form, language: str) -> Voice:
+    consent = form.value("consent")
+    return services.voices.create(
+        owner,
+        next(iter(form.uploads()), None),
+        form.value("name"),
+        form.value("transcript"),
+        read_params(Consent, consent, "consent") if consent else None,
+        shared=form.value("shared").lower() in ("1", "true", "on"),
+        language=language,
+    )
+
+
+@router.get("/{uid}")
+async def one(uid: str, services: Service, owner: Caller, language: Language) -> Voice:
+    return await run_in_threadpool(services.voices.get, owner, uid, language)
+
+
+@router.patch("/{uid}")
+async def change(uid: str, given: Change, services: Service, owner: Caller, language: Language) -> Voice:
+    if given.consent is not None:
+        await run_in_threadpool(services.voices.renew_consent, owner, uid, given.consent, language)
+    wanted = VoiceChange(given.name, given.transcript, given.shared)
+    return await run_in_threadpool(services.voices.change, owner, uid, wanted, language)
+
+
+@router.delete("/{uid}", status_code=204)
+async def delete(uid: str, services: Service, owner: Caller) -> Response:
+    await run_in_threadpool(services.voices.delete, owner, uid)
+    return Response(status_code=204)
+
+
+@router.post("/{uid}/revoke")
+async def revoke(uid: str, services: Service, owner: Caller, language: Language) -> Voice:
+    """Withdraw the consent: the recording is removed and the voice can no longer be used."""
+    return await run_in_threadpool(services.voices.revoke, owner, uid, language)
+
+
+@router.get("/{uid}/audio", response_class=FileResponse)
+async def audio(uid: str, services: Service, owner: Caller, download: Annotated[bool, Query()] = False) -> FileResponse:
+    """The prompt, for the voice's owner."""
+    path = await run_in_threadpool(services.voices.prompt_file, owner, uid)
+    return media_response(Media(path, "audio/wav", "prompt.wav"), download)

@@ -1,0 +1,199 @@
+"""The history as files, however long it is: rows come from the database in chunks and leave at once."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from webui.errors import UserError
+from webui.service.jobs import JobService
+from webui.service.wording import iso, job_view
+from webui.store.history import History
+from webui.store.rows import FINAL_STATES, JobFilter, JobRow
+from webui.text.file_names import csv_cell, safe_name
+
+COLUMNS = (
+    "id",
+    "kind",
+    "state",
+    "created_at",
+    "finished_at",
+    "file_name",
+    "duration_s",
+    "model",
+    "device",
+    "language",
+    "hotwords",
+    "itn",
+    "text",
+    "text_raw",
+    "voice",
+    "error_code",
+)
+CHUNK = 64 * 1024  # bytes gathered before they are handed on
+BLOCK = 256 * 1024  # bytes of a file read at a time
+
+
+class ExportService:
+    def __init__(self, history: History, jobs: JobService) -> None:
+        self._history = history
+        self._jobs = jobs
+
+    def csv(self, wanted: JobFilter) -> Iterator[bytes]:
+        """`history.csv` for a spreadsheet: UTF-8 with BOM, no cell that it would take for a formula."""
+        return _gathered(_csv_lines(self._history.stream(wanted)))
+
+    def json(self, wanted: JobFilter, language: str) -> Iterator[bytes]:
+        """`history.json`: one array of Jobs."""
+        return _gathered(_json_array(self._history.stream(wanted), language))
+
+    def archive(self, owner_id: int, batch: str, form: str, language: str) -> Iterator[bytes]:
+        """A ZIP of a batch's finished results. Raises NOT_FOUND for an unknown batch, NOT_READY while none is."""
+        wanted = JobFilter(owner_id, batch=batch)
+        if not self._history.page(wanted, limit=1):
+            raise UserError("NOT_FOUND")
+        finished = (row for row in self._history.stream(wanted) if row.state in FINAL_STATES)
+        first = next(finished, None)
+        if first is None:
+            raise UserError("NOT_READY")
+        self._result_name(owner_id, first, form, language)
+        return self._archive(owner_id, batch, form, language)
+
+    def _result_name(self, owner_id: int, row: JobRow, form: str, language: str) -> None:
+        """Raises NOT_FOUND for a form that does not exist, before the first byte is sent."""
+        if row.kind == "transcribe":
+            self._jobs.result(owner_id, row.uid, form, language)
+
+    def _archive(self, owner_id: int, batch: str, form: str, language: str) -> Iterator[bytes]:
+        out = _Outbox()
+        taken: set[str] = set()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            for row in self._history.stream(JobFilter(owner_id, batch=batch)):
+                try:
+                    yield from self._add(archive, out, owner_id, row, form, language, taken)
+                except UserError:  # not finished, nothing in it, or gone meanwhile
+                    continue
+        yield out.take()
+
+    def _add(
+        self,
+        archive: zipfile.ZipFile,
+        out: _Outbox,
+        owner_id: int,
+        row: JobRow,
+        form: str,
+        language: str,
+        taken: set[str],
+    ) -> Iterator[bytes]:
+        if row.kind == "transcribe":
+            result = self._jobs.result(owner_id, row.uid, form, language)
+            archive.writestr(_free_name(result.name, taken), result.content)
+            yield out.take()
+            return
+        media = self._jobs.audio(owner_id, row.uid)
+        info = zipfile.ZipInfo.from_file(media.path, _free_name(media.name, taken))
+        with media.path.open("rb") as source, archive.open(info, "w", force_zip64=True) as target:
+            while block := source.read(BLOCK):
+                target.write(block)
+                yield out.take()
+
+
+class _Outbox(io.RawIOBase):
+    """What zipfile writes, until it is taken; not seekable, so zipfile needs no going back."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._data += data
+        return len(data)
+
+    def take(self) -> bytes:
+        data = bytes(self._data)
+        self._data.clear()
+        return data
+
+
+def csv_row(row: JobRow) -> list[str]:
+    """The cells of `COLUMNS`, safe to open in a spreadsheet."""
+    hotwords = row.params.get("hotwords")
+    itn = row.params.get("itn")
+    values = (
+        row.uid,
+        row.kind,
+        row.state,
+        iso(row.created_at),
+        iso(row.finished_at),
+        row.file_name,
+        None if row.duration_ms is None else row.duration_ms / 1000,
+        row.model,
+        _device(row),
+        row.language,
+        "\n".join(hotwords) if hotwords else None,
+        None if itn is None else str(bool(itn)).lower(),
+        row.text,
+        row.text_raw,
+        row.params.get("voice"),
+        row.error["code"] if row.error else None,
+    )
+    return [csv_cell("" if value is None else str(value)) for value in values]
+
+
+def _device(row: JobRow) -> str:
+    """Where the engine ran: the last stage's device."""
+    return list(row.devices.values())[-1] if row.devices else ""
+
+
+def _csv_lines(rows: Iterator[JobRow]) -> Iterator[str]:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    yield "\ufeff"
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow(csv_row(row))
+        yield _drain(buffer)
+    yield _drain(buffer)
+
+
+def _json_array(rows: Iterator[JobRow], language: str) -> Iterator[str]:
+    separator = "["
+    for row in rows:
+        yield separator + json.dumps(job_view(row, None, language).model_dump(), ensure_ascii=False)
+        separator = ",\n"
+    yield "]" if separator == ",\n" else "[]"
+
+
+def _drain(buffer: io.StringIO) -> str:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text
+
+
+def _gathered(parts: Iterator[str]) -> Iterator[bytes]:
+    pending = bytearray()
+    for part in parts:
+        pending += part.encode("utf-8", "replace")
+        if len(pending) >= CHUNK:
+            yield bytes(pending)
+            pending.clear()
+    yield bytes(pending)
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """`name`, or `name (2)` … where it is taken in this archive."""
+    path = Path(safe_name(name))
+    free, number = str(path), 1
+    while free.casefold() in taken:
+        number += 1
+        free = f"{path.stem} ({number}){path.suffix}"
+    taken.add(free.casefold())
+    return free

@@ -1,0 +1,209 @@
+"""The models that are present, which one is meant by a name, and the settings that choose among them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from webui import devices
+from webui.engines import catalog
+from webui.engines.base import Capabilities, Model
+from webui.engines.host import ModelHost
+from webui.errors import UserError
+from webui.service.wording import message
+from webui.settings import Settings
+from webui.store.accounts import AccountStore
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["recognizer", "synthesizer"]
+
+DEFAULTS = frozenset({"", "auto", "whisper-1", "tts-1", "gpt-4o-transcribe", "gpt-4o-mini-tts"})
+_OPTION = {"recognizer": "default_recognizer", "synthesizer": "default_synthesizer"}
+_USE = {"recognizer": "KIND_TRANSCRIBE", "synthesizer": "KIND_SPEAK"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an administrator chooses on the System tab; None = by itself."""
+
+    default_recognizer: str | None = None
+    default_synthesizer: str | None = None
+    device: str = "auto"
+
+
+@dataclass
+class _Pull:
+    """A download: bytes `done` of `total`; `error` a stored UserError."""
+
+    state: Literal["running", "failed"] = "running"
+    done: int = 0
+    total: int = 0
+    error: Mapping[str, Any] | None = None
+
+
+class ModelService:
+    """Names, defaults and downloads. Reads the folder each time: a model copied into it is there at once."""
+
+    def __init__(self, settings: Settings, accounts: AccountStore, host: ModelHost) -> None:
+        self._settings = settings
+        self._accounts = accounts
+        self._host = host
+        self._pulls: dict[str, _Pull] = {}
+        self._lock = threading.Lock()
+
+    def available(self) -> list[Model]:
+        return catalog.available(self._settings)
+
+    def resolve(self, name: str, kind: Kind) -> Model:
+        """The model meant by `name`; a default's name means the administrator's choice, else the best present.
+
+        Raises MODEL_NOT_FOUND, MODEL_WRONG_KIND, MODEL_BROKEN.
+        """
+        models = self.available()
+        found = self._default(models, kind) if name in DEFAULTS else _named(models, name, kind)
+        if found.problem is not None:
+            code, params = found.problem
+            raise UserError(code, param="model", **{"model": found.name, **params})
+        return found
+
+    def default_name(self, kind: Kind) -> str | None:
+        """The default's name, None where no model of the kind can be used."""
+        try:
+            return self.resolve("auto", kind).name
+        except UserError:
+            return None
+
+    def listing(self, language: str) -> dict[str, Any]:
+        """The models that are present and those of the catalogue, as `GET /api/v1/models` gives them."""
+        models = self.available()
+        defaults = {kind: self.default_name(kind) for kind in _OPTION}  # type: ignore[arg-type]
+        loaded: dict[tuple[str, str], list[str]] = {}
+        for instance in self._host.loaded():
+            loaded.setdefault((instance.name, instance.kind), []).append(instance.device)
+        return {
+            "models": [
+                _model_view(
+                    model, defaults[model.kind] == model.name, loaded.get((model.name, model.kind), []), language
+                )
+                for model in models
+            ],
+            "catalog": [self._entry_view(entry, language) for entry in catalog.entries(self._settings).values()],
+        }
+
+    def options(self) -> Options:
+        stored = self._accounts.options()
+        known = {key: stored[key] for key in Options.__dataclass_fields__ if key in stored}
+        return Options(**known)
+
+    def set_options(self, values: Mapping[str, Any], owner_id: int | None = None) -> Options:
+        """Change what is given. Raises MODEL_…, DEVICE_UNAVAILABLE for what cannot be used."""
+        for kind, option in _OPTION.items():
+            if values.get(option):
+                self.resolve(values[option], kind)  # type: ignore[arg-type]
+        if values.get("device", "auto") != "auto":
+            devices.resolve(values["device"])
+        self._accounts.set_options(values, owner_id)
+        return self.options()
+
+    def pull(self, name: str, source: str | None = None) -> None:
+        """Begin to download a model of the catalogue; `listing` shows how far it is. Raises MODEL_NOT_FOUND."""
+        known = catalog.entries(self._settings)
+        if name not in known:
+            raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=", ".join(known))
+        with self._lock:
+            if name in self._pulls and self._pulls[name].state == "running":
+                return
+            self._pulls[name] = pull = _Pull()
+        threading.Thread(target=self._pull, args=(name, source, pull), name=f"pull {name}", daemon=True).start()
+
+    def _pull(self, name: str, source: str | None, pull: _Pull) -> None:
+        from webui.engines.download import pull as download
+
+        def progress(done: int, total: int) -> None:
+            pull.done, pull.total = done, total
+
+        try:
+            download(self._settings, name, source, progress)
+        except UserError as error:
+            pull.error = error.stored()
+        except Exception:
+            log.exception("pulling %s failed", name)
+            pull.error = {"code": "PULL_OFFLINE", "params": {"model": name}}
+        if pull.error:
+            pull.state = "failed"
+            return
+        with self._lock:
+            del self._pulls[name]
+
+    def _default(self, models: list[Model], kind: Kind) -> Model:
+        usable = [model for model in models if model.kind == kind and model.problem is None]
+        chosen = getattr(self.options(), _OPTION[kind])
+        for model in usable:
+            if model.name == chosen:
+                return model
+        ranked = [model for model in usable if model.default_rank >= 0]
+        if not ranked:
+            raise UserError("MODEL_NOT_FOUND", param="model", model="auto", available=_names(models, kind))
+        return max(ranked, key=lambda model: model.default_rank)
+
+    def _entry_view(self, entry: catalog.Entry, language: str) -> dict[str, Any]:
+        pull = self._pulls.get(entry.name)
+        return {
+            "name": entry.name,
+            "title": entry.title.get(language) or next(iter(entry.title.values()), entry.name),
+            "kind": entry.kind,
+            "languages": list(entry.languages),
+            "size_bytes": entry.size_bytes,
+            "licence": entry.licence,
+            "source": dict(entry.sources),
+            "note": entry.note.get(language, ""),
+            "present": (self._settings.models / entry.name).is_dir(),
+            "pull": _pull_view(pull, language) if pull else None,
+        }
+
+
+def capabilities_view(capabilities: Capabilities, language: str) -> dict[str, Any]:
+    """The capabilities as JSON, with the reason in words for every control that is not there."""
+    reasons = {
+        control: message({"code": code, "params": {}}, language).model_dump()
+        for control, code in capabilities.unavailable.items()
+    }
+    return {**asdict(capabilities), "unavailable": reasons}
+
+
+def _named(models: list[Model], name: str, kind: Kind) -> Model:
+    matching = [model for model in models if model.name == name]
+    for model in matching:
+        if model.kind == kind:
+            return model
+    if matching:
+        raise UserError("MODEL_WRONG_KIND", param="model", model=name, kind={"code": _USE[kind]})
+    raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=_names(models, kind))
+
+
+def _names(models: list[Model], kind: Kind) -> str:
+    return ", ".join(model.name for model in models if model.kind == kind)
+
+
+def _model_view(model: Model, default: bool, loaded_on: list[str], language: str) -> dict[str, Any]:
+    problem = {"code": model.problem[0], "params": {"model": model.name, **model.problem[1]}} if model.problem else None
+    return {
+        "name": model.name,
+        "engine": model.engine,
+        "kind": model.kind,
+        "revision": model.revision,
+        "size_bytes": model.size_bytes,
+        "capabilities": capabilities_view(model.capabilities, language),
+        "default": default,
+        "problem": message(problem, language).model_dump() if problem else None,
+        "loaded_on": loaded_on,
+    }
+
+
+def _pull_view(pull: _Pull, language: str) -> dict[str, Any]:
+    error = message(pull.error, language).model_dump() if pull.error else None
+    return {"state": pull.state, "done": pull.done, "total": pull.total, "error": error}

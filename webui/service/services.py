@@ -1,0 +1,67 @@
+"""The services put together: what `app.py` builds once and everything above calls."""
+
+from __future__ import annotations
+
+from webui.audio.intake import Decoder
+from webui.engines.host import ModelHost
+from webui.jobs.changes import ChangeFeed
+from webui.jobs.runner import JobRunner
+from webui.service.accounts import AccountService
+from webui.service.exports import ExportService
+from webui.service.jobs import JobService
+from webui.service.models import ModelService
+from webui.service.streaming import SpeechStreams
+from webui.service.submission import Submitter
+from webui.service.system import SystemService
+from webui.service.uploads import clear_incoming
+from webui.service.voices import VoiceService
+from webui.settings import Settings
+from webui.store.accounts import AccountStore
+from webui.store.database import Database
+from webui.store.history import History
+from webui.store.jobs import JobStore
+from webui.store.voices import VoiceStore
+
+
+class Services:
+    """Quick to build: opens (and where needed migrates) the database, loads no model and no torch.
+
+    Raises DatabaseRefused.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = Database.open(settings.database)
+        self.feed = ChangeFeed(self.database)
+        self.host = ModelHost(settings)
+        self._decoder = Decoder(settings)
+        self._runner: JobRunner | None = None
+        accounts, history = AccountStore(self.database), History(self.database)
+        store = JobStore(self.database)
+        self.accounts = AccountService(accounts)
+        self.models = ModelService(settings, accounts, self.host)
+        self.voices = VoiceService(settings, VoiceStore(self.database), self._decoder)
+        submitter = Submitter(settings, store, self.models, self.voices, self._decoder)
+        self.jobs = JobService(settings, store, history, submitter, self.voices, self.feed)
+        self.streams = SpeechStreams(settings, store, self.feed)
+        self.exports = ExportService(history, self.jobs)
+        self.system = SystemService(settings, self.database, store, self.models, self.host)
+
+    def start(self, workers: bool = True) -> None:
+        """With `workers` this process works the queue, and is the only one that may. Raises AlreadyRunning."""
+        self.feed.start()
+        if workers:
+            runner = JobRunner(self.settings, self.database, self.host, self.feed)
+            runner.start()
+            self._runner = self.system.runner = runner
+            clear_incoming(self.settings)
+
+    def stop(self) -> None:
+        """Finish the batch in hand, put the rest back into the queue, unload the models."""
+        self.system.draining = True
+        if self._runner is not None:
+            self._runner.stop()
+        self.feed.stop()
+        self._decoder.close()
+        self.host.close()
+        self.database.close()

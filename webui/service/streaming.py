@@ -1,0 +1,97 @@
+"""Speech while it is made: the label first, then every sentence as soon as it is there.
+
+What is streamed is unchecked, as a stream must be; the stored file of the same job is labelled and checked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from webui.audio.encode import AudioFormat, AudioWriter
+from webui.audio.label import GAP_SECONDS, AigcLabel
+from webui.audio.rhythm import rhythm
+from webui.errors import UserError
+from webui.jobs.changes import ChangeFeed
+from webui.jobs.publish import PAUSE_SECONDS
+from webui.settings import Settings
+from webui.store.jobs import JobStore
+from webui.store.rows import JobRow, SegmentRow
+
+LOOK_AGAIN_S = 30.0
+BLOCK = 2**16  # samples read at once
+
+
+class SpeechStreams:
+    def __init__(self, settings: Settings, store: JobStore, feed: ChangeFeed) -> None:
+        self._settings = settings
+        self._store = store
+        self._feed = feed
+
+    async def stream(self, owner_id: int, uid: str, form: AudioFormat, rate: int) -> AsyncIterator[bytes]:
+        """Encoded pieces, until the job has ended. `rate`: of the model's speech, Hz. Raises what failed the job,
+        where nothing was spoken yet."""
+        outbox = io.BytesIO()
+        label = AigcLabel(self._settings.producer_code, uid).json()
+        writer: AudioWriter | None = None
+        spoken = 0
+        while True:
+            since = await asyncio.to_thread(self._feed.now)
+            job = await asyncio.to_thread(self._store.get, owner_id, uid)
+            segments = await asyncio.to_thread(self._store.segments, owner_id, uid)
+            for segment in _next(segments, spoken, job):
+                if writer is None:
+                    writer = AudioWriter(outbox, form, rate, label)
+                    writer.write(np.concatenate([rhythm(rate), np.zeros(round(GAP_SECONDS * rate), np.float32)]))
+                if segment.state == "done":
+                    await asyncio.to_thread(self._write, writer, job, segment, rate)
+                    yield _taken(outbox)
+                spoken = segment.idx + 1
+            if job.final:
+                break
+            await self._feed.wait_async(owner_id, since, LOOK_AGAIN_S)
+        if writer is None:
+            problem: Any = job.error or {"code": "JOB_CANCELLED", "params": {}}
+            raise UserError(problem["code"], **problem["params"])
+        await asyncio.to_thread(writer.close)
+        yield _taken(outbox)
+
+    def _write(self, writer: AudioWriter, job: JobRow, segment: SegmentRow, rate: int) -> None:
+        path = self._settings.outputs / job.uid / "segments" / f"{segment.idx:05d}.wav"
+        for block in self._blocks(path, job, segment):
+            writer.write(block)
+        writer.write(np.zeros(round(PAUSE_SECONDS * rate), np.float32))
+
+    def _blocks(self, path: Path, job: JobRow, segment: SegmentRow) -> Any:
+        """The sentence's samples: its own file, or, once the job is published, its place in the whole."""
+        try:
+            yield from soundfile.blocks(path, BLOCK, dtype="float32")
+        except soundfile.LibsndfileError:
+            final = self._store.segments(job.owner_id, job.uid)[segment.idx]
+            output = self._store.artifacts(job.owner_id, job.uid, "output")[0]
+            with soundfile.SoundFile(self._settings.data / output.path) as whole:
+                whole.seek(round(final.start_ms / 1000 * whole.samplerate))
+                yield whole.read(round((final.end_ms - final.start_ms) / 1000 * whole.samplerate), dtype="float32")
+
+
+def _next(segments: Sequence[SegmentRow], spoken: int, job: JobRow) -> list[SegmentRow]:
+    """The segments that follow without a gap; those that failed are passed over."""
+    ready = []
+    for segment in segments[spoken:]:
+        if segment.state == "pending" and not job.final:
+            break
+        ready.append(segment)
+    return ready
+
+
+def _taken(outbox: io.BytesIO) -> bytes:
+    data = outbox.getvalue()
+    outbox.seek(0)
+    outbox.truncate()
+    return data

@@ -1,0 +1,254 @@
+"""From a request to rows: files put in their places, models and voices resolved, every parameter frozen."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from webui.audio.intake import AudioInfo, Decoder
+from webui.engines.base import Capabilities, Model
+from webui.errors import UserError
+from webui.service import archives
+from webui.service.models import ModelService
+from webui.service.params import Consent, ConvertParams, SpeakParams, TranscribeParams
+from webui.service.uploads import Upload, check_space, incoming_folder
+from webui.service.validation import invalid
+from webui.service.voices import BUILTIN, VoiceService
+from webui.settings import Settings
+from webui.store.jobs import JobStore, Submission, new_uid
+from webui.store.rows import ArtifactRow, NewJob, Problem, VoiceRow
+from webui.text import hotwords
+from webui.text.file_names import safe_name
+from webui.text.pronunciation import parse
+from webui.text.sentences import speakable
+
+INTERACTIVE = 10  # priority of what somebody is waiting for
+INTERACTIVE_SECONDS = 300.0
+INTERACTIVE_CHARACTERS = 500
+MAX_TEXT = 100_000
+MAX_INSTRUCT = 200
+MAX_KEY = 200
+_BATCH = re.compile(r"[0-9a-f]{32}")
+_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}")
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """How a submission joins others: a batch of the caller's choice, a key that makes a repetition harmless."""
+
+    batch: str | None = None
+    key: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.batch is not None and not _BATCH.fullmatch(self.batch):
+            raise invalid("batch", "FIELD_FORMAT")
+        if self.key is not None and len(self.key) > MAX_KEY:
+            raise invalid("Idempotency-Key", "FIELD_TOO_LONG", most=MAX_KEY)
+
+
+class Submitter:
+    """Writes jobs. What it cannot use it refuses at once and leaves no file behind."""
+
+    def __init__(
+        self, settings: Settings, store: JobStore, models: ModelService, voices: VoiceService, decoder: Decoder
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._models = models
+        self._voices = voices
+        self._decoder = decoder
+
+    def transcribe(
+        self, owner_id: int, uploads: Sequence[Upload], params: TranscribeParams, ticket: Ticket
+    ) -> Submission:
+        """One job per recording. Raises what the decoder's probe raises, MODEL_…, QUEUE_FULL, DISK_FULL."""
+        model = self._models.resolve(params.model, "recognizer")
+        words, remarks = hotwords.clean(params.hotwords)
+        frozen = {
+            **params.model_dump(mode="json"),
+            "model": model.name,
+            "language": _language(params.language, model),
+            "hotwords": list(words),
+        }
+        trimmed = [{"code": code, "params": dict(values)} for code, values in remarks]
+        warnings = (*trimmed, *_transcribe_warnings(params, model.capabilities))
+        template = replace(_template("transcribe", model, frozen), warnings=warnings)
+        return self._submit_files(owner_id, uploads, template, ticket)
+
+    def convert(self, owner_id: int, uploads: Sequence[Upload], params: ConvertParams, ticket: Ticket) -> Submission:
+        """One job per recording, read again in another voice."""
+        model = self._models.resolve(params.model, "synthesizer")
+        if not model.capabilities.convert:
+            raise UserError("NOT_CAPABLE", param="model", model=model.name, feature={"code": "KIND_CONVERT"})
+        voice = self._voices.to_use(owner_id, params.voice)
+        if voice is None:
+            raise UserError("VOICE_NOT_FOUND", param="voice", voice=params.voice)
+        frozen = {**params.model_dump(mode="json"), "model": model.name, "voice": voice.name}
+        template = replace(_template("convert", model, frozen), voice_id=voice.id)
+        return self._submit_files(owner_id, uploads, template, ticket)
+
+    def speak(
+        self, owner_id: int, params: SpeakParams, prompt: Upload | None, consent: Consent | None, ticket: Ticket
+    ) -> Submission:
+        """One job. With a `prompt`, its voice is made for this job only, and needs `consent`."""
+        model = self._models.resolve(params.model, "synthesizer")
+        check_text(params, model.capabilities)
+        if prompt is None:
+            return self._speak(owner_id, params, model, self._voices.to_use(owner_id, params.voice), ticket)
+        voice = self._voices.make_for_job(owner_id, prompt, params.transcript, consent)
+        try:
+            submission = self._speak(owner_id, params, model, voice, ticket)
+        except BaseException:
+            self._voices.delete(owner_id, voice.uid)
+            raise
+        if submission.repeated:
+            self._voices.delete(owner_id, voice.uid)
+        return submission
+
+    def _speak(
+        self, owner_id: int, params: SpeakParams, model: Model, voice: VoiceRow | None, ticket: Ticket
+    ) -> Submission:
+        if voice is not None and model.capabilities.needs_transcript and not voice.transcript.strip():
+            raise UserError("TRANSCRIPT_REQUIRED", param="transcript")
+        check_space(self._settings)
+        frozen = {**params.model_dump(mode="json"), "model": model.name, "voice": voice.name if voice else BUILTIN}
+        interactive = len(params.text) <= INTERACTIVE_CHARACTERS and ticket.batch is None
+        job = replace(
+            _template("speak", model, frozen),
+            priority=INTERACTIVE if interactive else 0,
+            batch=ticket.batch,
+            voice_id=voice.id if voice else None,
+            warnings=_speak_warnings(params, model.capabilities),
+        )
+        return self._write(owner_id, [job], ticket)
+
+    def _submit_files(
+        self,
+        owner_id: int,
+        uploads: Sequence[Upload],
+        template: NewJob,
+        ticket: Ticket,
+    ) -> Submission:
+        """One job like `template` for every recording."""
+        with self._recordings(uploads) as recordings:
+            infos = [self._decoder.probe(upload.path, safe_name(upload.name)) for upload in recordings]
+            batch = ticket.batch or (uuid.uuid4().hex if len(recordings) > 1 else None)
+            jobs = [
+                replace(
+                    template,
+                    uid=new_uid(),
+                    batch=batch,
+                    priority=_priority(info, batch),
+                    file_name=safe_name(upload.name),
+                )
+                for upload, info in zip(recordings, infos, strict=True)
+            ]
+            return self._write(owner_id, jobs, ticket, recordings)
+
+    @contextlib.contextmanager
+    def _recordings(self, uploads: Sequence[Upload]) -> Iterator[list[Upload]]:
+        """The uploads with archives unpacked; what was not moved away is removed."""
+        if not uploads:
+            raise UserError("FILE_REQUIRED", param="file")
+        check_space(self._settings)
+        recordings: list[Upload] = []
+        try:
+            for upload in uploads:
+                is_archive = archives.is_archive(upload.path)
+                folder = incoming_folder(self._settings)
+                recordings += archives.unpack(upload, folder) if is_archive else [upload]
+            yield recordings
+        finally:
+            for upload in (*uploads, *recordings):
+                upload.discard()
+
+    def _write(
+        self, owner_id: int, jobs: list[NewJob], ticket: Ticket, recordings: Sequence[Upload] = ()
+    ) -> Submission:
+        """Files first, then the rows: a row never names a file that is not there."""
+        limit = self._settings.max_queued_jobs
+        try:
+            for at, recording in enumerate(recordings):
+                jobs[at] = replace(jobs[at], input=_place(self._settings, jobs[at].uid, recording))
+            submission = self._store.submit(owner_id, jobs, idempotency_key=ticket.key, max_queued=limit)
+        except BaseException:
+            self._remove(jobs)
+            raise
+        if submission.repeated:
+            self._remove(jobs)
+        return submission
+
+    def _remove(self, jobs: Sequence[NewJob]) -> None:
+        for job in jobs:
+            shutil.rmtree(self._settings.uploads / job.uid, ignore_errors=True)
+
+
+def check_text(params: SpeakParams, capabilities: Capabilities) -> None:
+    """Raises TEXT_TOO_LONG, INSTRUCT_TOO_LONG, UNKNOWN_PRONUNCIATION or NOTHING_TO_SAY."""
+    if len(params.text) > MAX_TEXT:
+        raise UserError("TEXT_TOO_LONG", param="text", length=len(params.text), most=MAX_TEXT)
+    if capabilities.instruct and len(params.instruct) > MAX_INSTRUCT:
+        raise UserError("INSTRUCT_TOO_LONG", param="instruct", length=len(params.instruct), most=MAX_INSTRUCT)
+    parse(params.text)
+    if not speakable(params.text):
+        raise UserError("NOTHING_TO_SAY", param="text")
+
+
+def _language(asked: str, model: Model) -> str:
+    """`basic` knows English only and is not asked to guess. Raises LANGUAGE_UNSUPPORTED."""
+    languages = model.capabilities.languages
+    if model.capabilities.basic:
+        return "en" if asked == "auto" else asked
+    if asked != "auto" and languages and asked.split("-")[0] not in {known.split("-")[0] for known in languages}:
+        known = ", ".join(languages)
+        raise UserError("LANGUAGE_UNSUPPORTED", param="language", model=model.name, language=asked, available=known)
+    return asked
+
+
+def _transcribe_warnings(params: TranscribeParams, capabilities: Capabilities) -> tuple[Problem, ...]:
+    asked = {"hotwords": bool(params.hotwords), "speakers": params.diarize}
+    able = {"hotwords": capabilities.hotwords, "speakers": capabilities.speakers}
+    codes = {"hotwords": "HOTWORDS_UNSUPPORTED", "speakers": "SPEAKERS_UNSUPPORTED"}
+    return tuple(_unable(name, codes[name], capabilities) for name in asked if asked[name] and not able[name])
+
+
+def _speak_warnings(params: SpeakParams, capabilities: Capabilities) -> tuple[Problem, ...]:
+    if not params.instruct or capabilities.instruct:
+        return ()
+    return (_unable("instruct", "INSTRUCT_UNSUPPORTED", capabilities),)
+
+
+def _unable(control: str, default: str, capabilities: Capabilities) -> Problem:
+    return {"code": capabilities.unavailable.get(control, default), "params": {}}
+
+
+def _template(kind: str, model: Model, frozen: dict[str, Any]) -> NewJob:
+    return NewJob(
+        uid=new_uid(),
+        kind=kind,
+        params=frozen,
+        model=model.name,
+        model_revision=model.revision,
+        device=frozen["device"],
+    )
+
+
+def _priority(info: AudioInfo, batch: str | None) -> int:
+    short = info.seconds is not None and info.seconds <= INTERACTIVE_SECONDS
+    return INTERACTIVE if short and batch is None else 0
+
+
+def _place(settings: Settings, uid: str, upload: Upload) -> ArtifactRow:
+    """Move the recording to its job's folder, under a name of ours."""
+    suffix = Path(upload.name.replace("\\", "/")).suffix
+    suffix = suffix.lower() if _EXTENSION.fullmatch(suffix) else ""
+    target = settings.uploads / uid / f"original{suffix}"
+    upload.move_to(target)
+    path = str(target.relative_to(settings.data))
+    return ArtifactRow("input", path, sha256=upload.sha256, bytes=upload.size)

@@ -1,0 +1,113 @@
+"""The state of the whole: versions, disk, queue, readiness, memory."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import DatabaseError
+
+from webui import __version__, devices
+from webui.engines.host import ModelHost
+from webui.errors import UserError
+from webui.service.models import ModelService
+from webui.service.wording import message
+from webui.settings import Settings
+from webui.store.database import Database
+from webui.store.jobs import JobStore
+
+if TYPE_CHECKING:
+    from webui.jobs.runner import JobRunner
+
+_LIBRARIES = ("torch", "funasr", "gradio", "onnxruntime", "av", "torch-npu")
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """`problems`: stored errors; empty = ready."""
+
+    problems: tuple[dict[str, Any], ...]
+
+    @property
+    def ready(self) -> bool:
+        return not self.problems
+
+
+class SystemService:
+    def __init__(
+        self, settings: Settings, database: Database, store: JobStore, models: ModelService, host: ModelHost
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._store = store
+        self._models = models
+        self._host = host
+        self.runner: JobRunner | None = None
+        self.draining = False  # set when the end has begun: not ready any more
+
+    def overview(self, language: str) -> dict[str, Any]:
+        """What the System tab shows."""
+        usage = shutil.disk_usage(self._settings.data)
+        return {
+            "version": __version__,
+            "python": platform.python_version(),
+            "platform": platform.platform(terse=True),
+            "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
+            "disk": {"total": usage.total, "free": usage.free, "reserve": self._settings.disk_reserve_bytes},
+            "queue": self.queue(),
+            "workers": [asdict(activity) for activity in self.runner.activity()] if self.runner else [],
+            "open_mode": True,
+            "label": {
+                "producer_code": bool(self._settings.producer_code),
+                "position": self._settings.label_position,
+            },
+            "limits": {
+                "upload_bytes": self._settings.max_upload_bytes,
+                "audio_hours": self._settings.max_audio_hours,
+                "queued_jobs": self._settings.max_queued_jobs,
+            },
+            "problems": [message(problem, language).model_dump() for problem in self.readiness().problems],
+        }
+
+    def devices(self, language: str) -> list[dict[str, Any]]:
+        """Every device with why it cannot be used, where it cannot."""
+        return [device.worded(language) for device in devices.probe()]
+
+    def queue(self) -> dict[str, int]:
+        return {"queued": 0, "running": 0, "cancelling": 0, **self._store.counts()}
+
+    def free_disk(self) -> int:
+        """Bytes."""
+        return shutil.disk_usage(self._settings.data).free
+
+    def free_memory(self) -> dict[str, Any]:
+        """Unload every model that is not at work."""
+        freed = self._host.free()
+        return {"unloaded": list(freed.unloaded), "freed_bytes": freed.bytes}
+
+    def readiness(self) -> Readiness:
+        """Database writable, disk above its reserve, a default recognizer that can be used, and not ending."""
+        problems: list[dict[str, Any]] = []
+        if self.draining:
+            problems.append({"code": "UNAVAILABLE", "params": {"reason": {"code": "STOPPING"}}})
+        try:
+            with self._database.write():
+                pass
+        except (DatabaseError, UserError):
+            problems.append({"code": "UNAVAILABLE", "params": {"reason": {"code": "DATABASE_LOCKED"}}})
+        free = self.free_disk()
+        if free < self._settings.disk_reserve_bytes:
+            problems.append({"code": "DISK_FULL", "params": {"free": f"{free / 2**30:.1f} GB"}})
+        if self._models.default_name("recognizer") is None:
+            problems.append({"code": "UNAVAILABLE", "params": {"reason": {"code": "NO_MODEL"}}})
+        return Readiness(tuple(problems))
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,65 @@
+"""What pydantic finds wrong with a request, as one INVALID_FIELD in the reader's language."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from webui.errors import UserError
+
+_M = TypeVar("_M", bound=BaseModel)
+
+_LEAST = ("ge", "gt", "min_length")
+_MOST = ("le", "lt")
+_PLACES = ("body", "query", "path", "header")  # where FastAPI found the field: not part of its name
+
+
+def read_params(model: type[_M], text: str, field: str) -> _M:
+    """A pydantic object from the JSON in a form field. Raises INVALID_FIELD naming the field within."""
+    try:
+        given = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        raise invalid(field, "FIELD_FORMAT") from None
+    return checked(model, given, field)
+
+
+def checked(model: type[_M], given: Any, field: str = "") -> _M:
+    """`given` as a pydantic object. Raises INVALID_FIELD; `field` is what an unnamed finding is about."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise invalid_field(error.errors(), field) from None
+
+
+def invalid_field(findings: Sequence[Mapping[str, Any]], field: str = "body") -> UserError:
+    """The first finding."""
+    first = findings[0]
+    name = ".".join(str(part) for part in first["loc"] if part not in _PLACES) or field
+    return UserError("INVALID_FIELD", param=name, field=name, reason=_reason(first))
+
+
+def invalid(field: str, reason: str, **params: Any) -> UserError:
+    """INVALID_FIELD with a reason of errors.toml."""
+    return UserError("INVALID_FIELD", param=field, field=field, reason={"code": reason, "params": params})
+
+
+def _reason(finding: Mapping[str, Any]) -> dict[str, Any]:
+    kind, context = finding["type"], finding.get("ctx", {})
+    if kind == "missing":
+        return {"code": "FIELD_MISSING"}
+    if kind == "extra_forbidden":
+        return {"code": "FIELD_UNKNOWN"}
+    if "expected" in context:
+        return {"code": "FIELD_CHOICE", "params": {"expected": str(context["expected"])}}
+    if "max_length" in context:
+        return {"code": "FIELD_TOO_LONG", "params": {"most": context["max_length"]}}
+    for name in _LEAST:
+        if name in context:
+            return {"code": "FIELD_LEAST", "params": {"least": context[name]}}
+    for name in _MOST:
+        if name in context:
+            return {"code": "FIELD_MOST", "params": {"most": context[name]}}
+    return {"code": "FIELD_FORMAT"}

@@ -1,0 +1,118 @@
+"""Rows as the reader sees them: ISO times, seconds, and every error and warning worded in their language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from webui.errors import word
+from webui.service.views import Job, Message, Segment, Voice
+from webui.store.rows import ConsentRow, JobRow, Problem, QueuePlace, SegmentRow, VoiceRow
+
+_NOWHERE = QueuePlace(None, None)
+
+
+def iso(ms: int | None) -> str | None:
+    """Unix milliseconds as ISO 8601 in UTC."""
+    if ms is None:
+        return None
+    return datetime.fromtimestamp(ms / 1000, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def message(problem: Problem, language: str) -> Message:
+    """A stored error or warning in words."""
+    wording = word(problem["code"], problem.get("params", {}), language)
+    return Message(code=problem["code"], message=wording.message, hint=wording.hint)
+
+
+def job_view(row: JobRow, place: QueuePlace | None, language: str) -> Job:
+    place = place or _NOWHERE
+    return Job(
+        id=row.uid,
+        batch=row.batch,
+        kind=row.kind,
+        state=row.state,
+        progress=round(row.progress, 4),
+        queue_position=place.position,
+        eta_s=place.eta_s,
+        params=dict(row.params),
+        file_name=row.file_name,
+        duration_s=_seconds(row.duration_ms),
+        model=row.model,
+        model_revision=row.model_revision,
+        devices=dict(row.devices),
+        language=row.language,
+        text=row.text,
+        text_raw=row.text_raw,
+        warnings=[message(warning, language) for warning in row.warnings],
+        error=message(row.error, language) if row.error else None,
+        voice=row.params.get("voice"),
+        created_at=iso(row.created_at) or "",
+        started_at=iso(row.started_at),
+        finished_at=iso(row.finished_at),
+    )
+
+
+def segment_view(row: SegmentRow, job: JobRow, language: str) -> Segment:
+    return Segment(
+        n=row.idx,
+        start=row.start_ms / 1000,
+        end=row.end_ms / 1000,
+        channel=row.channel,
+        state=row.state,
+        text=row.shown_text,
+        text_raw=row.text_raw,
+        source=row.source,
+        words=[word_view(word_) for word_ in row.words],
+        language=row.language,
+        speaker=row.speaker,
+        confidence=row.confidence,
+        device=row.device,
+        error=message({"code": row.error_code, "params": _context(row, job)}, language) if row.error_code else None,
+        edited=row.edited_text is not None,
+        version=row.version,
+        change=row.change,
+    )
+
+
+def word_view(stored: Sequence[Any]) -> dict[str, Any]:
+    text, start_ms, end_ms, confidence = stored
+    return {"text": text, "start": start_ms / 1000, "end": end_ms / 1000, "confidence": confidence}
+
+
+def voice_view(row: VoiceRow, consents: Sequence[ConsentRow], owner_id: int, now: int, language: str) -> Voice:
+    """`consents` newest first."""
+    usable = any(consent.live(now) for consent in consents)
+    return Voice(
+        id=row.uid,
+        name=row.name,
+        transcript=row.transcript,
+        seconds=row.seconds,
+        findings=[message(finding, language) for finding in row.findings],
+        consent=_consent(consents[0]) if consents else {},
+        usable=usable,
+        shared=bool(row.shared),
+        mine=row.owner_id == owner_id,
+        created_at=iso(row.created_at) or "",
+    )
+
+
+def _consent(row: ConsentRow) -> dict[str, Any]:
+    return {
+        "basis": row.basis,
+        "subject": row.subject,
+        "evidence": row.evidence,
+        "obtained_at": iso(row.obtained_at),
+        "expires_at": iso(row.expires_at),
+        "revoked_at": iso(row.revoked_at),
+    }
+
+
+def _context(row: SegmentRow, job: JobRow) -> Mapping[str, Any]:
+    language = row.language or job.language or job.params.get("language", "")
+    return {"file": job.file_name, "device": row.device or "", "language": language, "model": job.model}
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000
