@@ -183,13 +183,12 @@ class Queue:
             return (-first.priority, first.vtime) < (-priority, vtime)
 
     def release(self, lease: Lease) -> None:
-        """Put the job back in the queue at a batch boundary (drain, pre-emption, nothing wrong). Raises LeaseLost."""
+        """Put the job back in the queue between two batches (drain, pre-emption): no crash. Raises LeaseLost."""
         values = {"state": "queued", "attempt": func.max(jobs.c.attempt - 1, 0), "lease_boot": None}
         with self._database.write() as connection:
             if _held(connection, lease).state == "cancelling":
                 conclude_cancelled(connection, lease.job_id)
                 return
-            _put_back_segments(connection, lease.job_id)
             move(connection, lease.job_id, ("running",), values, action="release")
 
     def finish(
@@ -254,7 +253,6 @@ def charge(connection: Connection, owner_id: int, seconds: float) -> None:
 
 def conclude_cancelled(connection: Connection, job_id: int) -> None:
     values = {"state": "cancelled", "finished_at": now_ms(), "lease_boot": None}
-    _put_back_segments(connection, job_id)
     rewrite_text(connection, job_id)
     move(connection, job_id, ("cancelling",), values, action="cancelled")
 
@@ -334,11 +332,6 @@ def _commit_segment(connection: Connection, lease: Lease, result: SegmentResult,
     here = _among(lease, [result.idx]) & (segments.c.state == "pending")
     if connection.execute(update(segments).where(here).values(values)).rowcount != 1:
         raise LeaseLost
-
-
-def _put_back_segments(connection: Connection, job_id: int) -> None:
-    begun = (segments.c.job_id == job_id) & (segments.c.state == "pending") & (segments.c.attempt > 0)
-    connection.execute(update(segments).where(begun).values(attempt=segments.c.attempt - 1))
 
 
 def _verdict(connection: Connection, job: JobRow) -> tuple[str, Problem | None]:
