@@ -1,0 +1,82 @@
+"""Computing with the exported graphs: sessions, and the places in FunASR's models where they take over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from webui.devices import load_torch
+from webui.engines.funasr.loading import Built
+from webui.engines.funasr.optimising import Optimised, Precision
+
+
+class Session:
+    """An onnxruntime session on the CPU with as many threads as torch has; idle threads sleep."""
+
+    def __init__(self, file: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = load_torch().get_num_threads()
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.enable_cpu_mem_arena = False  # the arena keeps the memory of the longest segment for good
+        self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+
+    def run(self, outputs: Sequence[str], inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """The named outputs. One call at a time."""
+        return self._session.run(list(outputs), dict(inputs))
+
+
+class OnnxEncoder:
+    """SenseVoice's encoder; the frames that ask for language and ITN come from the model's own embedding."""
+
+    def __init__(self, optimised: Optimised, built: Built, precision: Precision | None = None) -> None:
+        self._session = Session(optimised.file("encoder", precision))
+        self._embedding: NDArray[np.float32] = built.model.embed.weight.detach().numpy()
+
+    def best_tokens(
+        self, padded: NDArray[np.float32], lengths: NDArray[np.int64], asked: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        longest = padded.shape[1] + len(asked)
+        best = np.zeros((len(padded), longest), np.int64)
+        scores = np.zeros((len(padded), longest), np.float32)
+        for row, (speech, length) in enumerate(zip(padded, lengths, strict=True)):
+            frames = np.concatenate([self._embedding[asked], speech[:length]])[None]
+            found = self._session.run(("best", "score"), {"speech": frames})
+            best[row, : frames.shape[1]], scores[row, : frames.shape[1]] = found[0][0], found[1][0]
+        return best, scores
+
+
+def take_over_paraformer(built: Built, optimised: Optimised, precision: Precision | None = None) -> None:
+    """Let the exported graphs compute the encoder and the decoder of `built`, one segment at a time."""
+    torch = load_torch()
+    encoder = Session(optimised.file("encoder", precision))
+    decoder = Session(optimised.file("decoder", precision))
+
+    def encode(speech: Any, lengths: Any) -> tuple[Any, Any, None]:
+        hidden = encoder.run(("hidden",), {"speech": speech.numpy()})[0]
+        return torch.from_numpy(hidden), lengths, None
+
+    def decode(
+        memory: Any,
+        memory_lengths: Any,
+        tokens: Any,
+        token_lengths: Any,
+        chunk_mask: Any = None,
+        return_hidden: bool = False,
+        return_both: bool = False,
+    ) -> Any:
+        del memory_lengths, chunk_mask
+        inputs = {"memory": memory.numpy(), "tokens": np.ascontiguousarray(tokens.numpy())}
+        logits, hidden = (torch.from_numpy(found) for found in decoder.run(("logits", "hidden"), inputs))
+        if return_both:
+            return logits, hidden, token_lengths
+        return (hidden if return_hidden else logits), token_lengths
+
+    built.model.encoder.forward = encode
+    built.model.decoder.forward = decode

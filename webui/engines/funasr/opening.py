@@ -1,0 +1,72 @@
+"""From a folder to a recognizer: which code drives it, and whether the exported encoder is used."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from webui.engines.funasr import optimising
+from webui.engines.funasr.folder import Folder
+from webui.engines.funasr.graphs import REPLACED
+from webui.engines.funasr.loading import Built, build
+from webui.engines.funasr.optimising import Optimised
+from webui.engines.funasr.recognizer import FunasrRecognizer
+
+if TYPE_CHECKING:
+    from webui.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def open_recognizer(folder: Folder, device: str, settings: Settings) -> FunasrRecognizer:
+    """The recognizer of `folder`, ready on `device`. Raises UserError (MODEL_BROKEN)."""
+    kind = folder.family.kind
+    optimised = optimising.find(folder, settings) if device == "cpu" else None
+    if kind == "sensevoice":
+        return _sense_voice(folder, device, optimised)
+    if kind == "paraformer":
+        return _paraformer(folder, device, optimised)
+    if kind == "nano":
+        return _nano(folder, device)
+    from webui.engines.funasr.generic import Generic
+
+    return Generic(build(folder, device), folder.family.capabilities)
+
+
+def _sense_voice(folder: Folder, device: str, optimised: Optimised | None) -> FunasrRecognizer:
+    from webui.engines.funasr.onnx import OnnxEncoder
+    from webui.engines.funasr.sensevoice import SenseVoice
+
+    if optimised is None:
+        return SenseVoice(build(folder, device), folder.family.capabilities)
+    built = build(folder, device, without=REPLACED["sensevoice"])
+    return SenseVoice(built, folder.family.capabilities, OnnxEncoder(optimised, built))
+
+
+def _paraformer(folder: Folder, device: str, optimised: Optimised | None) -> FunasrRecognizer:
+    from webui.engines.funasr.onnx import take_over_paraformer
+    from webui.engines.funasr.paraformer import Paraformer
+
+    built = build(folder, device, without=REPLACED["paraformer"] if optimised else ())
+    if optimised is not None:
+        take_over_paraformer(built, optimised)
+    return Paraformer(built, folder.family.capabilities)
+
+
+def _nano(folder: Folder, device: str) -> FunasrRecognizer:
+    from webui.engines.funasr.nano import Nano
+
+    built = build(folder, device)
+    capabilities = folder.family.capabilities
+    if built.lacking:
+        log.info("%s has no CTC head: no word times", folder.name)
+        _without_ctc(built)
+        capabilities = replace(capabilities, word_times=False)
+    built.model.llm.tie_weights()
+    return Nano(built, capabilities)
+
+
+def _without_ctc(built: Built) -> None:
+    for name in ("ctc_decoder", "ctc", "ctc_tokenizer", "blank_id"):
+        setattr(built.model, name, None)

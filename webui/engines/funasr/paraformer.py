@@ -1,0 +1,66 @@
+"""Paraformer, plain and contextual (SeACo): FunASR's own inference, fed with arrays and checked hotwords only."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from webui.engines.base import Capabilities, Recognition, RecognitionOptions, Waveform
+from webui.engines.funasr import transcript
+from webui.engines.funasr.frontend import ArrayFrontend
+from webui.engines.funasr.loading import Built
+from webui.engines.funasr.recognizer import EMPTY, FunasrRecognizer, by_key
+
+log = logging.getLogger(__name__)
+
+
+class Paraformer(FunasrRecognizer):
+    """Mandarin, without punctuation; character times from the predictor."""
+
+    def __init__(self, built: Built, capabilities: Capabilities, punctuator: Any = None) -> None:
+        super().__init__(built, capabilities)
+        self._frontend = ArrayFrontend(built.config["frontend_conf"])
+        self._punctuator = punctuator
+
+    def _recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
+        built = self.built
+        if self.capabilities.hotwords:
+            ids = hotword_ids(options.hotwords, built.tokenizer, built.model.sos)
+            # FunASR reads a hotword string as a URL or a file name where it looks like one: it gets no string.
+            built.model.generate_hotwords_list = lambda *_args, **_kwargs: ids
+        answer = built.model.inference(
+            [waveform.samples for waveform in batch],
+            key=[str(index) for index in range(len(batch))],
+            tokenizer=built.tokenizer,
+            frontend=self._frontend,
+            device=built.device,
+            pred_timestamp=not hasattr(built.tokenizer, "bpemodel"),
+        )
+        return [self._result(found) for found in by_key(answer, len(batch))]
+
+    def _result(self, found: dict[str, Any]) -> Recognition:
+        raw = transcript.tidy(str(found.get("text", "")))
+        if not raw:
+            return EMPTY
+        words = transcript.words_from_times(raw, found.get("timestamp") or ())
+        text = self._punctuator.punctuate(raw) if self._punctuator else raw
+        return Recognition(text, raw, "zh", words)
+
+
+def hotword_ids(words: Sequence[str], tokenizer: Any, end: int) -> list[list[int]] | None:
+    """Hotwords as token ids, as SeACo wants them: the words, then the end token. None without hotwords.
+
+    Words that the vocabulary cannot spell are left out; FunASR would bias towards <unk>.
+    """
+    known = {token: index for index, token in enumerate(tokenizer.token_list)}
+    ids = [spelled for word in words for part in word.split() if (spelled := _spell(part, known, tokenizer.seg_dict))]
+    return [*ids, [end]] if ids else None
+
+
+def _spell(word: str, known: dict[str, int], pieces: dict[str, str] | None) -> list[int]:
+    word = word.lower()
+    tokens: list[str] = []
+    for part in [word] if pieces and word in pieces else word:
+        tokens += pieces[part].split() if pieces and part in pieces else [part]
+    return [known[token] for token in tokens] if all(token in known for token in tokens) else []

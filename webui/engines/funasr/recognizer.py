@@ -1,0 +1,97 @@
+"""What all FunASR recognizers share: one caller at a time, one result for each segment, whatever the model gives."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from webui.devices import is_out_of_memory, load_torch
+from webui.engines.base import Capabilities, EngineError, Recognition, RecognitionOptions, Waveform
+from webui.engines.funasr import batching
+from webui.engines.funasr.loading import Built
+from webui.text import hotwords
+
+log = logging.getLogger(__name__)
+
+RATE = 16000
+SHORTEST = 0.1  # seconds; less holds no syllable, and some models fail on it
+EMPTY = Recognition("", "")
+
+
+class FunasrRecognizer(ABC):
+    """A loaded model. Thread-safe: calls wait for each other, since FunASR's models keep state between steps."""
+
+    def __init__(self, built: Built, capabilities: Capabilities) -> None:
+        self.capabilities = capabilities
+        self._built: Built | None = built
+        self._lock = threading.Lock()
+
+    def recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
+        """One result per waveform (16 kHz), in order. Raises EngineError."""
+        options = RecognitionOptions(options.language, hotwords.clean(options.hotwords)[0], options.itn)
+        pieces = [_pieces(waveform) for waveform in batch]
+        flat = [piece for group in pieces for piece in group]
+        with self._lock:
+            results = iter(self._in_buckets(flat, options))
+        return [batching.join(group, [next(results) for _ in group]) if group else EMPTY for group in pieces]
+
+    def close(self) -> None:
+        """Give the model back; a call in progress ends first."""
+        with self._lock:
+            self._built = None
+
+    @property
+    def built(self) -> Built:
+        if self._built is None:
+            raise EngineError("ENGINE_FAILED", "the model was unloaded")
+        return self._built
+
+    @property
+    def batch_seconds(self) -> float:
+        """Audio seconds worth computing together: on a CPU batching gains less than its padding costs."""
+        return 0 if self.built.device == "cpu" else self.capabilities.batch_seconds
+
+    @abstractmethod
+    def _recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
+        """Results of a batch of similar length, none of which is too short or too long."""
+
+    def _in_buckets(self, pieces: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
+        results = [EMPTY] * len(pieces)
+        torch = load_torch()
+        for group in batching.buckets([piece.seconds for piece in pieces], self.batch_seconds):
+            try:
+                with torch.inference_mode():
+                    found = self._recognize([pieces[index] for index in group], options)
+            except Exception as error:
+                raise _engine_error(error) from error
+            for index, result in zip(group, found, strict=True):
+                results[index] = result
+        return results
+
+
+def _pieces(waveform: Waveform) -> list[Waveform]:
+    if waveform.rate != RATE:
+        raise EngineError("ENGINE_FAILED", f"{waveform.rate} Hz instead of {RATE}")
+    if waveform.samples.ndim != 1 or waveform.samples.dtype != np.float32:
+        raise EngineError("ENGINE_FAILED", f"{waveform.samples.dtype} {waveform.samples.shape} instead of float32 (n,)")
+    if waveform.seconds < SHORTEST or not np.isfinite(waveform.samples).all():
+        return []
+    return batching.cut(waveform)
+
+
+def _engine_error(error: Exception) -> Exception:
+    if is_out_of_memory(error) or isinstance(error, EngineError):
+        return error
+    return EngineError("ENGINE_FAILED", f"{type(error).__name__}: {error}")
+
+
+def by_key(answer: Any, count: int) -> list[dict[str, Any]]:
+    """The answers of FunASR's `inference` in order: it gives `[]`, `([],)` or fewer than asked for empty ones."""
+    found = answer[0] if isinstance(answer, tuple) else answer
+    results = {str(result.get("key")): result for result in found or [] if isinstance(result, dict)}
+    return [results.get(str(index), {}) for index in range(count)]

@@ -1,0 +1,116 @@
+"""SenseVoiceSmall: CTC over a SANM encoder, with language and ITN asked for by four frames before the features."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from webui.devices import load_torch
+from webui.engines.base import Capabilities, Recognition, RecognitionOptions, Waveform
+from webui.engines.funasr import features, transcript
+from webui.engines.funasr.loading import Built
+from webui.engines.funasr.recognizer import FunasrRecognizer
+from webui.text import hotwords
+
+ASKED = 4  # frames: language, event, emotion, text normalisation
+_EVENT_AND_EMOTION = (1, 2)
+_BLANK = 0
+_DIGIT = re.compile(r"\d")
+
+Best = tuple[NDArray[np.int64], NDArray[np.float32]]  # token and its log probability, (batch, frames)
+
+
+class Encoder(Protocol):
+    def best_tokens(self, padded: NDArray[np.float32], lengths: NDArray[np.int64], asked: NDArray[np.int64]) -> Best:
+        """Per frame the likeliest token. `padded` (batch, frames, dimensions); `asked` (4,): rows of the embedding."""
+        ...
+
+
+class TorchEncoder:
+    """The model as FunASR computes it, on any torch device."""
+
+    def __init__(self, built: Built) -> None:
+        self._built = built
+
+    def best_tokens(self, padded: NDArray[np.float32], lengths: NDArray[np.int64], asked: NDArray[np.int64]) -> Best:
+        torch, model, device = load_torch(), self._built.model, self._built.device
+        speech = torch.from_numpy(padded).to(device)
+        prefix = model.embed(torch.from_numpy(asked).to(device)).expand(len(padded), -1, -1)
+        counts = torch.from_numpy(lengths).to(device) + ASKED
+        hidden, _ = model.encoder(torch.cat((prefix, speech), dim=1), counts)
+        scores, best = model.ctc.log_softmax(hidden).max(dim=-1)
+        return best.cpu().numpy(), scores.float().cpu().numpy()
+
+
+class SenseVoice(FunasrRecognizer):
+    """Recognizes Mandarin, Cantonese, English, Japanese and Korean; hotwords by correction afterwards."""
+
+    def __init__(self, built: Built, capabilities: Capabilities, encoder: Encoder | None = None) -> None:
+        super().__init__(built, capabilities)
+        self._encoder = encoder or TorchEncoder(built)
+        self._settings = features.settings_from(built.config["frontend_conf"])
+        self._languages: dict[str, int] = built.model.lid_dict
+        self._styles: dict[str, int] = built.model.textnorm_dict
+
+    def close(self) -> None:
+        super().close()
+        del self._encoder
+
+    def _recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
+        extracted = [features.extract(waveform.samples, self._settings) for waveform in batch]
+        results = self._pass(extracted, options, options.itn)
+        numbers = [index for index, result in enumerate(results) if options.itn and _DIGIT.search(result.text)]
+        if numbers:  # what was said, where ITN wrote digits; elsewhere both are the same
+            spoken = self._pass([extracted[index] for index in numbers], options, False)
+            for index, raw in zip(numbers, spoken, strict=True):
+                results[index] = _with_raw(results[index], raw.text)
+        return [_with_hotwords(result, options.hotwords) for result in results]
+
+    def _pass(
+        self, extracted: Sequence[features.Features], options: RecognitionOptions, itn: bool
+    ) -> list[Recognition]:
+        language = self._languages.get(options.language, self._languages["auto"])
+        asked = np.array([language, *_EVENT_AND_EMOTION, self._styles["withitn" if itn else "woitn"]], np.int64)
+        padded, lengths = features.pad(extracted)
+        best, scores = self._encoder.best_tokens(padded, lengths, asked)
+        return [
+            self._decode(best[row, : length + ASKED], scores[row, : length + ASKED])
+            for row, length in enumerate(lengths)
+        ]
+
+    def _decode(self, best: NDArray[np.int64], scores: NDArray[np.float32]) -> Recognition:
+        said = transcript.greedy_ctc(best[ASKED:], scores[ASKED:], _BLANK)
+        answered = transcript.greedy_ctc(best[:ASKED], scores[:ASKED], _BLANK)
+        tokenizer: Any = self.built.tokenizer
+        _, tags = transcript.strip_tags(tokenizer.decode([token.id for token in answered]))
+        text, _ = transcript.strip_tags(tokenizer.decode([token.id for token in said]))
+        words = transcript.words_from_pieces([self._piece(token) for token in said]) if text else ()
+        confidence = float(np.exp(np.mean([token.score for token in said]))) if said else None
+        return Recognition(text, text, transcript.language_of(tags), words, confidence=confidence)
+
+    def _piece(self, token: transcript.Token) -> tuple[str, float, float, float]:
+        """Times as FunASR gives them: frames, less half of one."""
+        frame = self._settings.seconds_per_frame
+        start, end = (max(0.0, (place - 0.5) * frame) for place in (token.start, token.end))
+        return self.built.tokenizer.sp.IdToPiece(token.id), start, end, token.score
+
+
+def _with_raw(result: Recognition, raw: str) -> Recognition:
+    return Recognition(
+        result.text, raw or result.text, result.language, result.words, result.speaker, result.confidence
+    )
+
+
+def _with_hotwords(result: Recognition, words: Sequence[str]) -> Recognition:
+    """The hotwords that were nearly heard, in the text and in its words."""
+    if not words or not result.text:
+        return result
+    text, hits = hotwords.correct(result.text, words)
+    if not any(hit.heard for hit in hits):
+        return result
+    times = transcript.rewritten(result.words, result.text, text)
+    return Recognition(text, result.text_raw, result.language, times, result.speaker, result.confidence)

@@ -1,0 +1,109 @@
+"""From a model's tokens to text and words with times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from webui.engines.base import Word
+
+_TAG = re.compile(r"<\|([^|<>]*)\|>")
+_CHINESE = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_BETWEEN_CHINESE = re.compile(rf"(?<=[{_CHINESE}，。！？、；：])\s+(?=[{_CHINESE}，。！？、；：])")
+_WORD = re.compile(rf"[{_CHINESE}]|[^\s{_CHINESE}，。！？、；：,.!?;:\"“”()（）《》]+")
+_PUNCTUATION = re.compile(r"[^\w\u3400-\u9fff]+")
+
+LANGUAGES = frozenset({"zh", "en", "yue", "ja", "ko"})
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token that CTC said, its frames [start, end) and the mean log probability."""
+
+    id: int
+    start: int
+    end: int
+    score: float
+
+
+def greedy_ctc(best: NDArray[np.int64], scores: NDArray[np.float32], blank: int) -> list[Token]:
+    """Runs of equal best tokens without the blanks. `best`, `scores`: (frames,).
+
+    The frames of a run are also its best alignment: no other path is likelier at any frame.
+    """
+    if len(best) == 0:
+        return []
+    starts = np.flatnonzero(np.diff(best, prepend=best[0] - 1))
+    ends = np.append(starts[1:], len(best))
+    return [
+        Token(int(best[start]), int(start), int(end), float(scores[start:end].mean()))
+        for start, end in zip(starts, ends, strict=True)
+        if best[start] != blank
+    ]
+
+
+def strip_tags(text: str) -> tuple[str, tuple[str, ...]]:
+    """The text without <|…|>, and the tags in order."""
+    return tidy(_TAG.sub("", text)), tuple(_TAG.findall(text))
+
+
+def tidy(text: str) -> str:
+    """No spaces between Chinese characters, single ones elsewhere."""
+    return _BETWEEN_CHINESE.sub("", " ".join(text.split()))
+
+
+def language_of(tags: Sequence[str]) -> str | None:
+    return next((tag for tag in tags if tag in LANGUAGES), None)
+
+
+def words_of(text: str) -> list[str]:
+    """The units that get times: single Chinese characters, words of other scripts, no punctuation."""
+    return [word for word in _WORD.findall(text) if not _PUNCTUATION.fullmatch(word)]
+
+
+def words_from_pieces(pieces: Sequence[tuple[str, float, float, float]]) -> tuple[Word, ...]:
+    """SentencePiece pieces (piece, start, end, log probability) as words; `▁` opens one, punctuation is left out."""
+    words: list[Word] = []
+    open_latin = False
+    for piece, start, end, score in pieces:
+        text = piece.removeprefix("▁")
+        if not text or _TAG.fullmatch(text) or _PUNCTUATION.fullmatch(text):
+            open_latin = False
+            continue
+        latin = text.isascii()
+        if latin and open_latin and not piece.startswith("▁"):
+            before = words.pop()
+            text, start = before.text + text, before.start
+        open_latin = latin
+        words.append(Word(text, start, end, float(np.exp(score))))
+    return tuple(words)
+
+
+def words_from_times(text: str, times: Sequence[Sequence[float]]) -> tuple[Word, ...]:
+    """Words of `text` with `times` in ms, one each; none where the model gave another number of times."""
+    words = words_of(text)
+    if len(words) != len(times):
+        return ()
+    return tuple(
+        Word(word, max(0.0, start / 1000), max(0.0, end / 1000))
+        for word, (start, end, *_) in zip(words, times, strict=True)
+    )
+
+
+def rewritten(words: Sequence[Word], before: str, after: str) -> tuple[Word, ...]:
+    """The words of `before` with the characters of `after`, where it corrected some one for one; else as they were."""
+    if len(before) != len(after):
+        return tuple(words)
+    changed: list[Word] = []
+    position = 0
+    for word in words:
+        at = before.find(word.text, position)
+        if at < 0:
+            return tuple(words)
+        position = at + len(word.text)
+        changed.append(Word(after[at:position], word.start, word.end, word.confidence))
+    return tuple(changed)
