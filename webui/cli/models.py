@@ -104,4 +104,9 @@ def _entry_json(entry: Entry) -> dict[str, object]:
     }
 
 
-COMMANDS: dict[str, Callable[..., int]] = {"list": list_models, "import": import_model, "pull": pull_model, "verify": verify_model}
+COMMANDS: dict[str, Callable[..., int]] = {
+    "list": list_models,
+    "import": import_model,
+    "pull": pull_model,
+    "verify": verify_model,
+}

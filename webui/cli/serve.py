@@ -20,6 +20,7 @@ import typer
 
 from webui.cli.common import DONE, Failed, WrongUsage, complain, settings_of
 from webui.cli.logs import log_to
+from webui.cli.session import build
 from webui.cli.texts import help_text, say
 from webui.settings import Settings, systemd_socket, work_offline
 
@@ -90,14 +91,17 @@ def _certificate(settings: Settings) -> tuple[Path, Path]:
 
 
 def _run(settings: Settings, listeners: dict[str, socket.socket]) -> int:
+    from webui.jobs.recovery import AlreadyRunning
     from webui.pages.application import mount
     from webui.server.application import create_app
-    from webui.service.services import Services
 
-    services = Services(settings)
+    services = build(settings)
     app = create_app(services)
     mount(app, services)
-    services.start(workers=True)
+    try:
+        services.start(workers=True)
+    except AlreadyRunning as error:
+        raise Failed(say("already_running", pid=error.pid or "?")) from None
     try:
         servers = [_server(settings, app, scheme) for scheme in listeners]
         _stop_on_signal(servers)
@@ -105,7 +109,7 @@ def _run(settings: Settings, listeners: dict[str, socket.socket]) -> int:
         asyncio.run(_serve_all(servers, list(listeners.values())))
     finally:
         services.stop()
-    return RESTART if getattr(services, "restart_wanted", False) else DONE
+    return DONE
 
 
 def _server(settings: Settings, app: Any, scheme: str) -> Server:

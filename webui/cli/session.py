@@ -14,21 +14,27 @@ if TYPE_CHECKING:
     from webui.service.services import Services
 
 
-@contextmanager
-def opened(settings: Settings, *, workers: bool) -> Iterator[Services]:
-    """The services on this data folder, stopped afterwards. Raises Failed where the database cannot be used.
-
-    `workers`: this process does the work, unless a server on the same folder already does.
-    """
-    from webui.jobs.recovery import lock_holder
+def build(settings: Settings) -> Services:
+    """The services, not started. Raises Failed where the database cannot be used."""
     from webui.service.services import Services
     from webui.store.database import DatabaseRefused
 
     work_offline(settings)
     try:
-        services = Services(settings)
+        return Services(settings)
     except DatabaseRefused as error:
         raise Failed(str(error)) from None
+
+
+@contextmanager
+def opened(settings: Settings, *, workers: bool) -> Iterator[Services]:
+    """The services on this data folder, stopped afterwards. Raises Failed.
+
+    `workers`: this process does the work, unless a server on the same folder already does.
+    """
+    from webui.jobs.recovery import lock_holder
+
+    services = build(settings)
     joins = workers and lock_holder(settings.lock_file) is not None
     if joins:
         complain(say("joined"))

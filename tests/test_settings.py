@@ -1,0 +1,101 @@
+"""The configuration: where a value comes from, and what a wrong one says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from webui.settings import BadSettings, load, origins, terminal_language
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "config.toml"
+    file.write_text('port = 7001\nhost = "10.0.0.1"\nengines = ["a.b"]\n')
+    return file
+
+
+def test_the_command_line_outranks_the_environment_and_that_the_file(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHENGFANG_PORT", "7002")
+    assert load(config).port == 7002
+    assert load(config, port=7003).port == 7003
+    assert load(config).host == "10.0.0.1"
+    assert load(config, host=None).host == "10.0.0.1"
+
+
+def test_credentials_outrank_the_file(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    (folder / "SHENGFANG_PORT").write_text("7004")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    assert load(config).port == 7004
+    assert origins(config)["port"] == "credentials"
+
+
+def test_every_value_names_its_origin(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHENGFANG_HOST", "0.0.0.0")
+    found = origins(config, data=Path("/elsewhere"), device=None)
+    assert found["data"] == "command line"
+    assert found["host"] == "environment"
+    assert found["port"] == str(config)
+    assert found["device"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("prot = 7001", "did you mean port?"),
+        ("port = 70010", "port"),
+        ("port = ", "config.toml"),
+        ('label_position = "middle"', "label_position"),
+    ],
+)
+def test_a_wrong_file_is_one_sentence_that_names_the_key(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    with pytest.raises(BadSettings) as refused:
+        load(file)
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="no such file"):
+        load(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("given", ["a.b, c", '["a.b", "c"]'])
+def test_lists_in_the_environment_are_json_or_separated_by_commas(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHENGFANG_ENGINES", given)
+    assert load().engines == ("a.b", "c")
+
+
+def test_the_start_scripts_own_variables_are_not_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHENGFANG_TORCH_INDEX", "https://example.org/cpu")
+    assert load().port == 7860
+
+
+def test_paths_are_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load(data=Path("here")).data == tmp_path / "here"
+
+
+@pytest.mark.parametrize(
+    ("variables", "language"),
+    [
+        ({"LANG": "zh_CN.UTF-8"}, "zh"),
+        ({"LANG": "en_US.UTF-8"}, "en"),
+        ({"LANG": "en_US.UTF-8", "LC_ALL": "zh_CN.UTF-8"}, "zh"),
+        ({"LANG": "zh_CN.UTF-8", "LC_MESSAGES": "C"}, "en"),
+        ({}, "en"),
+    ],
+)
+def test_the_terminals_language(variables: dict[str, str], language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert terminal_language() == language
