@@ -174,7 +174,8 @@ class Runtime:
             "cross_lingual": lambda: "",
         }[mode]()
         text = with_system_line(text) if mode == "cross_lingual" else text
-        return Request(*map(self.tokenizer.encode, (before, text)), len(self.tokenizer.encode(spoken)))
+        encode = self.tokenizer.encode
+        return Request(encode(before), encode(text), len(encode(spoken)))
 
     def speech_tokens(
         self,
