@@ -1,0 +1,48 @@
+"""What users named, made safe to show, to offer for download and to open in a spreadsheet."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from pathlib import PurePosixPath
+
+MOST_BYTES = 140  # UTF-8, of a name
+MOST_SUFFIX_BYTES = 20
+UNNAMED = "unnamed"
+
+_WINDOWS_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(?=\.|$)")
+_WINDOWS_CHARACTERS = re.compile(r'[<>:"|?*]')
+# Formulas, also behind white space that a spreadsheet skips (no-break space, U+3000, byte order mark).
+_FORMULA = re.compile(r"[\s\u00a0\u3000\ufeff]*[=+\-@＝＋－＠]|[\t\r\n]")
+
+
+def safe_name(name: str) -> str:
+    """A file name for showing and downloading; files on the disk are named by uid.
+
+    The last part of a path, without control, invisible and direction-changing characters, surrogates and
+    what Windows refuses, at most 140 bytes with its extension kept. Applying it twice changes nothing.
+    """
+    name = unicodedata.normalize("NFC", name).replace("\\", "/").rstrip("/").rpartition("/")[2]
+    name = "".join(character for character in name if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co"))
+    name = _WINDOWS_CHARACTERS.sub("_", name)
+    name = unicodedata.normalize("NFC", " ".join(name.split()).strip(" ."))
+    if _WINDOWS_RESERVED.match(name):
+        name = f"_{name}"
+    return _shortened(name) or UNNAMED
+
+
+def csv_cell(text: str) -> str:
+    """`text` such that no spreadsheet takes it for a formula: those get a leading apostrophe; NUL is dropped."""
+    text = text.replace("\0", "")
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _shortened(name: str) -> str:
+    if len(name.encode()) <= MOST_BYTES:
+        return name
+    suffix = PurePosixPath(name).suffix
+    if len(suffix.encode()) > MOST_SUFFIX_BYTES:
+        suffix = ""
+    stem = name[: len(name) - len(suffix)]
+    room = MOST_BYTES - len(suffix.encode())
+    return stem.encode()[:room].decode(errors="ignore").rstrip(" .") + suffix
