@@ -130,7 +130,7 @@ def test_a_batch_is_as_long_as_asked_and_never_empty(store: Store) -> None:
 def test_a_poison_segment_is_left_out_and_its_neighbours_are_done(store: Store) -> None:
     job = store.submit()
     plan_all(store, 5)
-    attempts = {idx: 0 for idx in range(5)}
+    attempts = dict.fromkeys(range(5), 0)
     for _ in range(40):
         lease = claimed(store).lease
         batch = [row.idx for row in store.queue.take(lease, 3, 3)]

@@ -1,4 +1,4 @@
-"""Opening files of every sort: new, older, newer, damaged, read-only, somebody else's; and kill -9 inside a migration."""
+"""Opening files of every sort, new, older, newer, damaged, somebody else's; and kill -9 inside a migration."""
 
 from __future__ import annotations
 

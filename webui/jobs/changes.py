@@ -31,11 +31,11 @@ class ChangeFeed:
         self._seen = 0
         self._newest: dict[int, int] = {}  # owner → number of the newest change since the start
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: dict[object, Callable[[], None]] = {}
         self._poked = threading.Event()
         self._stopping = False
         self._thread: threading.Thread | None = None
-        self._unsubscribe: Callable[[], None] | None = None
+        self._unsubscribe: Callable[[], object] | None = None
 
     def start(self) -> None:
         self._seen = self._history.latest_change()
@@ -53,10 +53,11 @@ class ChangeFeed:
             self._thread.join()
         self._tell()
 
-    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], object]:
         """Call `listener` (quick) after anybody's commit; returns what undoes it."""
-        self._listeners.append(listener)
-        return partial(self._listeners.remove, listener)
+        key = object()
+        self._listeners[key] = listener
+        return partial(self._listeners.pop, key, None)
 
     def now(self) -> int:
         """The number to begin waiting from."""
@@ -125,7 +126,7 @@ class ChangeFeed:
                 self._newest.update(newest)
                 self._seen = max(newest.values())
             self._tell()
-        for listener in tuple(self._listeners):
+        for listener in tuple(self._listeners.values()):
             listener()
 
     def _tell(self) -> None:

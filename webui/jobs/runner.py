@@ -64,7 +64,7 @@ class JobRunner:
         self._stopping = threading.Event()
         self._threads: list[_Loop] = []
         self._lock: AppLock | None = None
-        self._unsubscribe: Callable[[], None] = lambda: None
+        self._unsubscribe: Callable[[], object] = _nothing
         self.context = Context(
             settings=settings,
             queue=Queue(database),
@@ -103,6 +103,7 @@ class JobRunner:
         drained = not any(thread.is_alive() for thread in self._threads)
         if drained and self._lock is not None:
             self._lock.release()
+            self._lock = None
         return drained
 
     def activity(self) -> list[Activity]:
@@ -219,6 +220,10 @@ class _Loop(threading.Thread):
 
     def _note(self, job: str | None) -> None:
         self._job, self._since = job, time.monotonic()
+
+
+def _nothing() -> None:
+    """What there is to undo before `start`."""
 
 
 def _device(wanted: str) -> str:

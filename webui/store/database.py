@@ -42,7 +42,7 @@ class Database:
         self.path = path
         self._engine = _engine(path)
         self._writer = self._engine.execution_options(immediate=True)
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: dict[object, Callable[[], None]] = {}
 
     @classmethod
     def open(cls, path: Path, backups: Path | None = None) -> Database:
@@ -75,13 +75,14 @@ class Database:
             if "disk is full" in str(error.orig):
                 raise UserError("DISK_FULL", free=free_space(self.path)) from error
             raise
-        for listener in tuple(self._listeners):
+        for listener in tuple(self._listeners.values()):
             listener()
 
-    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], object]:
         """Call `listener` (quick, thread-safe) after every commit of this process; returns what undoes it."""
-        self._listeners.append(listener)
-        return partial(self._listeners.remove, listener)
+        key = object()
+        self._listeners[key] = listener
+        return partial(self._listeners.pop, key, None)
 
     @contextmanager
     def watch(self) -> Iterator[Callable[[], int]]:

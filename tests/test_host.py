@@ -1,0 +1,176 @@
+"""Models in memory: loaded once, one user at a time, unloaded when idle."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from webui.engines.base import Capabilities, EngineError, Model
+from webui.engines.host import ModelHost
+from webui.errors import UserError
+from webui.settings import Settings
+
+
+class Engine:
+    """Counts its own."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def made() -> list[Engine]:
+    return []
+
+
+@pytest.fixture
+def host(settings: Settings) -> Iterator[ModelHost]:
+    host = ModelHost(settings)
+    yield host
+    host.close()
+
+
+def model(made: list[Engine], name: str = "m", seconds: float = 0, **values: Any) -> Model:
+    def load(device: str) -> Engine:
+        time.sleep(seconds)
+        made.append(Engine(device))
+        return made[-1]
+
+    return Model(name, "fake", "recognizer", values.pop("revision", "1"), Capabilities(), load, **values)
+
+
+def test_many_callers_load_once_and_work_one_after_the_other(host: ModelHost, made: list[Engine]) -> None:
+    slow = model(made, seconds=0.05)
+    inside: list[int] = []
+    most: list[int] = []
+
+    def use() -> None:
+        with host.use(slow):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.005)
+            inside.pop()
+
+    threads = [threading.Thread(target=use) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1 and most == [1] * 8
+
+
+def test_two_models_load_and_work_side_by_side(host: ModelHost, made: list[Engine]) -> None:
+    both = threading.Barrier(2, timeout=20)
+
+    def use(name: str) -> None:
+        with host.use(model(made, name)):
+            both.wait()
+
+    threads = [threading.Thread(target=use, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not both.broken and {loaded.name for loaded in host.loaded()} == {"a", "b"}
+
+
+def test_the_same_name_hears_and_speaks(host: ModelHost, made: list[Engine]) -> None:
+    from dataclasses import replace
+
+    with host.use(model(made)) as hears, host.use(replace(model(made), kind="synthesizer")) as speaks:
+        assert hears is not speaks
+
+
+def test_an_idle_model_is_unloaded(tmp_path: Path, made: list[Engine]) -> None:
+    host = ModelHost(Settings(data=tmp_path, models=tmp_path, idle_unload_s=0.05))
+    with host.use(model(made)):
+        time.sleep(0.15)
+        assert not made[0].closed, "never while at work"
+    deadline = time.monotonic() + 20
+    while not made[0].closed and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert made[0].closed and host.loaded() == []
+    with host.use(model(made)) as again:
+        assert again is made[1] and not again.closed
+    host.close()
+
+
+def test_freeing_leaves_what_is_at_work(host: ModelHost, made: list[Engine]) -> None:
+    busy, idle = model(made, "busy"), model(made, "idle")
+    with host.use(idle):
+        pass
+    with host.use(busy):
+        freed: list[tuple[str, ...]] = []
+        thread = threading.Thread(target=lambda: freed.append(host.free().unloaded))
+        thread.start()
+        thread.join()
+        assert freed == [("idle",)]
+        assert [(loaded.name, loaded.idle_s) for loaded in host.loaded()] == [("busy", 0)]
+    assert [engine.closed for engine in made] == [True, False]
+
+
+def test_an_exchanged_folder_is_loaded_anew(host: ModelHost, made: list[Engine]) -> None:
+    with host.use(model(made)) as old, host.use(model(made, revision="2")) as new:
+        assert old is not new
+    assert [loaded.name for loaded in host.loaded()] == ["m"]
+
+
+def test_without_memory_the_idle_ones_go_first(host: ModelHost, made: list[Engine]) -> None:
+    with host.use(model(made, "idle")):
+        pass
+
+    def load(device: str) -> Engine:
+        if not made[0].closed:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+        return Engine(device)
+
+    with host.use(Model("big", "fake", "recognizer", "1", Capabilities(), load)) as big:
+        assert isinstance(big, Engine)
+
+
+def test_what_does_not_fit_says_so(host: ModelHost) -> None:
+    def load(_device: str) -> Engine:
+        raise MemoryError
+
+    with (
+        pytest.raises(UserError) as caught,
+        host.use(Model("big", "fake", "recognizer", "1", Capabilities(), load)),
+    ):
+        pass
+    assert caught.value.code == "OUT_OF_MEMORY" and host.loaded() == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(KeyError("/secret/path"), "MODEL_BROKEN"), (EngineError("ESPEAK_MISSING"), "ESPEAK_MISSING")],
+)
+def test_a_model_that_does_not_load_is_an_error_without_internals(host: ModelHost, error: Exception, code: str) -> None:
+    def load(_device: str) -> Engine:
+        raise error
+
+    with (
+        pytest.raises((UserError, EngineError)) as caught,
+        host.use(Model("bad", "fake", "recognizer", "1", Capabilities(), load)),
+    ):
+        pass
+    assert caught.value.code == code and "secret" not in str(caught.value)
+
+
+def test_a_broken_folder_is_refused_with_its_problem(host: ModelHost, made: list[Engine]) -> None:
+    with pytest.raises(UserError) as caught, host.use(model(made, problem=("MODEL_BROKEN", {"model": "m"}))):
+        pass
+    assert caught.value.code == "MODEL_BROKEN" and made == []
+
+
+def test_an_engine_for_the_cpu_stays_there(host: ModelHost, made: list[Engine]) -> None:
+    assert host.place(model(made), "cuda:0") == "cpu"
+    assert host.place(model(made, device_kinds=("any",)), "cuda:0") == "cuda:0"

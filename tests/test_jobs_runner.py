@@ -1,0 +1,312 @@
+"""Whole jobs through the runner, with the fake engine and everything else real."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from benchmarks import fake_engine
+from tests.jobs_kit import RATE, Store, open_store, upload
+from webui.audio.label import read_metadata
+from webui.audio.resampling import resample
+from webui.audio.working_copy import WorkingCopy, WorkingCopyWriter
+from webui.engines.base import Capabilities, EngineError, Model, Recognition, Waveform
+from webui.engines.basic.espeak import Espeak
+from webui.engines.host import ModelHost
+from webui.jobs.changes import ChangeFeed
+from webui.jobs.recovery import AlreadyRunning, lock_holder
+from webui.jobs.runner import JobRunner
+from webui.settings import Settings
+from webui.store.rows import JobRow, NewConsent, NewVoice
+
+
+@dataclasses.dataclass
+class House:
+    """A running program without server and pages."""
+
+    settings: Settings
+    store: Store
+    feed: ChangeFeed
+    runner: JobRunner
+
+    def submit(self, samples: np.ndarray | None = None, **values: Any) -> JobRow:
+        if samples is not None:
+            values["uid"], values["input"] = upload(self.settings, samples)
+        return self.store.submit(file_name="会议.wav", **values)
+
+    def until(self, job: JobRow, reached: Callable[[JobRow], bool] | None = None) -> JobRow:
+        """The job when it has ended, or is as wanted."""
+        since, deadline = 0, time.monotonic() + 60
+        while time.monotonic() < deadline:
+            now = self.store.jobs.get(None, job.uid)
+            if (reached or (lambda row: row.final))(now):
+                return now
+            since = self.feed.wait(job.owner_id, since, 1).now
+        raise AssertionError(f"{now.state} {now.stage} {now.error}")
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"engines": ("benchmarks.fake_engine",)})
+
+
+@pytest.fixture
+def stopped(settings: Settings) -> Iterator[House]:
+    """The house before its workers start."""
+    store = open_store(settings.database)
+    feed = ChangeFeed(store.database)
+    feed.start()
+    runner = JobRunner(settings, store.database, ModelHost(settings), feed)
+    yield House(settings, store, feed, runner)
+    runner.stop()
+    feed.stop()
+
+
+@pytest.fixture
+def house(stopped: House) -> House:
+    stopped.runner.start()
+    return stopped
+
+
+@pytest.fixture(scope="module")
+def speech() -> np.ndarray:
+    """Three sentences with pauses, spoken by espeak-ng, 16 kHz."""
+    espeak = Espeak()
+    pause = np.zeros(RATE, np.float32)
+    pieces = [pause]
+    for sentence in ("今天的会议现在开始。", "请各部门汇报工作。", "谢谢大家，再见。"):
+        spoken = espeak.speak(sentence, "cmn", 160)
+        pieces += [resample(spoken.samples, spoken.rate, RATE), pause]
+    espeak.close()
+    return np.concatenate(pieces)
+
+
+def fakes(house: House, monkeypatch: pytest.MonkeyPatch, *models: Model) -> None:
+    """Let the runner see these models only."""
+    context = dataclasses.replace(house.runner.context, models=lambda: list(models))
+    monkeypatch.setattr(house.runner, "context", context)
+
+
+def recognizer(recognize: Callable[[list[Waveform]], list[Recognition]], **capabilities: Any) -> Model:
+    class Fake:
+        def recognize(self, batch: list[Waveform], options: object) -> list[Recognition]:
+            return recognize(batch)
+
+        def close(self) -> None: ...
+
+    return Model("fake", "fake", "recognizer", "1", Capabilities(**capabilities), lambda device: Fake())
+
+
+def test_a_recording_becomes_text_with_times(house: House, speech: np.ndarray) -> None:
+    job = house.until(house.submit(speech))
+    rows = house.store.jobs.segments(None, job.uid)
+    assert (job.state, job.error, job.progress, job.devices) == ("done", None, 1, {"transcribe": "cpu"})
+    assert job.seg_total == job.seg_done == len(rows) >= 2
+    assert abs((job.duration_ms or 0) - len(speech) * 1000 / RATE) <= 1
+    copy = WorkingCopy(house.settings.data / house.store.jobs.artifacts(None, job.uid, "playable")[0].path)
+    for row in rows:
+        raw = fake_engine.heard(Waveform(copy.read(row.start_ms / 1000, row.end_ms / 1000), RATE))
+        assert row.text_raw == raw and row.text != raw and any(map(str.isdigit, row.text)), "our ITN writes digits"
+        assert row.words[0][1] == row.start_ms and row.words[-1][2] == pytest.approx(row.end_ms, abs=2)
+        assert "".join(word[0] for word in row.words) == row.text
+    assert job.text == "".join(row.text for row in rows)
+
+
+def test_channels_are_kept_apart_and_in_time_order(house: House, speech: np.ndarray) -> None:
+    second = np.roll(speech, RATE // 2)
+    stereo = np.stack([speech, second], axis=1)
+    job = house.until(house.submit(stereo, params={"language": "zh", "channels": "split"}))
+    rows = house.store.jobs.segments(None, job.uid)
+    assert {row.channel for row in rows} == {0, 1}
+    assert [row.start_ms for row in rows] == sorted(row.start_ms for row in rows)
+
+
+def test_silence_is_done_and_says_so(house: House) -> None:
+    job = house.until(house.submit(np.zeros(3 * RATE, np.float32)))
+    assert (job.state, job.text, [warning["code"] for warning in job.warnings]) == ("done", "", ["NO_SPEECH"])
+
+
+def test_what_cannot_be_decoded_fails_with_its_code(house: House) -> None:
+    uid, recording = upload(house.settings, np.zeros(RATE, np.float32))
+    (house.settings.data / recording.path).write_bytes(b"not a recording" * 99)
+    job = house.until(house.submit(uid=uid, input=recording))
+    assert (job.state, (job.error or {})["code"]) == ("failed", "NOT_AUDIO")
+
+
+def test_a_missing_recording_and_a_missing_model_are_named(house: House, speech: np.ndarray) -> None:
+    gone = house.until(house.submit())
+    assert (gone.error or {})["code"] == "MISSING_INPUT"
+    job = house.until(house.submit(speech, model="absent"))
+    assert job.error is not None and job.error["code"] == "MODEL_NOT_FOUND"
+    assert job.error["params"]["model"] == "absent" and "fake" in job.error["params"]["present"]
+
+
+def test_a_language_the_model_lacks_gives_times_and_no_text(
+    stopped: House, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    english = recognizer(lambda batch: [Recognition("yes", "yes") for _ in batch], languages=("en",), basic=True)
+    fakes(stopped, monkeypatch, english)
+    stopped.runner.start()
+    job = stopped.until(stopped.submit(speech, params={"language": "zh-CN"}))
+    rows = stopped.store.jobs.segments(None, job.uid)
+    assert (job.state, job.text, job.error) == (
+        "partial",
+        "",
+        {"code": "MODEL_NEEDED", "params": {"language": "zh-CN"}},
+    )
+    assert rows and all(row.state == "skipped" and row.end_ms > row.start_ms for row in rows)
+    english_job = stopped.until(stopped.submit(speech, params={}))
+    assert (english_job.state, english_job.language) == ("done", "en")
+    assert [warning["code"] for warning in english_job.warnings] == ["BASIC_ENGLISH"]
+
+
+def test_a_segment_that_fails_does_not_take_its_batch_along(
+    stopped: House, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shortest: list[float] = []
+
+    def recognize(batch: list[Waveform]) -> list[Recognition]:
+        shortest.append(min(waveform.seconds for waveform in batch))
+        if shortest[0] in [waveform.seconds for waveform in batch]:
+            raise EngineError("ENGINE_FAILED", "this one")
+        return [Recognition("好", "好", "zh") for _ in batch]
+
+    fakes(stopped, monkeypatch, recognizer(recognize, batch_seconds=60))
+    stopped.runner.start()
+    job = stopped.until(stopped.submit(speech))
+    states = [row.state for row in stopped.store.jobs.segments(None, job.uid)]
+    assert job.state == "partial" and states.count("failed") == 1 and states.count("done") == len(states) - 1
+
+
+def test_a_running_job_is_cancelled_between_batches(stopped: House) -> None:
+    house = stopped
+    job = planned(house, 200, hotwords=["seconds=0.01"])
+    house.runner.start()
+    house.until(job, lambda row: row.seg_done >= 1)
+    house.store.jobs.request_cancel(job.owner_id, job.uid)
+    ended = house.until(job)
+    assert ended.state == "cancelled" and 0 < ended.seg_done < 200 and ended.text
+
+
+def planned(house: House, segments: int, **params: Any) -> JobRow:
+    """A job of `segments` seconds of noise that is past preparing; before the workers start."""
+    uid, recording = upload(house.settings, np.zeros(RATE, np.float32))
+    noise = np.random.default_rng(0).integers(-9999, 9999, segments * RATE, np.int16)
+    with WorkingCopyWriter(house.settings.uploads / uid / "audio.wav") as writer:
+        writer.write(noise)
+    return house.store.planned(segments, uid=uid, input=recording, params={"language": "zh", **params})
+
+
+def test_stopping_finishes_the_batch_and_queues_the_rest(stopped: House) -> None:
+    job = planned(stopped, 100, hotwords=["seconds=0.02"])
+    stopped.runner.start()
+    stopped.until(job, lambda row: row.seg_done >= 2)
+    assert stopped.runner.stop()
+    row = stopped.store.jobs.get(None, job.uid)
+    states = [segment.state for segment in stopped.store.jobs.segments(None, job.uid)]
+    assert row.state == "queued" and 2 <= states.count("done") == row.seg_done < 100
+    assert all(segment.attempt == 0 for segment in stopped.store.jobs.segments(None, job.uid))
+    assert lock_holder(stopped.settings.lock_file) is None
+
+
+def test_an_interactive_job_overtakes_a_long_one(stopped: House, speech: np.ndarray) -> None:
+    long = planned(stopped, 300, hotwords=["seconds=0.02"])
+    stopped.runner.start()
+    stopped.until(long, lambda row: row.seg_done >= 1)
+    quick = stopped.until(stopped.submit(speech, priority=10))
+    assert quick.state == "done" and stopped.store.jobs.get(None, long.uid).state in ("running", "queued")
+
+
+def test_a_second_server_is_refused_with_the_first_ones_number(house: House) -> None:
+    second = JobRunner(house.settings, house.store.database, ModelHost(house.settings), house.feed)
+    with pytest.raises(AlreadyRunning) as caught:
+        second.start()
+    assert caught.value.pid == os.getpid() == lock_holder(house.settings.lock_file)
+
+
+def test_a_start_sweeps_what_belongs_to_nobody(stopped: House, speech: np.ndarray) -> None:
+    kept = stopped.submit(speech)
+    young, old = stopped.settings.uploads / "young", stopped.settings.uploads / "old"
+    young.mkdir(), old.mkdir()
+    os.utime(old, (1, 1))
+    half = stopped.settings.uploads / kept.uid / "audio.wav.part"
+    half.write_bytes(b"half")
+    stopped.runner.start()
+    assert [path.exists() for path in (young, old, half)] == [True, False, False]
+    assert stopped.until(kept).state == "done"
+
+
+def test_a_text_is_spoken_labelled_and_timed(house: House) -> None:
+    text = "欢迎致电客服中心。您的来电对我们非常重要！请稍候片刻，马上为您接通。"
+    job = house.until(house.submit(kind="speak", params={"text": text, "voice": "builtin", "format": "wav"}))
+    assert (job.state, job.error, job.language) == ("done", None, "zh")
+    output = house.store.jobs.artifacts(None, job.uid, "output")[0]
+    path = house.settings.data / output.path
+    assert (read_metadata(path) or {})["ProduceID"] == job.uid == output.produce_id
+    assert soundfile.info(path).duration == pytest.approx((job.duration_ms or 0) / 1000, abs=0.01)
+    rows = house.store.jobs.segments(None, job.uid)
+    assert "".join(row.text for row in rows) == text
+    assert all(first.end_ms < second.start_ms for first, second in itertools.pairwise(rows))
+    house.runner.stop()
+    assert not (path.parent / "segments").exists()
+
+
+def voice(house: House, name: str, seconds: float = 4) -> int:
+    path = house.settings.voices / name / "prompt.wav"
+    path.parent.mkdir(parents=True)
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, round(seconds * RATE)), RATE)
+    new = NewVoice(name, house.store.owner().id, name, "你好", path.relative_to(house.settings.data).as_posix(), "x", 4)
+    return house.store.voices.add(new, NewConsent("self", "张三")).id
+
+
+def test_a_voice_is_enrolled_once_and_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    enrolled: list[str] = []
+    enrol = fake_engine.FakeSynthesizer.enrol
+    monkeypatch.setattr(fake_engine.FakeSynthesizer, "enrol", lambda *given: enrolled.append(given[2]) or enrol(*given))
+    voice_id = voice(house, "小张")
+    for _ in range(2):
+        params = {"text": "第一句话在这里。第二句话也在这里。", "voice": "小张"}
+        job = house.submit(kind="speak", params=params, voice_id=voice_id)
+        assert house.until(job).state == "done"
+    assert enrolled == ["你好"]
+
+
+def test_a_voice_without_a_live_consent_does_not_speak(house: House) -> None:
+    voice_id = voice(house, "小张")
+    house.store.voices.revoke(house.store.owner().id, "小张")
+    job = house.submit(kind="speak", params={"text": "你好世界。", "voice": "小张"}, voice_id=voice_id)
+    assert (house.until(job).error or {})["code"] == "CONSENT_EXPIRED"
+
+
+def test_a_text_without_words_is_refused(house: House) -> None:
+    job = house.until(house.submit(kind="speak", params={"text": "……！", "voice": "builtin"}))
+    assert (job.state, (job.error or {})["code"]) == ("failed", "NOTHING_TO_SAY")
+
+
+def test_a_converted_recording_keeps_its_timing(house: House, speech: np.ndarray) -> None:
+    job = house.until(
+        house.submit(speech, kind="convert", params={"voice": "小张", "format": "flac"}, voice_id=voice(house, "小张"))
+    )
+    assert (job.state, job.error) == ("done", None)
+    rows = house.store.jobs.segments(None, job.uid)
+    samples, rate = soundfile.read(house.settings.data / house.store.jobs.artifacts(None, job.uid, "output")[0].path)
+    for row in rows:
+        middle = round((row.start_ms + row.end_ms) / 2000 * rate)
+        assert np.abs(samples[middle - 200 : middle + 200]).max() > 0.1
+    gap = round((rows[0].end_ms + rows[1].start_ms) / 2000 * rate)
+    assert np.abs(samples[gap - 200 : gap + 200]).max() < 0.01
+
+
+def test_a_job_submitted_by_another_process_is_found(house: House, speech: np.ndarray) -> None:
+    other = open_store(house.settings.database)  # its commits poke nobody here
+    uid, recording = upload(house.settings, speech)
+    job = other.submit(uid=uid, input=recording)
+    assert house.until(job).state == "done"
