@@ -153,6 +153,14 @@ serve() { # signals reach app.py; RESTART is its wish to be started again (a dev
     done
 }
 
+check() { # changes nothing
+    [ "$(cat .venv/installed 2> /dev/null)" = "$(fingerprint)" ] ||
+        die "依赖还没有安装好。将使用 $PYTHON 和 $REQUIREMENTS；请运行 ./start_app.sh" \
+            "Not installed yet. $PYTHON and $REQUIREMENTS will be used: run ./start_app.sh"
+    set_environment
+    exec .venv/bin/python app.py doctor "$@"
+}
+
 run() {
     case "${1:-}" in
         "" | serve | -*) serve "$@" ;;
@@ -175,18 +183,17 @@ main() {
     find_python
     choose_requirements
     source_cann
-    make_venv
-    if [ "$mode" = pack ]; then
-        pack "$folder"
-        return
-    fi
-    install
-    set_environment
-    bind_to_node
-    if [ "$mode" = check ]; then
-        arguments=(doctor ${arguments[@]+"${arguments[@]}"})
-    fi
-    run ${arguments[@]+"${arguments[@]}"}
+    case $mode in
+        pack) make_venv && pack "$folder" ;;
+        check) check ${arguments[@]+"${arguments[@]}"} ;;
+        run)
+            make_venv
+            install
+            set_environment
+            bind_to_node
+            run ${arguments[@]+"${arguments[@]}"}
+            ;;
+    esac
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
