@@ -196,14 +196,13 @@ def test_hotwords_are_cleaned_and_frozen(client: httpx.Client) -> None:
         ("../../etc/cron.d/x.wav", "x.wav"),
         ("..\\..\\x.wav", "x.wav"),
         ("a\u202egpj.wav", "agpj.wav"),
-        ("<img src=x onerror=alert(1)>.wav", None),
+        ("<img src=x onerror=alert(1)>.wav", "_img src=x onerror=alert(1)_.wav"),
         ("'; drop table jobs; --.wav", "'; drop table jobs; --.wav"),
     ],
 )
-def test_a_file_name_is_only_ever_shown(server: Server, client: httpx.Client, name: str, shown: str | None) -> None:
+def test_a_file_name_is_only_ever_shown(server: Server, client: httpx.Client, name: str, shown: str) -> None:
     job = submit(client, (name, wav(1))).json()["jobs"][0]
-    if shown is not None:
-        assert job["file_name"] == shown
+    assert job["file_name"] == shown
     folder = server.services.settings.uploads / job["id"]
     assert {path.name for path in folder.iterdir()} <= {"original.wav", "audio.wav", "audio.wav.part"}
 
@@ -394,6 +393,37 @@ def test_a_batch_comes_as_one_zip(client: httpx.Client) -> None:
         assert all(archive.read(name).decode().startswith("听到") for name in archive.namelist())
     assert code(client.get(f"/api/v1/archives/{answer['batch']}.zip?format=exe")) == (404, "NOT_FOUND")
     assert code(client.get(f"/api/v1/archives/{'0' * 32}.zip")) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("form", "kind", "start"),
+    [
+        ("txt", "text/plain", "听到".encode()),
+        ("srt", "application/x-subrip", b"1\n00:00:"),
+        ("vtt", "text/vtt", b"WEBVTT"),
+        ("json", "application/json", b"{"),
+        ("csv", "text/csv", b"\xef\xbb\xbfstart"),
+        ("docx", "application/vnd.openxmlformats", b"PK"),
+    ],
+)
+def test_the_text_comes_in_six_forms(done: Done, form: str, kind: str, start: bytes) -> None:
+    client, job = done
+    response = client.get(f"/api/v1/jobs/{job['id']}/result.{form}")
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith(kind)
+    assert response.headers["content-disposition"].endswith(f"%E4%BC%9A%E8%AE%AE.{form}")
+    assert response.content.startswith(start)
+
+
+def test_the_json_result_is_the_job_with_its_segments(done: Done) -> None:
+    client, job = done
+    result = client.get(f"/api/v1/jobs/{job['id']}/result.json").json()
+    segments = client.get(f"/api/v1/jobs/{job['id']}/segments").json()["segments"]
+    assert result == {**job, "segments": segments}
+
+
+def test_another_form_does_not_exist(done: Done) -> None:
+    assert code(done[0].get(f"/api/v1/jobs/{done[1]['id']}/result.exe")) == (404, "NOT_FOUND")
 
 
 def test_a_result_before_the_end_is_not_ready(client: httpx.Client) -> None:

@@ -14,6 +14,7 @@ from webui.server.guard import Guard
 from webui.service.services import Services
 
 API = ("/api", "/v1", "/ws")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def create_app(services: Services) -> FastAPI:
@@ -25,7 +26,7 @@ def create_app(services: Services) -> FastAPI:
     for module in (jobs, history, voices, models, devices, system, openai):
         app.include_router(module.router)
     for prefix in API:
-        app.router.routes.append(Route(prefix + "/{rest:path}", _nowhere, methods=None, include_in_schema=False))
+        app.router.routes.append(Route(prefix + "/{rest:path}", _nowhere, methods=METHODS, include_in_schema=False))
     return app
 
 

@@ -1,0 +1,188 @@
+"""History exports, models, settings, devices, health, metrics, the schema, and addresses that do not exist."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api_kit import Server, code, finish, serving, submit, wav
+from webui.server import guard
+
+HEADER = (
+    "id,kind,state,created_at,finished_at,file_name,duration_s,model,device,language,hotwords,itn,"
+    "text,text_raw,voice,error_code"
+)
+EVIL = ("=HYPERLINK(1).wav", "+cmd.wav", "＝1+1.wav", "@sum.wav")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[httpx.Client]:
+    with server.browser() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def history(server: Server) -> Iterator[httpx.Client]:
+    """A caller with five finished jobs, four of them with names that a spreadsheet would run."""
+    with server.browser() as client:
+        params = json.dumps({"hotwords": ["声坊", "客服"], "itn": False})
+        answers = [submit(client, (name, wav(1)), params=params) for name in (*EVIL, "普通.wav")]
+        for answer in answers:
+            finish(client, answer.json()["jobs"][0]["id"])
+        yield client
+
+
+def test_the_csv_has_the_contracts_columns_and_disarmed_cells(history: httpx.Client) -> None:
+    response = history.get("/api/v1/history.csv")
+    assert response.headers["content-type"].startswith("text/csv")
+    assert response.headers["content-disposition"].startswith("attachment")
+    text = response.content.decode()
+    assert text.startswith("\ufeff" + HEADER)
+    rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
+    assert [row["file_name"] for row in rows] == ["普通.wav", *["'" + name for name in reversed(EVIL)]]
+    assert rows[0]["hotwords"] == "声坊\n客服"
+    assert rows[0]["itn"] == "false"
+    assert rows[0]["device"] == "cpu"
+    assert rows[0]["text"].startswith("听到")
+    assert float(rows[0]["duration_s"]) == pytest.approx(1, abs=0.05)
+
+
+def test_the_json_is_one_array_of_jobs(history: httpx.Client, client: httpx.Client) -> None:
+    jobs = history.get("/api/v1/history.json").json()
+    assert [job["file_name"] for job in jobs] == ["普通.wav", *reversed(EVIL)]
+    assert jobs[0] == history.get(f"/api/v1/jobs/{jobs[0]['id']}").json()
+    assert client.get("/api/v1/history.json").json() == []
+
+
+def test_exports_obey_the_filters(history: httpx.Client) -> None:
+    assert history.get("/api/v1/history.json", params={"kind": "speak"}).json() == []
+    assert len(history.get("/api/v1/history.json", params={"q": "普通"}).json()) == 1
+    assert history.get("/api/v1/history.csv", params={"state": "failed"}).text.strip() == "\ufeff" + HEADER
+    assert code(history.get("/api/v1/history.csv", params={"state": "odd"})) == (422, "INVALID_FIELD")
+
+
+def test_models_say_what_they_can_and_why_not(client: httpx.Client) -> None:
+    listing = client.get("/api/v1/models", headers={"accept-language": "en"}).json()
+    by_name = {(model["name"], model["kind"]): model for model in listing["models"]}
+    basic = by_name["basic", "recognizer"]
+    assert basic["default"] is False
+    assert by_name["fake", "recognizer"]["default"] is True
+    assert basic["capabilities"]["unavailable"]["hotwords"]["message"].isascii()
+    assert basic["problem"] is None
+    names = {entry["name"] for entry in listing["catalog"]}
+    assert names
+    assert all(set(entry) >= {"title", "licence", "present", "pull"} for entry in listing["catalog"])
+
+
+def test_the_default_can_be_chosen_and_must_exist(server: Server, client: httpx.Client) -> None:
+    assert client.get("/api/v1/settings").json()["default_recognizer"] == "fake"
+    changed = client.put("/api/v1/settings", json={"default_recognizer": "basic"}).json()
+    assert (changed["default_recognizer"], changed["default_synthesizer"]) == ("basic", "fake")
+    job = submit(client, ("a.wav", wav(1))).json()["jobs"][0]
+    assert (job["model"], job["params"]["language"]) == ("basic", "en")
+    client.put("/api/v1/settings", json={"default_recognizer": "fake"})
+    assert code(client.put("/api/v1/settings", json={"default_recognizer": "no"})) == (404, "MODEL_NOT_FOUND")
+    assert code(client.put("/api/v1/settings", json={"device": "abacus:0"}))[0] == 422
+    assert code(client.put("/api/v1/settings", json={"colour": "red"})) == (422, "INVALID_FIELD")
+
+
+def test_pulling_is_for_this_machine_only(client: httpx.Client) -> None:
+    forwarded = {"x-forwarded-for": "10.1.2.3"}
+    assert code(client.post("/api/v1/models/SenseVoiceSmall/pull", headers=forwarded)) == (403, "LOCAL_ONLY")
+    assert code(client.post("/api/v1/models/nobody/pull")) == (404, "MODEL_NOT_FOUND")
+
+
+def test_devices_are_listed_with_the_cpu(client: httpx.Client) -> None:
+    devices = client.get("/api/v1/devices").json()
+    cpu = next(device for device in devices if device["id"] == "cpu")
+    assert cpu["usable"] is True
+    assert set(cpu) >= {"id", "kind", "name", "usable", "reason", "memory_total", "memory_free"}
+
+
+def test_the_system_says_how_it_is(client: httpx.Client) -> None:
+    system = client.get("/api/v1/system").json()
+    assert system["version"]
+    assert system["open_mode"] is True
+    assert system["queue"].keys() >= {"queued", "running"}
+    assert system["disk"]["free"] > 0
+    assert system["label"] == {"producer_code": False, "position": "end"}
+
+
+def test_memory_is_freed_on_request(client: httpx.Client) -> None:
+    finish(client, submit(client, ("a.wav", wav(1))).json()["jobs"][0]["id"])
+    freed = client.post("/api/v1/system/free-memory").json()
+    assert "fake" in freed["unloaded"]
+    assert freed["freed_bytes"] >= 0
+
+
+def test_health_readiness_and_metrics(server: Server, client: httpx.Client) -> None:
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/readyz").json() == {"status": "ready"}
+    metrics = client.get("/metrics").text
+    assert 'shengfang_jobs{state="queued"}' in metrics
+    assert "shengfang_ready 1.0" in metrics
+    server.services.system.draining = True
+    try:
+        response = client.get("/readyz")
+        assert code(response) == (503, "UNAVAILABLE")
+        assert response.json()["reasons"][0]["message"]
+    finally:
+        server.services.system.draining = False
+
+
+def test_the_schema_is_there_and_the_documentation_pages_are_not(client: httpx.Client) -> None:
+    schema = client.get("/openapi.json").json()
+    assert {"/api/v1/jobs", "/api/v1/voices", "/v1/audio/transcriptions", "/v1/audio/speech"} <= schema["paths"].keys()
+    assert "multipart/form-data" in schema["paths"]["/api/v1/jobs"]["post"]["requestBody"]["content"]
+    for path in ("/docs", "/redoc"):
+        assert code(client.get(path)) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/api/v1/nothing", (404, "NOT_FOUND")),
+        ("POST", "/api/v2/jobs", (404, "NOT_FOUND")),
+        ("PUT", "/api/v1/jobs", (405, "METHOD_NOT_ALLOWED")),
+        ("DELETE", "/readyz", (405, "METHOD_NOT_ALLOWED")),
+        ("GET", "/ws/live", (404, "NOT_FOUND")),
+        ("GET", "/api/v1/jobs/%2e%2e%2f%2e%2e%2fetc%2fpasswd", (404, "NOT_FOUND")),
+        ("GET", "/gradio_api/file=/etc/passwd", (404, "NOT_FOUND")),
+        ("GET", "/nowhere", (404, "NOT_FOUND")),
+    ],
+)
+def test_what_is_not_there_answers_in_one_shape(
+    client: httpx.Client, method: str, path: str, expected: tuple[int, str]
+) -> None:
+    assert code(client.request(method, path)) == expected
+
+
+def test_every_route_refuses_a_strange_host_and_a_foreign_origin(server: Server, client: httpx.Client) -> None:
+    paths: dict[str, Any] = client.get("/openapi.json").json()["paths"]
+    for path, methods in paths.items():
+        for method in methods:
+            address = path.format(uid="0" * 32, number=0, form="txt", batch="0" * 32, name="x")
+            strange = client.request(method, address, headers={"host": "evil.example"})
+            assert code(strange) == (403, "FORBIDDEN_HOST"), path
+            if method != "get":
+                foreign = client.request(method, address, headers={"origin": "http://evil.example"})
+                assert code(foreign) == (403, "FORBIDDEN_ORIGIN"), path
+
+
+def test_every_answer_of_a_route_is_closed_to_other_sites(client: httpx.Client) -> None:
+    for path in ("/api/v1/jobs", "/healthz", "/metrics", "/openapi.json", "/nowhere"):
+        headers = client.get(path, headers={"origin": "http://evil.example"}).headers
+        assert headers.keys() >= guard.SECURITY_HEADERS.keys()
+        assert not [name for name in headers if name.startswith("access-control-")]

@@ -1,0 +1,65 @@
+"""A job's text as a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from webui.errors import UserError
+from webui.service.wording import iso, job_view, segment_view
+from webui.store.rows import JobRow, SegmentRow
+from webui.text import documents
+from webui.text.transcript import TimedWord, Transcript, TranscriptSegment
+
+_NAMES = {
+    "zh": ("文件", "提交时间", "时长", "模型", "语言", "SHA-256"),
+    "en": ("File", "Submitted", "Duration", "Model", "Language", "SHA-256"),
+}
+_CHANNEL = {"zh": "声道 {}", "en": "Channel {}"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """`name` as the download is called."""
+
+    content: bytes
+    mime: str
+    name: str
+
+
+def write_result(job: JobRow, segments: Sequence[SegmentRow], form: str, language: str) -> Result:
+    """txt, srt, vtt, csv, docx, or json: the Job with its segments. Raises NOT_FOUND for another form."""
+    if form not in documents.MIME:
+        raise UserError("NOT_FOUND")
+    content = _json(job, segments, language) if form == "json" else documents.write(_of(job, segments, language), form)
+    stem = Path(job.file_name).stem or job.uid[:8]
+    return Result(content, documents.MIME[form], f"{stem}.{form}")
+
+
+def _json(job: JobRow, segments: Sequence[SegmentRow], language: str) -> bytes:
+    views = [segment_view(segment, job, language).model_dump() for segment in segments]
+    document = {**job_view(job, None, language).model_dump(), "segments": views}
+    return json.dumps(document, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+
+
+def _of(job: JobRow, segments: Sequence[SegmentRow], language: str) -> Transcript:
+    split = any(segment.channel for segment in segments)
+    return Transcript(
+        title=job.file_name or job.uid[:8],
+        facts=_facts(job, language),
+        segments=tuple(_segment(segment, split, language) for segment in segments if segment.state == "done"),
+    )
+
+
+def _facts(job: JobRow, language: str) -> tuple[tuple[str, str], ...]:
+    seconds = None if job.duration_ms is None else f"{job.duration_ms / 1000:.1f} s"
+    values = (job.file_name, iso(job.created_at), seconds, job.model, job.language, job.input_sha256)
+    return tuple((name, value) for name, value in zip(_NAMES[language], values, strict=True) if value)
+
+
+def _segment(row: SegmentRow, split: bool, language: str) -> TranscriptSegment:
+    speaker = row.speaker or (_CHANNEL[language].format(row.channel + 1) if split else None)
+    words = tuple(TimedWord(text, start / 1000, end / 1000) for text, start, end, _ in row.words)
+    return TranscriptSegment(row.start_ms / 1000, row.end_ms / 1000, row.shown_text, speaker, words)
