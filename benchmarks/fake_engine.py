@@ -1,8 +1,8 @@
 """A plug-in with two models that need no weights: for load and crash tests, and an example of an engine module.
 
-`fake` recognises and speaks. What it hears is a function of the samples; its speed is set by a hotword
-(`seconds=0.2`: so long per segment) when recognising, by the instruction when speaking. `crash` as hotword kills the
-process at the segments it names (`crash=3`: those whose checksum divides by three).
+`fake` recognises and speaks. What it hears is a function of the samples. Hotwords steer it: `seconds=0.2` takes so long
+per segment, `log=FILE` notes every segment heard, `crash=3` kills the process at those whose checksum divides by three.
+When speaking, the instruction is the seconds per sentence.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class FakeRecognizer:
         self.device = device
 
     def recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
-        settings = dict(word.split("=") for word in options.hotwords if "=" in word)
+        settings = dict(word.split("=", 1) for word in options.hotwords if "=" in word)
         return [_recognition(waveform, settings) for waveform in batch]
 
     def close(self) -> None:
@@ -89,6 +90,9 @@ def _recognition(waveform: Waveform, settings: dict[str, str]) -> Recognition:
     if "crash" in settings and _checksum(waveform) % int(settings["crash"]) == 0:
         os.abort()
     text = heard(waveform)
+    if "log" in settings:
+        with Path(settings["log"]).open("a", encoding="utf-8") as file:
+            file.write(f"{text}\n")
     step = waveform.seconds / len(text)
     words = tuple(Word(character, at * step, (at + 1) * step) for at, character in enumerate(text))
     return Recognition(text, text, "zh", words)
