@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,6 +114,14 @@ def test_errors_have_openais_shape(client: openai.OpenAI) -> None:
     assert text.value.code == "NOT_AUDIO"
 
 
+def test_an_archive_is_no_recording_here(plain: httpx.Client) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a.wav", wav(1))
+    response = plain.post("/v1/audio/transcriptions", files={"file": ("a.zip", buffer.getvalue())})
+    assert code(response) == (422, "NOT_AUDIO")
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
@@ -157,6 +166,15 @@ def test_speech_comes_in_every_format(plain: httpx.Client, form: str, kind: str)
     response = plain.post("/v1/audio/speech", json=asked)
     assert (response.status_code, response.headers["content-type"]) == (200, kind)
     assert len(response.content) > 1000
+
+
+def test_a_file_that_lost_its_label_is_withheld(server: Server, plain: httpx.Client) -> None:
+    uid = plain.post("/v1/audio/speech", json={"input": "你好。", "response_format": "wav"}).headers["x-job-id"]
+    assert plain.get(f"/api/v1/jobs/{uid}/audio").status_code == 200
+    path = server.services.settings.outputs / uid / "speech.wav"
+    samples, rate = soundfile.read(path)
+    soundfile.write(path, samples, rate)
+    assert code(plain.get(f"/api/v1/jobs/{uid}/audio")) == (500, "LABEL_MISSING")
 
 
 def test_a_stream_begins_with_the_label_and_leaves_a_checked_file(client: openai.OpenAI, plain: httpx.Client) -> None:

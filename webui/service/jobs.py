@@ -14,6 +14,7 @@ from webui.errors import UserError
 from webui.jobs.changes import ChangeFeed
 from webui.service.params import Consent, ConvertParams, SpeakParams, TranscribeParams
 from webui.service.results import Result, write_result
+from webui.service.seals import Seals
 from webui.service.submission import Submitter, Ticket
 from webui.service.uploads import Upload
 from webui.service.views import Job, JobChanges, JobPage, Segment, Submitted
@@ -56,6 +57,7 @@ class JobService:
         self._submitter = submitter
         self._voices = voices
         self._feed = feed
+        self._seals = Seals()
 
     def submit_transcribe(
         self,
@@ -190,7 +192,8 @@ class JobService:
     def audio(self, owner_id: int, uid: str) -> Media:
         """The result of speaking, or the recording in a form every browser plays.
 
-        Raises NOT_READY before there is one, MISSING_INPUT where retention took it.
+        Raises NOT_READY before there is one, MISSING_INPUT where retention took it, LABEL_MISSING where a
+        generated file is no longer the one whose label was checked.
         """
         job = self._store.get(owner_id, uid)
         role = "playable" if job.kind == "transcribe" else "output"
@@ -200,6 +203,8 @@ class JobService:
         path = self._settings.data / files[0].path
         if not path.is_file():
             raise UserError("MISSING_INPUT")
+        if role == "output":
+            self._seals.check(path, files[0])
         stem = Path(job.file_name).stem or job.uid[:8]
         return Media(path, files[0].mime or "audio/wav", stem + path.suffix)
 

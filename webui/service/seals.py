@@ -1,0 +1,44 @@
+"""Generated files leave the house only as they were when their label was checked."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import OrderedDict
+from pathlib import Path
+
+from webui.errors import UserError
+from webui.store.rows import ArtifactRow
+
+log = logging.getLogger(__name__)
+
+BLOCK = 2**20  # bytes hashed at a time
+REMEMBERED = 1000  # files
+
+
+class Seals:
+    """Compares a file with the SHA-256 that was stored when it was labelled; unchanged files are not read again."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Path, tuple[int, int]] = OrderedDict()
+
+    def check(self, path: Path, artifact: ArtifactRow) -> None:
+        """Raises LABEL_MISSING for a file that was changed, or never labelled; OSError where it is gone."""
+        status = path.stat()
+        state = (status.st_mtime_ns, status.st_size)
+        if self._known.get(path) == state:
+            return
+        if not artifact.produce_id or artifact.sha256 != _digest(path):
+            log.warning("%s is not the file whose label was checked", path.name)
+            raise UserError("LABEL_MISSING")
+        self._known[path] = state
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
