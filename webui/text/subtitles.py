@@ -1,12 +1,15 @@
 """Subtitles from a transcript: SRT and WebVTT.
 
 Rules: at most two lines of 42 narrow or 20 wide characters, 1 to 7 seconds, broken at punctuation where
-possible, never overlapping. The best breaks of a segment are found by dynamic programming over its tokens.
+possible, never overlapping. A segment is cut at punctuation and pauses into pieces that fit; which of them share
+a subtitle is found by dynamic programming.
 """
 
 from __future__ import annotations
 
+import bisect
 import difflib
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +21,7 @@ MOST_SECONDS, LEAST_SECONDS = 7.0, 1.0
 PAUSE_SECONDS = 0.6  # a silence that a subtitle should not bridge
 
 # A token: a Latin word or number, or one wide character; openers before and closing marks after it belong to it.
-_OPENERS = r"[\s“‘「『（(\[《【〈¿¡]*"
+_OPENERS = r"[\s“‘「『（(\[《【〈¿¡]{0,8}"
 _CLOSERS = r"[^\w\s“‘「『（(\[《【〈¿¡]*\s*"
 _TOKEN = re.compile(
     rf"{_OPENERS}(?:{WIDE.pattern}|(?:(?!{WIDE.pattern})\w)+(?:['’.,:/-](?:(?!{WIDE.pattern})\w)+)*){_CLOSERS}|\S+\s*"
@@ -27,7 +30,10 @@ _SENTENCE_END = re.compile(r"[。！？!?…][”’」』）)\]》\"']*\s*$|\.[
 _CLAUSE_END = re.compile(r"[，、；：,;:—–][”’」』）)\]》\"']*\s*$")
 
 # Costs of a subtitle, of which a segment's sum is the least.
-_EACH, _MID_CLAUSE, _AT_CLAUSE, _BRIDGES_SENTENCE, _BRIDGES_PAUSE, _TOO_SHORT = 1.0, 2.0, 0.3, 0.6, 2.0, 1.5
+_EACH, _ENDS_MID_CLAUSE, _ENDS_AT_CLAUSE, _BRIDGES_SENTENCE, _BRIDGES_PAUSE, _TOO_SHORT = 1.0, 2.0, 0.3, 0.6, 2.0, 1.5
+_MOST_TO_MATCH = 4_000_000  # characters of the words times those of the text
+
+_Tokens = Sequence["_Token"]
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,7 @@ def cues(segments: Sequence[TranscriptSegment]) -> list[Cue]:
     """The subtitles of a transcript, by time."""
     found: list[Cue] = []
     for segment in sorted(segments, key=lambda segment: segment.start):
-        tokens = _tokens(segment)
-        found += [_cue(tokens[first:last], segment.speaker) for first, last in _divide(tokens)]
+        found += [_cue(part, segment.speaker) for part in _divide(_tokens(segment))]
     return _with_speaker_changes(_without_overlap(sorted(found, key=lambda cue: cue.start)))
 
 
@@ -81,44 +86,49 @@ def vtt(segments: Sequence[TranscriptSegment]) -> str:
 
 def _tokens(segment: TranscriptSegment) -> list[_Token]:
     text = " ".join(segment.text.split())
-    times = _character_times(text, segment)
+    times, ends = _character_times(text, segment)
+    label = _width(f"{segment.speaker}: ") if segment.speaker else 0.0
     tokens = []
     for match in _TOKEN.finditer(text):
-        start, end = times[match.start()], times[match.start() + len(match[0].rstrip())]
-        tokens.append(_Token(match[0], start, max(start, end), _width(match[0])))
+        step = len(match[0]) if _width(match[0].rstrip()) <= 1 else WIDE_PER_LINE  # a word longer than a line
+        for at in range(match.start(), match.end(), step):
+            part = text[at : min(at + step, match.end())]
+            behind = at + len(part.rstrip())
+            end = next((ends[place] for place in range(behind, at, -1) if place in ends), times[behind])
+            tokens.append(_Token(part, times[at], max(times[at], end), _width(part) + label))
+            label = 0.0
     return tokens
 
 
-def _character_times(text: str, segment: TranscriptSegment) -> list[float]:
-    """When each character begins, and last when the text ends.
+def _character_times(text: str, segment: TranscriptSegment) -> tuple[list[float], dict[int, float]]:
+    """When each character begins (and last when the text ends), and where words end: place behind them → when.
 
-    Words of the model are matched with the text (which ITN or a person may have changed); in between, and
+    Words of the model are matched with the text, which ITN or a person may have changed; in between, and
     where there are none, time runs evenly.
     """
-    known: dict[int, float] = {0: segment.start, len(text): max(segment.start, segment.end)}
-    letters = [(character.casefold(), word) for word in segment.words for character in word.text.strip()]
-    spoken = "".join(character[:1] for character, _ in letters)
-    matcher = difflib.SequenceMatcher(
-        None, spoken, text.casefold() if len(text.casefold()) == len(text) else text, False
-    )
+    begins = {0: segment.start, len(text): max(segment.start, segment.end)}
+    ends: dict[int, float] = {}
+    letters = [(letter, index) for index, word in enumerate(segment.words) for letter in word.text.strip().lower()]
+    if len(letters) * len(text) > _MOST_TO_MATCH:
+        letters = []
+    owners = [-1, *(index for _, index in letters), -1]
+    lower = [character.lower() for character in text]
+    matcher = difflib.SequenceMatcher(None, [letter for letter, _ in letters], lower, autojunk=False)
     for block in matcher.get_matching_blocks():
         for offset in range(block.size):
-            at, (_, word) = block.b + offset, letters[block.a + offset]
-            first = block.a + offset == 0 or letters[block.a + offset - 1][1] is not word
-            last = block.a + offset == len(letters) - 1 or letters[block.a + offset + 1][1] is not word
-            if first:
-                known[at] = word.start
-            if last:
-                known.setdefault(at + 1, word.end)
-    return _filled(known, len(text))
+            owner, at = owners[block.a + offset + 1], block.b + offset
+            if owners[block.a + offset] != owner:
+                begins[at] = segment.words[owner].start
+            if owners[block.a + offset + 2] != owner:
+                ends[at + 1] = segment.words[owner].end
+    return _filled(begins, len(text)), ends
 
 
 def _filled(known: dict[int, float], length: int) -> list[float]:
     """Linear between the known places; never backwards."""
     times = [0.0] * (length + 1)
-    places = sorted(known)
     latest = known[0]
-    for here, there in zip(places, places[1:], strict=False):
+    for here, there in itertools.pairwise(sorted(known)):
         begin = max(latest, known[here])
         finish = max(begin, known[there])
         for at in range(here, there + 1):
@@ -127,52 +137,77 @@ def _filled(known: dict[int, float], length: int) -> list[float]:
     return times
 
 
-def _divide(tokens: Sequence[_Token]) -> list[tuple[int, int]]:
-    """Where to break a segment's tokens: (first, last) of each subtitle, at the least cost."""
+def _divide(tokens: _Tokens) -> list[_Tokens]:
+    """The tokens of each subtitle of a segment, at the least cost."""
+    pieces = [part for clause in _clauses(tokens) for part in _fitting(clause)]
     best: list[tuple[float, int]] = [(0.0, 0)]
-    for last in range(1, len(tokens) + 1):
+    for last in range(1, len(pieces) + 1):
         options = []
         for first in range(last - 1, -1, -1):
-            if last - first > 1 and not _fits(tokens[first:last]):
+            together = _flat(pieces[first:last])
+            if last - first > 1 and not _fits(together):
                 break
-            options.append((best[first][0] + _cost(tokens, first, last), first))
+            options.append((best[first][0] + _cost(together, last == len(pieces)), first))
         best.append(min(options))
-    pairs = []
-    last = len(tokens)
+    divided: list[_Tokens] = []
+    last = len(pieces)
     while last:
         first = best[last][1]
-        pairs.append((first, last))
+        divided.append(_flat(pieces[first:last]))
         last = first
-    return pairs[::-1]
+    return divided[::-1]
 
 
-def _fits(tokens: Sequence[_Token]) -> bool:
+def _clauses(tokens: _Tokens) -> list[_Tokens]:
+    """Cut after punctuation and at pauses."""
+    cuts = [at + 1 for at in range(len(tokens) - 1) if _is_clause_end(tokens[at]) or _pause_after(tokens, at)]
+    return [tokens[first:last] for first, last in itertools.pairwise([0, *cuts, len(tokens)]) if first < last]
+
+
+def _fitting(clause: _Tokens) -> list[_Tokens]:
+    """The clause in as few parts of about equal width as fit a subtitle each."""
+    ends = list(itertools.accumulate(token.width for token in clause))
+    count = max(1, int(ends[-1] / 2), int((clause[-1].end - clause[0].start) / MOST_SECONDS))
+    while count < len(clause):
+        cuts = {bisect.bisect_left(ends, ends[-1] * part / count) + 1 for part in range(1, count)}
+        bounds = [0, *sorted(cuts - {len(clause)}), len(clause)]
+        parts = [clause[first:last] for first, last in itertools.pairwise(bounds)]
+        if all(_fits(part) for part in parts):
+            return parts
+        count += 1 + count // 20
+    return [[token] for token in clause]
+
+
+def _fits(tokens: _Tokens) -> bool:
     return tokens[-1].end - tokens[0].start <= MOST_SECONDS and _line_break(tokens) is not None
 
 
-def _cost(tokens: Sequence[_Token], first: int, last: int) -> float:
+def _flat(pieces: Sequence[_Tokens]) -> list[_Token]:
+    return [token for piece in pieces for token in piece]
+
+
+def _cost(tokens: _Tokens, is_last: bool) -> float:
+    """Of a subtitle with these tokens; how the last one of a segment ends does not count."""
     cost = _EACH
-    if tokens[last - 1].end - tokens[first].start < LEAST_SECONDS:
+    if tokens[-1].end - tokens[0].start < LEAST_SECONDS:
         cost += _TOO_SHORT
-    if last < len(tokens) and not _pause_after(tokens, last - 1):
-        cost += _break_cost(tokens[last - 1].text, _AT_CLAUSE, _MID_CLAUSE)
-    for at in range(first, last - 1):
-        cost += _BRIDGES_SENTENCE * bool(_SENTENCE_END.search(tokens[at].text))
+    if not is_last and not _SENTENCE_END.search(tokens[-1].text):
+        cost += _ENDS_AT_CLAUSE if _is_clause_end(tokens[-1]) else _ENDS_MID_CLAUSE
+    for at, token in enumerate(tokens[:-1]):
+        cost += _BRIDGES_SENTENCE * bool(_SENTENCE_END.search(token.text))
         cost += _BRIDGES_PAUSE * _pause_after(tokens, at)
     return cost
 
 
-def _break_cost(text: str, at_clause: float, elsewhere: float) -> float:
-    if _SENTENCE_END.search(text):
-        return 0.0
-    return at_clause if _CLAUSE_END.search(text) else elsewhere
+def _is_clause_end(token: _Token) -> bool:
+    return bool(_CLAUSE_END.search(token.text) or _SENTENCE_END.search(token.text))
 
 
-def _pause_after(tokens: Sequence[_Token], at: int) -> bool:
+def _pause_after(tokens: _Tokens, at: int) -> bool:
     return tokens[at + 1].start - tokens[at].end > PAUSE_SECONDS
 
 
-def _line_break(tokens: Sequence[_Token]) -> int | None:
+def _line_break(tokens: _Tokens) -> int | None:
     """How many tokens the first line takes (all: one line is enough); None where two lines are too few."""
     total = sum(token.width for token in tokens)
     if total - _space_behind(tokens[-1]) <= 1:
@@ -183,12 +218,12 @@ def _line_break(tokens: Sequence[_Token]) -> int | None:
         before += tokens[count - 1].width
         after = total - before - _space_behind(tokens[-1])
         if before - _space_behind(tokens[count - 1]) <= 1 and after <= 1:
-            cost = abs(before - after) + _break_cost(tokens[count - 1].text, 0.1, 0.5)
+            cost = abs(before - after) + (0.0 if _is_clause_end(tokens[count - 1]) else 0.4)
             best = min(best or (cost, count), (cost, count))
     return best[1] if best else None
 
 
-def _cue(tokens: Sequence[_Token], speaker: str | None) -> Cue:
+def _cue(tokens: _Tokens, speaker: str | None) -> Cue:
     split = _line_break(tokens) or len(tokens)
     lines = ["".join(token.text for token in part).strip() for part in (tokens[:split], tokens[split:])]
     start, end = tokens[0].start, tokens[-1].end
@@ -218,7 +253,8 @@ def _with_speaker_changes(found: Sequence[Cue]) -> list[Cue]:
 
 def _width(text: str) -> float:
     """Share of a line."""
-    return sum(1 / WIDE_PER_LINE if WIDE.match(character) else 1 / NARROW_PER_LINE for character in text)
+    wide = len(WIDE.findall(text))
+    return wide / WIDE_PER_LINE + (len(text) - wide) / NARROW_PER_LINE
 
 
 def _space_behind(token: _Token) -> float:
@@ -233,8 +269,8 @@ def _time(seconds: float, point: str) -> str:
 
 
 def _srt_text(text: str) -> str:
-    return re.sub(r"<(?=[a-zA-Z/!])", "＜", text).replace("-->", "→").replace("{\\", "｛\\")
+    return re.sub(r"<(?=[a-zA-Z/!])", "＜", " ".join(text.split())).replace("-->", "→").replace("{\\", "｛\\")
 
 
 def _vtt_text(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
