@@ -1,6 +1,6 @@
 // Many recordings: a row each, sent two at a time, followed until they are done.
 import { address, get, randomId, upload } from "./api.js";
-import { follow } from "./changes.js";
+import { follow, watchConnection } from "./changes.js";
 import { announce, button, download, h, icon, isAbort, Island } from "./dom.js";
 import { t } from "./i18n.js";
 import { isOpen } from "./job-feed.js";
@@ -29,6 +29,7 @@ class Batch extends Island {
     this.nothing = h("div", { class: "sf-nothing" }, icon("file"), h("p", {}, t("nothing_batch")));
     this.replaceChildren(h("div", { class: "sf-card" }, this.summary, this.list, this.nothing));
     follow((jobs) => this.#changed(jobs), signal);
+    watchConnection(async (connected) => connected && this.batch && this.#changed(await jobsOf(this.batch).catch(() => [])), signal);
     this.add(early.splice(0));
     const stored = (place().tab === "batch" && place().id) || sessionStorage.getItem(STORED);
     if (stored && !this.rows.length) this.show(stored);

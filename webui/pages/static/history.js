@@ -1,6 +1,6 @@
 // All jobs, newest first: searched, filtered, paged by the last id seen, and taken away as CSV or JSON.
 import { address, get, remove } from "./api.js";
-import { follow } from "./changes.js";
+import { follow, watchConnection } from "./changes.js";
 import { confirmButton } from "./confirm.js";
 import { announce, button, download, errorBox, h, icon, Island } from "./dom.js";
 import { clock, moment } from "./format.js";
@@ -25,6 +25,7 @@ class History extends Island {
     this.more = button(t("load_more"), () => this.#page(), { style: "plain", hidden: true });
     this.replaceChildren(h("div", { class: "sf-card" }, this.#filters(), this.message, this.list, h("div", { class: "sf-more" }, this.more)));
     follow((jobs, deleted) => this.#changed(jobs, deleted), signal).then(() => this.search());
+    watchConnection((connected) => connected && this.search(), signal);
   }
 
   #filters() {

@@ -1,6 +1,6 @@
 // One job and its segments, kept up to date.
 import { get } from "./api.js";
-import { follow } from "./changes.js";
+import { follow, watchConnection } from "./changes.js";
 
 export const OPEN_STATES = ["queued", "running", "cancelling"];
 export const isOpen = (job) => OPEN_STATES.includes(job.state);
@@ -15,6 +15,7 @@ export class JobFeed {
     this.fetching = null;
     this.stale = false;
     follow((jobs) => jobs.some((job) => job.id === id) && this.refresh(), signal).then(() => this.refresh());
+    watchConnection((connected) => connected && this.refresh(), signal);
   }
 
   /** Fetch now; a call during a fetch makes it fetch once more. */
