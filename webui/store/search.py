@@ -3,6 +3,7 @@
 FTS5's own tokenisers fail here: unicode61 makes one token of a whole run of characters, and trigrams find no word
 of two characters, which most Chinese words are. So every run of CJK characters is written as all its overlapping
 pairs plus its last character, and a query is a phrase of pairs: exactly a substring search within runs.
+A single character is a prefix query, for which FTS5 keeps an index of first characters (`prefix`).
 The owner and the kind are tokens in a second column: joining many hits to `jobs` to find an owner's few is slow.
 """
 
@@ -17,7 +18,7 @@ from sqlalchemy import Connection, Row, text
 from webui.store.database import Database
 
 TOKENISER_VERSION = 1  # raise it when `tokens` changes: the index is then rebuilt at the next start
-CREATE_INDEX = "CREATE VIRTUAL TABLE jobs_fts USING fts5(text, own, content='', tokenize='unicode61')"
+CREATE_INDEX = "CREATE VIRTUAL TABLE jobs_fts USING fts5(text, own, content='', tokenize='unicode61', prefix='1')"
 MAX_TERMS = 16
 
 _CJK = "々〇㐀-䶿一-鿿豈-龎ぁ-ゖァ-ヺーｦ-ﾝ가-힣\U00020000-\U0002fa1f"

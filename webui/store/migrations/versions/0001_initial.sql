@@ -189,7 +189,7 @@ CREATE TABLE segments (
 )
  WITHOUT ROWID;
 
-CREATE VIRTUAL TABLE jobs_fts USING fts5(text, own, content='', tokenize='unicode61');
+CREATE VIRTUAL TABLE jobs_fts USING fts5(text, own, content='', tokenize='unicode61', prefix='1');
 
 CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit
 BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
