@@ -54,6 +54,11 @@ def test_two_cards_are_offered_and_compute() -> None:
     assert total == ["npu:0", 3.0]
 
 
+def test_a_quick_look_expects_a_card_where_its_plugin_is_installed() -> None:
+    found = run("print(json.dumps([device.id for device in devices.probe(load=False)]))")
+    assert found == ["npu:0", "cpu"]
+
+
 def test_a_card_without_cann_is_explained_and_the_cpu_works() -> None:
     found = run(SHOW, site="site/no_cann")
     assert [(device["id"], device["usable"]) for device in found] == [("npu:0", False), ("cpu", True)]

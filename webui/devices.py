@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import importlib
+import importlib.metadata
 import importlib.util
 import logging
 import os
@@ -107,7 +108,9 @@ def probe(load: bool = True) -> list[Device]:
 
     Without `load` torch is not imported: what the driver's files and the installed packages let one expect.
     """
-    if not load or importlib.util.find_spec("torch") is None:
+    if importlib.util.find_spec("torch") is None:
+        return [_cpu(Reason("TORCH_MISSING"))]
+    if not load:
         return [*_expected(), _cpu()]
     try:
         loaded = _load()
@@ -301,21 +304,28 @@ def _node(vendor: _Vendor) -> str:
 
 
 def _expected() -> list[Device]:
-    """What driver files promise, without importing torch: usable where the plug-in is installed."""
+    """What driver files and installed packages promise, without importing torch."""
     devices = []
     for vendor in _VENDORS:
-        if node := _node(vendor):
-            package = vendor.plugin or "torch"
-            installed = importlib.util.find_spec(package) is not None
+        node, package = _node(vendor), vendor.plugin or "torch"
+        installed = importlib.util.find_spec(package) is not None
+        if node or _comes_with_packages(vendor):
             problem = None if installed else Reason("PLUGIN_MISSING", {"package": package, "node": node})
             devices.append(Device(f"{vendor.kind}:0", vendor.kind, vendor.label, installed, problem))
     return devices
 
 
+def _comes_with_packages(vendor: _Vendor) -> bool:
+    """Whether what is installed was made for this vendor's devices: a plug-in, Intel's torch, torch on a Mac."""
+    if vendor.plugin:
+        return importlib.util.find_spec(vendor.plugin) is not None
+    if vendor.kind == "xpu":
+        return "+xpu" in importlib.metadata.version("torch")
+    return vendor.kind == "mps" and sys.platform == "darwin"
+
+
 def _cpu(problem: Reason | None = None) -> Device:
     """The CPU always works: `problem` says what of torch is amiss; the basic engine does without."""
-    if problem is None and importlib.util.find_spec("torch") is None:
-        problem = Reason("TORCH_MISSING")
     free, total = _machine_memory()
     return Device("cpu", "cpu", _processor(), True, problem, total, free)
 

@@ -1,7 +1,7 @@
 """`serve`: the pages, the API and the workers in one process, with signal handling of our own.
 
 The first SIGTERM or SIGINT drains (the batch in hand is finished and committed, the rest is queued again) and ends with
-exit code 0; a second one ends at once. RESTART (75) asks start_app.sh or systemd to start the program again.
+exit code 0; a second one ends at once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from webui.settings import Settings, systemd_socket, work_offline
 if TYPE_CHECKING:
     from uvicorn import Server
 
-RESTART = 75
 _WATCHDOG_S = 20  # WatchdogSec of the unit is a minute
 _GRACE_S = 5  # for open requests; long polls would hold the server for ever
 
