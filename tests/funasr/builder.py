@@ -63,6 +63,7 @@ def paraformer(folder: Path, full: bool = False, contextual: bool = True, stream
         config |= {"model": "ParaformerStreaming", "encoder": "SANMEncoderChunkOpt", "frontend": "WavFrontendOnline"}
         config["encoder_conf"] |= {"chunk_size": [12, 15], "stride": [8, 10], "pad_left": [0, 0]}
         config["encoder_conf"] |= {"encoder_att_look_back_factor": [4, 4], "decoder_att_look_back_factor": [1, 1]}
+        config["encoder_conf"] |= {"input_layer": "pe_online"}
         config["decoder_conf"] |= {"sanm_shfit": 5}
         predictor |= {"tail_mask": False}
     return _finish(folder, config, {"tokenizer_conf": {"token_list": "tokens.json", "seg_dict": "seg_dict"}})

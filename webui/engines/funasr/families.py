@@ -40,7 +40,12 @@ class Family:
     optional: tuple[str, ...] = ()
 
 
-_PARAFORMER = Capabilities(languages=("zh",), word_times=True, batch_seconds=300, unavailable=_NO_SPEAKERS)
+_PARAFORMER = Capabilities(
+    languages=("zh",),
+    word_times=True,
+    batch_seconds=300,
+    unavailable={**_NO_SPEAKERS, "hotwords": "HOTWORDS_UNSUPPORTED"},
+)
 _CONTEXTUAL = Capabilities(
     languages=("zh",), hotwords=True, word_times=True, batch_seconds=300, unavailable=_NO_SPEAKERS
 )
@@ -66,7 +71,11 @@ _FAMILIES = {
     "ParaformerStreaming": Family(
         "streaming",
         "recognizer",
-        Capabilities(languages=("zh",), streaming=True, hotwords=True, unavailable=_NO_SPEAKERS),
+        Capabilities(
+            languages=("zh",),
+            streaming=True,
+            unavailable={**_NO_SPEAKERS, "hotwords": "HOTWORDS_UNSUPPORTED"},
+        ),
         rank=10,
     ),
     "FunASRNano": Family(
@@ -88,7 +97,9 @@ _FAMILIES = {
     "CTTransformerStreaming": Family("helper", "punctuation"),
     "CAMPPlus": Family("helper", "speaker"),
 }
-_GENERIC = Family("generic", "recognizer", Capabilities(unavailable=_NO_SPEAKERS), rank=5)
+_GENERIC = Family(
+    "generic", "recognizer", Capabilities(unavailable={**_NO_SPEAKERS, "hotwords": "HOTWORDS_UNSUPPORTED"}), rank=5
+)
 
 
 def family_of(class_name: str, config: Mapping[str, Any]) -> Family:

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from webui.engines.funasr.families import Family, family_of
+from webui.engines.funasr.families import Family, Role, family_of
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +103,12 @@ def folders(root: Path, further: Path | None = None) -> Iterator[Folder]:
             folder = read(path)
             if folder is not None:
                 yield folder
+
+
+def helper(role: Role, root: Path) -> Folder | None:
+    """The first sound model in `root` for a part of the work: "vad", "punctuation" or "speaker"."""
+    found = (folder for folder in folders(root) if folder.family.role == role)
+    return next((folder for folder in found if folder.problem is None), None)
 
 
 def whole(weights: Path) -> bool:

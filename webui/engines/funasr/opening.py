@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from webui.engines.funasr import optimising
-from webui.engines.funasr.folder import Folder
+from webui.engines.funasr.folder import Folder, helper
 from webui.engines.funasr.graphs import REPLACED
 from webui.engines.funasr.loading import Built, build
-from webui.engines.funasr.optimising import Optimised
+from webui.engines.funasr.optimising import PRECISIONS, Optimised, Precision
 from webui.engines.funasr.recognizer import FunasrRecognizer
 
 if TYPE_CHECKING:
@@ -19,16 +19,27 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def open_recognizer(folder: Folder, device: str, settings: Settings) -> FunasrRecognizer:
-    """The recognizer of `folder`, ready on `device`. Raises UserError (MODEL_BROKEN)."""
+def open_recognizer(
+    folder: Folder, device: str, settings: Settings, precision: Precision | Literal["torch"] | None = None
+) -> FunasrRecognizer:
+    """The recognizer of `folder`, ready on `device`. Raises UserError (MODEL_BROKEN).
+
+    `precision`: of the exported graphs on a CPU; None = what their report recommends, "torch" = without them.
+    """
     kind = folder.family.kind
-    optimised = optimising.find(folder, settings) if device == "cpu" else None
+    optimised = optimising.find(folder, settings) if device == "cpu" and precision != "torch" else None
+    if optimised is not None and precision in PRECISIONS:
+        optimised = replace(optimised, report=replace(optimised.report, use=precision))
     if kind == "sensevoice":
         return _sense_voice(folder, device, optimised)
     if kind == "paraformer":
-        return _paraformer(folder, device, optimised)
+        return _paraformer(folder, device, optimised, settings)
     if kind == "nano":
         return _nano(folder, device)
+    if kind == "streaming":
+        from webui.engines.funasr.streaming import Streaming
+
+        return Streaming(build(folder, device), folder.family.capabilities)
     from webui.engines.funasr.generic import Generic
 
     return Generic(build(folder, device), folder.family.capabilities)
@@ -44,14 +55,16 @@ def _sense_voice(folder: Folder, device: str, optimised: Optimised | None) -> Fu
     return SenseVoice(built, folder.family.capabilities, OnnxEncoder(optimised, built))
 
 
-def _paraformer(folder: Folder, device: str, optimised: Optimised | None) -> FunasrRecognizer:
+def _paraformer(folder: Folder, device: str, optimised: Optimised | None, settings: Settings) -> FunasrRecognizer:
     from webui.engines.funasr.onnx import take_over_paraformer
     from webui.engines.funasr.paraformer import Paraformer
+    from webui.engines.funasr.punctuation import Punctuator
 
     built = build(folder, device, without=REPLACED["paraformer"] if optimised else ())
     if optimised is not None:
         take_over_paraformer(built, optimised)
-    return Paraformer(built, folder.family.capabilities)
+    marks = helper("punctuation", settings.models)
+    return Paraformer(built, folder.family.capabilities, Punctuator(marks) if marks else None)
 
 
 def _nano(folder: Folder, device: str) -> FunasrRecognizer:

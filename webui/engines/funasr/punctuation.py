@@ -1,0 +1,36 @@
+"""ct-punc: punctuation for models that write none."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import Any
+
+from webui.devices import load_torch
+from webui.engines.funasr import transcript
+from webui.engines.funasr.folder import Folder
+from webui.engines.funasr.loading import build
+
+_MARKS = re.compile(r"[\s，。？！、；：,.?!;:]+")
+
+
+class Punctuator:
+    """Adds marks and nothing else; where the model changes a word, the text stays as it was."""
+
+    def __init__(self, folder: Folder, device: str = "cpu") -> None:
+        self._built: Any = build(folder, device)
+        self._lock = threading.Lock()
+
+    def punctuate(self, text: str) -> str:
+        """`text` with punctuation."""
+        if not _MARKS.sub("", text):
+            return text
+        built = self._built
+        with self._lock, load_torch().inference_mode():
+            answer, _ = built.model.inference([text], key=["0"], tokenizer=built.tokenizer, device=built.device)
+        marked = transcript.tidy(str(answer[0].get("text", "")))
+        return marked if _letters(marked) == _letters(text) else text
+
+
+def _letters(text: str) -> str:
+    return _MARKS.sub("", text).lower()
