@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ import soundfile
 import uvicorn
 
 from tests.jobs_kit import buzz
+from webui.engines import basic
+from webui.engines.base import SpeechOptions
 from webui.server.application import create_app
 from webui.server.guard import COOKIE
 from webui.service.services import Services
@@ -69,10 +72,21 @@ def wav(seconds: float = 2.0, seed: int = 0) -> bytes:
     return wav_of(buzz(seconds, seed))
 
 
-def wav_of(samples: np.ndarray) -> bytes:
+def wav_of(samples: np.ndarray, rate: int = RATE) -> bytes:
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples, RATE, format="WAV")
+    soundfile.write(buffer, samples, rate, format="WAV")
     return buffer.getvalue()
+
+
+@cache
+def prompt() -> bytes:
+    """A WAV file with some seconds of speech that a voice can be made of."""
+    model = next(model for model in basic.models(Settings()) if model.kind == "synthesizer")
+    synthesizer = model.load("cpu")
+    text = "今天天气很好，我们一起去公园散步，好不好？"
+    pieces = [piece.samples for piece in synthesizer.speak(text, None, SpeechOptions(language="zh"))]
+    synthesizer.close()
+    return wav_of(np.concatenate(pieces), model.capabilities.sample_rate)
 
 
 def submit(client: httpx.Client, *files: tuple[str, bytes], **fields: str) -> httpx.Response:

@@ -96,6 +96,6 @@ async def revoke(uid: str, services: Service, owner: Caller, language: Language)
 
 @router.get("/{uid}/audio", response_class=FileResponse)
 async def audio(uid: str, services: Service, owner: Caller, download: Annotated[bool, Query()] = False) -> FileResponse:
-    """The prompt, for the voice's owner."""
+    """The prompt, for whoever may use the voice."""
     path = await run_in_threadpool(services.voices.prompt_file, owner, uid)
     return media_response(Media(path, "audio/wav", "prompt.wav"), download)

@@ -70,6 +70,17 @@ class ModelService:
             raise UserError(code, param="model", **{"model": found.name, **params})
         return found
 
+    def device_for(self, asked: str) -> str:
+        """The device a job waits for: as asked, else the administrator's choice. Raises DEVICE_UNAVAILABLE where
+        this server has no worker on it, so that nothing waits for ever."""
+        device = self.options().device if asked == "auto" else asked
+        if device in ("auto", "cpu"):
+            return device
+        found = devices.resolve(device).device
+        if found != devices.resolve(self._settings.device).device:
+            raise UserError("DEVICE_UNAVAILABLE", param="device", device=device, reason={"code": "DEVICE_NOT_SERVED"})
+        return found
+
     def default_name(self, kind: Kind) -> str | None:
         """The default's name, None where no model of the kind can be used."""
         try:
@@ -104,8 +115,7 @@ class ModelService:
         for kind, option in _OPTION.items():
             if values.get(option):
                 self.resolve(values[option], kind)  # type: ignore[arg-type]
-        if values.get("device", "auto") != "auto":
-            devices.resolve(values["device"])
+        self.device_for(values.get("device", "auto"))
         self._accounts.set_options(values, owner_id)
         return self.options()
 

@@ -78,7 +78,9 @@ class Submitter:
         }
         trimmed = [{"code": code, "params": dict(values)} for code, values in remarks]
         warnings = (*trimmed, *_transcribe_warnings(params, model.capabilities))
-        template = replace(_template("transcribe", model, frozen), warnings=warnings)
+        template = replace(
+            _template("transcribe", model, frozen, self._models.device_for(params.device)), warnings=warnings
+        )
         return self._submit_files(owner_id, uploads, template, ticket)
 
     def convert(self, owner_id: int, uploads: Sequence[Upload], params: ConvertParams, ticket: Ticket) -> Submission:
@@ -90,7 +92,9 @@ class Submitter:
         if voice is None:
             raise UserError("VOICE_NOT_FOUND", param="voice", voice=params.voice)
         frozen = {**params.model_dump(mode="json"), "model": model.name, "voice": voice.name}
-        template = replace(_template("convert", model, frozen), voice_id=voice.id)
+        template = replace(
+            _template("convert", model, frozen, self._models.device_for(params.device)), voice_id=voice.id
+        )
         return self._submit_files(owner_id, uploads, template, ticket)
 
     def speak(
@@ -120,7 +124,7 @@ class Submitter:
         frozen = {**params.model_dump(mode="json"), "model": model.name, "voice": voice.name if voice else BUILTIN}
         interactive = len(params.text) <= INTERACTIVE_CHARACTERS and ticket.batch is None
         job = replace(
-            _template("speak", model, frozen),
+            _template("speak", model, frozen, self._models.device_for(params.device)),
             priority=INTERACTIVE if interactive else 0,
             batch=ticket.batch,
             voice_id=voice.id if voice else None,
@@ -228,14 +232,14 @@ def _unable(control: str, default: str, capabilities: Capabilities) -> Problem:
     return {"code": capabilities.unavailable.get(control, default), "params": {}}
 
 
-def _template(kind: str, model: Model, frozen: dict[str, Any]) -> NewJob:
+def _template(kind: str, model: Model, frozen: dict[str, Any], device: str) -> NewJob:
     return NewJob(
         uid=new_uid(),
         kind=kind,
         params=frozen,
         model=model.name,
         model_revision=model.revision,
-        device=frozen["device"],
+        device=device,
     )
 
 

@@ -7,9 +7,9 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+from webui.audio.encode import AudioWriter
 from webui.audio.intake import Decoder
 from webui.audio.prompts import Prompt, read_prompt
-from webui.audio.working_copy import WorkingCopyWriter
 from webui.errors import UserError
 from webui.service.params import Consent
 from webui.service.uploads import Upload, check_space
@@ -136,11 +136,8 @@ class VoiceService:
             self.delete(owner_id, row.uid)
 
     def prompt_file(self, owner_id: int, uid: str) -> Path:
-        """The prompt as a WAV, for the owner alone. Raises VOICE_NOT_FOUND, MISSING_INPUT."""
-        row = self._found(owner_id, uid)
-        if row.owner_id != owner_id:
-            raise UserError("VOICE_NOT_FOUND", voice=uid)
-        path = self._prompt_path(row)
+        """The prompt as a WAV: who may speak with a voice may hear it. Raises VOICE_NOT_FOUND, MISSING_INPUT."""
+        path = self._prompt_path(self._found(owner_id, uid))
         if not path.is_file():
             raise UserError("MISSING_INPUT")
         return path
@@ -229,6 +226,6 @@ def _new_consent(consent: Consent) -> NewConsent:
 def _write_prompt(path: Path, prompt: Prompt) -> str:
     """Write the bytes that the model will open; their SHA-256."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with WorkingCopyWriter(path, prompt.rate) as writer:
+    with AudioWriter(path, "wav", prompt.rate) as writer:
         writer.write(prompt.samples)
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,130 @@
+"""Which model is meant by a name, which device a job waits for, and downloads in the background."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from webui.engines import download
+from webui.engines.base import Capabilities, Model
+from webui.engines.host import ModelHost
+from webui.errors import UserError
+from webui.service.accounts import AccountService
+from webui.service.models import ModelService
+from webui.settings import Settings
+from webui.store.accounts import AccountStore
+from webui.store.database import Database
+
+
+def no_load(_device: str) -> None:
+    raise AssertionError("nothing is loaded to answer a name")
+
+
+def model(name: str, kind: str = "recognizer", rank: int = 0, problem: str | None = None) -> Model:
+    found = (problem, {"file": "x"}) if problem else None
+    return Model(name, "test", kind, "1", Capabilities(), no_load, default_rank=rank, problem=found)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def accounts(settings: Settings) -> Iterator[AccountStore]:
+    database = Database.open(settings.database)
+    yield AccountStore(database)
+    database.close()
+
+
+@pytest.fixture
+def service(settings: Settings, accounts: AccountStore, monkeypatch: pytest.MonkeyPatch) -> ModelService:
+    present = [
+        model("small", rank=1),
+        model("large", rank=5),
+        model("hidden", rank=-1),
+        model("broken", rank=9, problem="MODEL_BROKEN"),
+        model("voice", "synthesizer"),
+        model("both"),
+        model("both", "synthesizer"),
+    ]
+    service = ModelService(settings, accounts, ModelHost(settings))
+    monkeypatch.setattr(service, "available", lambda: present)
+    return service
+
+
+def refusal(service: ModelService, name: str, kind: str = "recognizer") -> UserError:
+    with pytest.raises(UserError) as caught:
+        service.resolve(name, kind)  # type: ignore[arg-type]
+    return caught.value
+
+
+@pytest.mark.parametrize("name", ["", "auto", "whisper-1", "tts-1", "gpt-4o-transcribe", "gpt-4o-mini-tts"])
+def test_a_default_name_means_the_best_that_can_be_used(service: ModelService, name: str) -> None:
+    assert service.resolve(name, "recognizer").name == "large"
+
+
+def test_the_administrators_choice_goes_first_while_it_can_be_used(service: ModelService) -> None:
+    service.set_options({"default_recognizer": "hidden"})
+    assert service.resolve("auto", "recognizer").name == "hidden"
+    service._accounts.set_options({"default_recognizer": "gone"})
+    assert service.resolve("auto", "recognizer").name == "large"
+
+
+def test_a_name_means_the_model_of_the_right_kind(service: ModelService) -> None:
+    assert service.resolve("both", "synthesizer").kind == "synthesizer"
+    assert refusal(service, "voice").code == "MODEL_WRONG_KIND"
+    assert refusal(service, "broken").code == "MODEL_BROKEN"
+    unknown = refusal(service, "nobody")
+    assert (unknown.code, unknown.params["available"]) == ("MODEL_NOT_FOUND", "small, large, hidden, broken, both")
+
+
+def test_a_choice_that_cannot_be_used_is_not_kept(service: ModelService) -> None:
+    with pytest.raises(UserError, match="MODEL_BROKEN"):
+        service.set_options({"default_recognizer": "broken"})
+    assert service.options().default_recognizer is None
+
+
+def test_a_job_waits_only_for_a_device_that_this_server_works_on(service: ModelService) -> None:
+    assert service.device_for("auto") == "auto"
+    assert service.device_for("cpu") == "cpu"
+    with pytest.raises(UserError, match="DEVICE_UNAVAILABLE"):
+        service.device_for("abacus:7")
+    service.set_options({"device": "cpu"})
+    assert service.device_for("auto") == "cpu"
+
+
+def test_a_download_shows_how_far_it_is_and_why_it_failed(
+    service: ModelService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = service.listing("zh")["catalog"][0]["name"]
+
+    def offline(_settings: Settings, name: str, _source: str | None, progress: download.Progress) -> Path:
+        progress(3, 10)
+        raise UserError("PULL_OFFLINE", model=name)
+
+    monkeypatch.setattr(download, "pull", offline)
+    service.pull(name)
+    deadline = time.monotonic() + 10
+    while (pull := service.listing("zh")["catalog"][0]["pull"])["state"] == "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert (pull["done"], pull["total"], pull["error"]["code"]) == (3, 10, "PULL_OFFLINE")
+    with pytest.raises(UserError, match="MODEL_NOT_FOUND"):
+        service.pull("nobody")
+
+
+def test_owners_are_known_by_cookie_and_strangers_share_one(accounts: AccountStore) -> None:
+    service = AccountService(accounts)
+    first, second = service.new_token(), service.new_token()
+    assert first != second
+    assert service.owner_of(first) == service.owner_of(first) != service.owner_of(second)
+    shared = service.owner_of(None)
+    assert service.owner_of("short") == service.owner_of("x" * 42 + "!") == shared
+    assert service.local_owner() not in (shared, service.owner_of(first))
+
+
+def test_the_store_never_sees_a_cookies_value(settings: Settings, accounts: AccountStore) -> None:
+    service = AccountService(accounts)
+    token = service.new_token()
+    service.owner_of(token)
+    content = b"".join(path.read_bytes() for path in settings.data.glob("history.db*"))
+    assert token.encode() not in content
