@@ -16,6 +16,7 @@ from webui.store.queue import Queue
 
 log = logging.getLogger(__name__)
 
+LOCK_TRIES = 5  # a look at who holds the lock holds it for a moment
 ORPHAN_AGE_S = 3600  # an upload's files are there before its row: younger folders are left alone
 
 
@@ -34,21 +35,27 @@ class AppLock:
         """Raises AlreadyRunning."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not any(self._try(number) for number in range(LOCK_TRIES)):
             pid = os.pread(self._file, 20, 0).strip()
             os.close(self._file)
-            raise AlreadyRunning(int(pid) if pid.isdigit() else None) from None
+            raise AlreadyRunning(int(pid) if pid.isdigit() else None)
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, str(os.getpid()).encode(), 0)
 
     def release(self) -> None:
         os.close(self._file)
 
+    def _try(self, number: int) -> bool:
+        time.sleep(0.05 * bool(number))
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
 
 def lock_holder(path: Path) -> int | None:
-    """The process that works on the data folder now, None where none does."""
+    """The process that works on the data folder now (0: one whose number cannot be read), None where none does."""
     try:
         AppLock(path).release()
     except AlreadyRunning as running:

@@ -78,15 +78,19 @@ class JobRunner:
         )
 
     def start(self) -> None:
-        """Take the lock, put in order what a crash left, start the threads. Raises AlreadyRunning."""
+        """Take the lock, put in order what a crash left, start the threads.
+
+        Raises AlreadyRunning, UserError DEVICE_UNAVAILABLE for a device named in the settings that does not work.
+        """
+        wanted = self._settings.device
+        device = devices.resolve(wanted).device if wanted not in ("auto", "cpu") else None
         self._lock = AppLock(self._settings.lock_file)
         recover(self._settings, self.context.queue, self.context.jobs)
         self._unsubscribe = self._changes.subscribe(self._wake)
         for number in range(max(1, min(MOST_PREPARERS, (os.cpu_count() or 1) // 2))):
             self._begin(f"prepare-{number}", self._prepare, partial(self._claim_to_prepare, 0))
         self._begin("prepare-interactive", self._prepare, partial(self._claim_to_prepare, INTERACTIVE))
-        for seat in self._seats():
-            self._begin(f"work-{seat.device}", partial(self._work, seat), partial(self._claim_to_work, seat))
+        threading.Thread(target=self._begin_workers, args=(device,), name="devices", daemon=True).start()
 
     def stop(self, timeout: float = DRAIN_S) -> bool:
         """Drain: the batch in hand is finished and committed, its job goes back into the queue.
@@ -96,7 +100,7 @@ class JobRunner:
         self._stopping.set()
         self._wake()
         deadline = time.monotonic() + timeout
-        for thread in self._threads:
+        for thread in tuple(self._threads):
             thread.join(max(0.0, deadline - time.monotonic()))
         self._unsubscribe()
         self.context.decoder.close()
@@ -115,16 +119,14 @@ class JobRunner:
         self._threads.append(thread)
         thread.start()
 
+    def _begin_workers(self, device: str | None) -> None:
+        """In a thread of its own: finding an accelerator loads torch, and the pages shall not wait for that."""
+        for seat in _seats(device or _device(self._settings.device)):
+            self._begin(f"work-{seat.device}", partial(self._work, seat), partial(self._claim_to_work, seat))
+
     def _wake(self) -> None:
         for thread in self._threads:
             thread.wake.set()
-
-    def _seats(self) -> list[Seat]:
-        """The device in use takes what names none; the CPU beside an accelerator takes what asks for it."""
-        device = _device(self._settings.device)
-        if device == "cpu":
-            return [Seat("cpu", ("auto", "cpu"))]
-        return [Seat(device, ("auto", device, device.split(":")[0])), Seat("cpu", ("cpu",))]
 
     def _claim_to_prepare(self, least_priority: int) -> Claim | None:
         return self.context.queue.claim("prepare", self._boot, least_priority=least_priority)
@@ -226,9 +228,14 @@ def _nothing() -> None:
     """What there is to undo before `start`."""
 
 
+def _seats(device: str) -> list[Seat]:
+    """The device in use takes what names none; the CPU beside an accelerator takes what asks for it."""
+    if device == "cpu":
+        return [Seat("cpu", ("auto", "cpu"))]
+    return [Seat(device, ("auto", device, device.split(":")[0])), Seat("cpu", ("cpu",))]
+
+
 def _device(wanted: str) -> str:
-    """The device of the main worker. torch is only loaded to look where a driver suggests an accelerator."""
-    accelerators = [device for device in devices.probe(load=False) if device.kind != "cpu"]
-    if wanted in ("auto", "cpu") and (wanted == "cpu" or not accelerators):
-        return "cpu"
-    return devices.resolve(wanted).device
+    """The device of the main worker, `wanted` being auto or cpu; torch is only loaded where a driver suggests more."""
+    expected = any(device.kind != "cpu" for device in devices.probe(load=False))
+    return devices.resolve("auto").device if wanted == "auto" and expected else "cpu"

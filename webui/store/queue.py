@@ -44,7 +44,7 @@ _NEXT = text(
         SELECT (SELECT min(owner_id) FROM jobs WHERE state = 'queued' AND stage = :stage AND owner_id > busy.owner)
         FROM busy WHERE busy.owner IS NOT NULL
     )
-    SELECT jobs.id, jobs.owner_id, jobs.priority, owners.vtime
+    SELECT jobs.id, jobs.owner_id, jobs.priority, jobs.seg_done, owners.vtime
     FROM busy JOIN owners ON owners.id = busy.owner
     JOIN jobs ON jobs.id = (
         SELECT id FROM jobs WHERE state = 'queued' AND stage = :stage AND owner_id = busy.owner
@@ -80,7 +80,7 @@ class Queue:
                 return None
         with self._database.write() as connection:
             chosen = _next(connection, stage, devices, least_priority)
-            return None if chosen is None else _lease(connection, chosen.id, stage, boot)
+            return None if chosen is None else _lease(connection, chosen, stage, boot)
 
     def plan(
         self,
@@ -189,7 +189,7 @@ class Queue:
             if _held(connection, lease).state == "cancelling":
                 conclude_cancelled(connection, lease.job_id)
                 return
-            move(connection, lease.job_id, ("running",), values, action="release")
+            move(connection, lease.job_id, ("running",), values, action=None)
 
     def finish(
         self,
@@ -264,7 +264,7 @@ def _next(
     return connection.execute(_NEXT, wanted).one_or_none()
 
 
-def _lease(connection: Connection, job_id: int, stage: str, boot: str) -> Claim | None:
+def _lease(connection: Connection, chosen: Row[Any], stage: str, boot: str) -> Claim:
     values = {
         "state": "running",
         "attempt": jobs.c.attempt + 1,
@@ -272,8 +272,8 @@ def _lease(connection: Connection, job_id: int, stage: str, boot: str) -> Claim 
         "lease_boot": boot,
         "started_at": func.coalesce(jobs.c.started_at, now_ms()),
     }
-    move(connection, job_id, ("queued",), values, action=f"claim.{stage}")
-    row = connection.execute(select(*columns(jobs, JobRow), jobs.c.lease_epoch).where(jobs.c.id == job_id)).one()
+    move(connection, chosen.id, ("queued",), values, action=None if chosen.seg_done else f"claim.{stage}")
+    row = connection.execute(select(*columns(jobs, JobRow), jobs.c.lease_epoch).where(jobs.c.id == chosen.id)).one()
     job = JobRow(*row[:-1])
     return Claim(Lease(job.id, job.uid, job.owner_id, row.lease_epoch), job)
 
@@ -317,11 +317,12 @@ def _batch(connection: Connection, job_id: int, seconds: float, count: int) -> l
 def _leave_out_poison(connection: Connection, lease: Lease) -> None:
     pending = (segments.c.job_id == lease.job_id) & (segments.c.state == "pending")
     poison = pending & (segments.c.attempt >= SEGMENT_CRASHES)
-    change = next_change(connection)
-    left_out = update(segments).where(poison).values(state="failed", error_code="CRASH", change=change)
-    count = connection.execute(left_out).rowcount
-    if count:
-        _set(connection, lease, {"seg_failed": jobs.c.seg_failed + count, "version": change}, changed=False)
+    left_out = update(segments).where(poison).values(state="failed", error_code="CRASH")
+    indexes = connection.execute(left_out.returning(segments.c.idx)).scalars().all()
+    if indexes:
+        change = next_change(connection)
+        connection.execute(update(segments).where(_among(lease, indexes)).values(change=change))
+        _set(connection, lease, {"seg_failed": jobs.c.seg_failed + len(indexes), "version": change}, changed=False)
 
 
 def _commit_segment(connection: Connection, lease: Lease, result: SegmentResult, device: str, change: int) -> None:

@@ -26,17 +26,20 @@ def move(
     old_states: Iterable[str],
     values: Mapping[str, Any],
     *,
-    action: str,
+    action: str | None,
     owner_id: int | None = None,
 ) -> bool:
-    """Change the job if it is in one of `old_states`; False where it is not. Writes the audit row."""
+    """Change the job if it is in one of `old_states`; False where it is not.
+
+    `action` names the audit row; None = none, for what happens with every slice of a long job.
+    """
     legal = (jobs.c.id == job_id) & jobs.c.state.in_(tuple(old_states)) & jobs.c.deleted_at.is_(None)
     changed = update(jobs).where(legal).values(version=next_change(connection), **values).returning(jobs.c.uid)
     uid = connection.execute(changed).scalar_one_or_none()
     if uid is None:
         return False
-    detail = {"state": values["state"]} if "state" in values else {}
-    audit.record(connection, f"job.{action}", uid, owner_id, **detail)
+    if action is not None:
+        audit.record(connection, f"job.{action}", uid, owner_id, state=values["state"])
     return True
 
 
