@@ -158,6 +158,12 @@ def test_other_programs_read_a_working_copy(tmp_path: Path) -> None:
         assert (file.getframerate(), file.getnchannels(), file.getnframes()) == (16_000, 1, 1000)
 
 
+def test_a_working_copy_takes_float_samples_too(tmp_path: Path) -> None:
+    with WorkingCopyWriter(tmp_path / "a.wav", rate=24_000) as writer:
+        writer.write(np.array([0, 0.5, -1, 2], np.float32))
+    assert soundfile.read(tmp_path / "a.wav", dtype="int16")[0].tolist() == [0, 16384, -32767, 32767]
+
+
 def test_an_empty_working_copy_is_valid(tmp_path: Path) -> None:
     with WorkingCopyWriter(tmp_path / "a.wav"):
         pass

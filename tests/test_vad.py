@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.speech_kit import speech
 from webui.audio.vad import FRAME, RATE, Span, SpeechDetector, SpeechOptions, SpeechProbabilities, SpeechSplitter
 
 STEP = FRAME / RATE
@@ -20,17 +21,6 @@ STEP = FRAME / RATE
 @pytest.fixture(scope="module")
 def detector() -> SpeechDetector:
     return SpeechDetector()
-
-
-def buzz(seconds: float, seed: int = 0) -> np.ndarray:
-    """Something voice-like: a gliding pulse train through two formants, in syllables."""
-    rng = np.random.default_rng(seed)
-    time = np.arange(int(seconds * RATE)) / RATE
-    pitch = 120 + 30 * np.sin(2 * np.pi * 0.7 * time)
-    phase = 2 * np.pi * np.cumsum(pitch) / RATE
-    voice = sum(np.sin(k * phase) * (np.exp(-(((k * 120 - 600) / 300) ** 2)) + 0.3 / k) for k in range(1, 25))
-    syllables = np.clip(np.sin(2 * np.pi * 4 * time), 0.05, 1)
-    return (0.1 * voice * syllables + 0.001 * rng.standard_normal(len(time))).astype(np.float32)
 
 
 def spans_of(detector: SpeechDetector, samples: np.ndarray, block: int) -> list[Span]:
@@ -45,16 +35,19 @@ def split(probabilities: list[float], **options: float) -> list[Span]:
 
 
 def test_block_size_and_sample_type_do_not_change_the_result(detector: SpeechDetector) -> None:
-    samples = np.concatenate([np.zeros(RATE), buzz(3), np.zeros(2 * RATE), buzz(2, 1), np.zeros(333)])
-    samples = samples.astype(np.float32)
+    pause = np.zeros(2 * RATE, np.float32)
+    samples = np.concatenate([pause, speech(3, RATE), pause, speech(2, RATE, 3), pause[:333]])
     whole = spans_of(detector, samples, len(samples))
-    assert whole
+    assert [(span.start, span.end) for span in whole] == [
+        pytest.approx((1.9, 5.1), abs=0.2),
+        pytest.approx((6.9, 9), abs=0.2),
+    ]
     assert spans_of(detector, samples, 700) == whole
-    assert spans_of(detector, (samples * 32768).astype(np.int16)[:, None], 16_000) == pytest.approx(whole)
+    assert spans_of(detector, (samples * 32768).astype(np.int16)[:, None], 16_000) == whole
 
 
 def test_sessions_in_threads_do_not_disturb_each_other(detector: SpeechDetector) -> None:
-    inputs = [np.concatenate([np.zeros(RATE * n, np.float32), buzz(2, n)]) for n in range(1, 4)]
+    inputs = [np.concatenate([np.zeros(RATE * n, np.float32), speech(2, RATE, n)]) for n in range(1, 4)]
     expected = [spans_of(detector, samples, 4000) for samples in inputs]
     found: dict[int, list[Span]] = {}
     threads = [
@@ -130,7 +123,7 @@ def test_torch_is_neither_loaded_nor_slowed_down() -> None:
 
 def test_probabilities_equal_those_of_the_stock_model(tmp_path: Path) -> None:
     """In a process of its own: the stock package changes torch's threads."""
-    samples = buzz(20.3)
+    samples = speech(20.3, RATE)
     np.save(tmp_path / "in.npy", samples)
     code = (
         "import sys, numpy as np\nfrom silero_vad import load_silero_vad\n"

@@ -95,7 +95,7 @@ class AudioWriter:
             self.discard()
 
 
-def to_int16(samples: Samples) -> NDArray[np.int16]:
+def to_int16(samples: NDArray[Any]) -> NDArray[np.int16]:
     """float32 in -1…1 to 16 bits, clipped."""
     return np.rint(np.clip(samples, -1, 1) * 32767).astype("<i2")
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webui.audio.durable import move_into_place, part_of
+from webui.audio.encode import to_int16
 from webui.audio.riff import HEADER_BYTES, data_chunk, header
 
 MOST_BYTES = 2**32 - 1 - HEADER_BYTES  # of samples; RIFF counts in 32 bits
@@ -33,9 +34,12 @@ class WorkingCopyWriter:
     def seconds(self) -> float:
         return self.frames / self.rate
 
-    def write(self, block: NDArray[np.int16]) -> None:
-        """`block`: shape (frames, channels), or (frames,) for one channel. Raises ValueError beyond 4 GB."""
-        frames = block.reshape(-1, self.channels)
+    def write(self, block: NDArray[np.int16] | NDArray[np.float32]) -> None:
+        """`block`: int16 or float32 in -1…1, shape (frames, channels), or (frames,) for one channel.
+
+        Raises ValueError beyond 4 GB.
+        """
+        frames = np.reshape(block if block.dtype == np.int16 else to_int16(block), (-1, self.channels))
         self.frames += len(frames)
         if self.frames * self.channels * 2 > MOST_BYTES:
             raise ValueError("a WAV file cannot hold more than 4 GB")

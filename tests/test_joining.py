@@ -1,0 +1,113 @@
+"""Sentences joined: equal loudness, pauses by punctuation, no clicks, and where each one is heard."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from webui.audio.joining import EDGE_SECONDS, TARGET_LEVEL, Joiner, join, pause_after
+from webui.audio.loudness import LoudnessMeter, speech_level
+
+RATE = 24_000
+
+
+def speech(seconds: float, level: float, silence: float = 0.0, pitch: float = 150) -> np.ndarray:
+    time = np.arange(int(seconds * RATE)) / RATE
+    voice = np.sin(2 * np.pi * pitch * time) + 0.5 * np.sin(2 * np.pi * 3 * pitch * time)
+    quiet = np.zeros(int(silence * RATE))
+    return np.concatenate([quiet, level * voice, quiet]).astype(np.float32)
+
+
+def joined(*sentences: tuple[np.ndarray, str]) -> tuple[np.ndarray, list[tuple[float, float]]]:
+    joiner = Joiner(RATE)
+    pieces = [joiner.add(samples, text) for samples, text in sentences]
+    return np.concatenate([*pieces, joiner.finish()]), joiner.spans
+
+
+def part(samples: np.ndarray, span: tuple[float, float]) -> np.ndarray:
+    return samples[round(span[0] * RATE) : round(span[1] * RATE)]
+
+
+def test_sentences_become_equally_loud() -> None:
+    samples, spans = joined((speech(2, 0.05), "一。"), (speech(1, 0.4), "二。"), (speech(3, 0.1), "三。"))
+    levels = [speech_level(part(samples, span), RATE) for span in spans]
+    assert levels == pytest.approx([TARGET_LEVEL] * 3, rel=0.03)
+
+
+def test_a_whisper_is_not_blown_up_and_peaks_stay_below_full_scale() -> None:
+    samples, _ = joined((speech(1, 0.002), "轻。"))
+    assert np.abs(samples).max() < 0.02
+    click = speech(2, 0.01)
+    click[10_000] = 0.9
+    samples, _ = joined((click, "响。"))
+    assert np.abs(samples).max() <= 0.951
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("好。", 0.45),
+        ("Really?”", 0.45),
+        ("然后，", 0.22),
+        ("a、", 0.15),
+        ("wait...", 0.6),
+        ("如下：", 0.35),
+        ("段\n", 0.8),
+        ("没完", 0),
+    ],
+)
+def test_the_pause_follows_the_punctuation(text: str, seconds: float) -> None:
+    assert pause_after(text) == seconds
+    _, spans = joined((speech(1, 0.1), text), (speech(1, 0.1), "。"))
+    gap = spans[1][0] - spans[0][1]
+    assert gap == pytest.approx(seconds if seconds else -0.03, abs=0.001)
+
+
+def test_silence_that_an_engine_left_does_not_add_up() -> None:
+    _, spans = joined((speech(1, 0.1, silence=0.7), "一。"), (speech(1, 0.1, silence=0.7), "二。"))
+    assert spans[0][1] - spans[0][0] == pytest.approx(1 + 2 * EDGE_SECONDS, abs=0.02)
+    assert spans[1][0] - spans[0][1] == pytest.approx(0.45, abs=0.001)
+
+
+def test_there_are_no_clicks_at_the_joints() -> None:
+    """Constant signals would jump from one value to another: the steps stay small."""
+    constant = np.full(RATE, 0.3, np.float32)
+    for text in ("一。", "没完"):
+        samples, _ = joined((constant, text), (-constant, "。"))
+        assert np.abs(np.diff(samples)).max() < 0.01
+
+
+def test_a_cross_fade_keeps_the_level() -> None:
+    constant = np.full(RATE, 0.1, np.float32)
+    samples, _ = joined((constant, "没完"), (constant, "。"))
+    assert samples[2000:-2000] == pytest.approx(0.1, abs=1e-3)
+
+
+def test_silent_and_tiny_sentences_do_no_harm() -> None:
+    samples, spans = joined((np.zeros(1000, np.float32), "…"), (np.zeros(0, np.float32), ""), (speech(1, 0.1), "一。"))
+    assert len(spans) == 3
+    assert spans[0][0] == spans[0][1] == 0
+    assert spans[2][1] - spans[2][0] == pytest.approx(1, abs=0.1)
+    assert np.isfinite(samples).all()
+    assert len(joined()[0]) == 0
+
+
+def test_streaming_gives_the_same_and_loses_nothing() -> None:
+    sentences = [(speech(1, 0.1 * n), text) for n, text in enumerate(("一，", "二", "三。", "四"), 1)]
+    whole, spans = joined(*sentences)
+    pieces = list(join(iter(sentences), RATE))
+    assert np.array_equal(np.concatenate(pieces), whole)
+    assert spans[-1][1] == pytest.approx(len(whole) / RATE)
+    assert len(pieces[0]) > 0.9 * RATE, "a sentence is given out when it is there"
+
+
+def test_loudness_does_not_count_pauses_and_blocks_do_not_matter() -> None:
+    spoken = speech(2, 0.2)
+    level = speech_level(spoken, RATE)
+    with_pauses = np.concatenate([spoken, np.zeros(5 * RATE, np.float32), spoken])
+    assert speech_level(with_pauses, RATE) == pytest.approx(level, rel=0.02)
+    meter = LoudnessMeter(RATE)
+    for at in range(0, len(with_pauses), 777):
+        meter.feed(with_pauses[at : at + 777])
+    assert meter.level() == pytest.approx(level, rel=0.02)
+    assert speech_level(np.zeros(RATE, np.float32), RATE) is None

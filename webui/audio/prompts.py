@@ -1,0 +1,122 @@
+"""A recording as the prompt of a cloned voice: decoded, trimmed to the speech, and judged.
+
+It is never cut in the middle: zero-shot models need its transcript to match word for word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from webui.audio.intake import Decoder
+from webui.audio.loudness import speech_level
+from webui.audio.resampling import Samples, resample
+from webui.audio.vad import RATE as VAD_RATE
+from webui.audio.vad import Span, SpeechDetector, SpeechOptions
+from webui.errors import UserError
+
+LEAST_SECONDS, MOST_SECONDS = 3, 30
+LEAST_VOICE_SECONDS = 1.0
+READ_SECONDS = 120  # of a recording that is too long anyway
+MOST_RATE = 24_000  # Hz; what the models hear
+MARGIN_SECONDS = 0.2  # kept around the speech
+
+QUIET_LEVEL = 10 ** (-42 / 20)  # gated RMS, full scale = 1
+SILENT_PEAK = 10 ** (-50 / 20)
+CLIPPED_LEVEL, CLIPPED_SHARE = 0.985, 1e-3
+NOISY_SNR_DB = 12.0
+_FRAME_SECONDS = 0.02
+
+Finding = dict[str, Any]  # {"code", "params"} of errors.toml
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """`samples`: float32, the speech with a little room around it. `findings`: what may spoil the voice."""
+
+    samples: Samples
+    rate: int
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.rate
+
+
+def read_prompt(decoder: Decoder, path: Path, name: str) -> Prompt:
+    """Decode and judge an uploaded prompt; `name` is the user's name for it.
+
+    Raises UserError: what decoding raises, and PROMPT_TOO_SHORT, PROMPT_TOO_LONG, PROMPT_NO_VOICE,
+    PROMPT_TOO_QUIET.
+    """
+    rate = min(MOST_RATE, decoder.probe(path, name).rate)
+    blocks: list[Samples] = []
+    frames = 0
+    with decoder.decode(path, name, rate=rate) as decoding:
+        for block in decoding:
+            blocks.append((block[:, 0] / 32768).astype(np.float32))
+            frames += len(block)
+            if frames > READ_SECONDS * rate:
+                seconds = max(decoding.info.seconds or 0, frames / rate)
+                raise UserError("PROMPT_TOO_LONG", param="file", seconds=round(seconds, 1), most=MOST_SECONDS)
+    return judge(np.concatenate(blocks), rate)
+
+
+def judge(samples: Samples, rate: int) -> Prompt:
+    """Trim a waveform to its speech and list what is wrong with it. Raises UserError PROMPT_…"""
+    if len(samples) < LEAST_SECONDS * rate:
+        raise _length_error("PROMPT_TOO_SHORT", samples, rate, least=LEAST_SECONDS)
+    if np.abs(samples).max() < SILENT_PEAK:
+        raise UserError("PROMPT_TOO_QUIET", param="file")
+    spans = _speech(samples, rate)
+    if sum(span.end - span.start for span in spans) < LEAST_VOICE_SECONDS:
+        raise UserError("PROMPT_NO_VOICE", param="file")
+    trimmed = _trimmed(samples, rate, spans)
+    if len(trimmed) > MOST_SECONDS * rate:
+        raise _length_error("PROMPT_TOO_LONG", trimmed, rate, most=MOST_SECONDS)
+    checks = {
+        "PROMPT_TOO_QUIET": (speech_level(trimmed, rate) or 0) < QUIET_LEVEL,
+        "PROMPT_CLIPPED": is_clipped(trimmed),
+        "PROMPT_NOISY": snr_db(samples, rate, spans) < NOISY_SNR_DB,
+    }
+    return Prompt(trimmed, rate, tuple({"code": code, "params": {}} for code, found in checks.items() if found))
+
+
+def is_clipped(samples: Samples) -> bool:
+    """True where more than one sample in a thousand stands at full scale."""
+    return float(np.mean(np.abs(samples) >= CLIPPED_LEVEL)) > CLIPPED_SHARE
+
+
+def snr_db(samples: Samples, rate: int, spans: Sequence[Span]) -> float:
+    """Level of the speech over that of the quietest twentieth of the recording (its pauses), in dB."""
+    frame = round(_FRAME_SECONDS * rate)
+    rms = np.sqrt(np.mean(samples[: len(samples) // frame * frame].reshape(-1, frame).astype(np.float64) ** 2, axis=1))
+    noise = max(float(np.percentile(rms, 5)), 1e-6)
+    voiced = np.concatenate([samples[int(span.start * rate) : int(span.end * rate)] for span in spans])
+    speech = speech_level(voiced, rate) or noise
+    return float(20 * np.log10(speech / noise))
+
+
+def _speech(samples: Samples, rate: int) -> list[Span]:
+    """Found at a usual level, so that a quiet voice counts too."""
+    usual = resample(samples, rate, VAD_RATE) * np.float32(0.5 / np.abs(samples).max())
+    session = SpeechDetector(SpeechOptions(min_silence=0.2, padding=0.05, max_segment=1e6)).session()
+    return session.feed(usual) + session.finish()
+
+
+def _trimmed(samples: Samples, rate: int, spans: Sequence[Span]) -> Samples:
+    """From before the first speech to after the last, and no shorter than a prompt may be."""
+    start, end = spans[0].start - MARGIN_SECONDS, spans[-1].end + MARGIN_SECONDS
+    missing = max(0.0, LEAST_SECONDS - (end - start))
+    total = len(samples) / rate
+    start = max(0.0, min(start - missing / 2, total - LEAST_SECONDS))
+    end = max(end + missing / 2, start + LEAST_SECONDS)
+    return samples[round(start * rate) : round(end * rate)]
+
+
+def _length_error(code: str, samples: Samples, rate: int, **limit: int) -> UserError:
+    return UserError(code, param="file", seconds=round(len(samples) / rate, 1), **limit)
