@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 
 from webui.audio.encode import EXTENSION, MIME, AudioWriter
+from webui.audio.joining import Joiner
 from webui.audio.label import GAP_SECONDS, AigcLabel, check, labelled
 from webui.audio.resampling import Samples
 from webui.audio.rhythm import RHYTHM_SECONDS
@@ -21,9 +22,8 @@ from webui.store.rows import ArtifactRow, Claim, JobRow, SegmentRow
 
 log = logging.getLogger(__name__)
 
-PAUSE_SECONDS = 0.25  # between two sentences
 BLOCK = 2**16  # samples read at once
-_Times = dict[int, tuple[int, int]]  # segment → start, end in ms
+_Sentences = Sequence[tuple[SegmentRow, Path]]
 
 
 def segment_file(context: Context, job: JobRow, idx: int) -> Path:
@@ -33,21 +33,66 @@ def segment_file(context: Context, job: JobRow, idx: int) -> Path:
 def publish(context: Context, claim: Claim) -> None:
     """Write the result and end the job. Repeating it after a crash gives the same file.
 
-    Raises LeaseLost, UserError LABEL_MISSING, DISK_FULL (as OSError).
+    Raises LeaseLost, UserError LABEL_MISSING, and OSError where there is no room.
     """
     job = claim.job
     done = [segment for segment in context.jobs.segments(None, job.uid) if segment.state == "done"]
     if not done:
         context.queue.finish(claim.lease)
         return
-    files = [segment_file(context, job, segment.idx) for segment in done]
-    times = _times(done, files) if job.kind == "speak" else {}
-    artifact, seconds = _write(context, job, _timeline(done, files, times))
-    shift = round(_lead(context) * 1000)
-    shifted = {idx: (start + shift, end + shift) for idx, (start, end) in times.items()}
-    state = context.queue.finish(claim.lease, artifacts=[artifact], times=shifted, duration_ms=round(seconds * 1000))
+    sentences = [(segment, segment_file(context, job, segment.idx)) for segment in done]
+    content = _Spoken(sentences) if job.kind == "speak" else _Converted(sentences)
+    artifact, seconds = _write(context, job, content)
+    state = context.queue.finish(
+        claim.lease,
+        artifacts=[artifact],
+        times=content.times(_lead(context)),
+        duration_ms=round(seconds * 1000),
+    )
     if state == "done":  # a partial one keeps them: a retry makes only the missing sentences
-        shutil.rmtree(files[0].parent, ignore_errors=True)
+        shutil.rmtree(segment_file(context, job, 0).parent, ignore_errors=True)
+
+
+class _Spoken:
+    """Sentences one after the other."""
+
+    def __init__(self, sentences: _Sentences) -> None:
+        self._sentences = sentences
+        self.rate = soundfile.info(sentences[0][1]).samplerate
+        self._joiner = Joiner(self.rate)
+
+    def blocks(self) -> Iterator[Samples]:
+        for segment, file in self._sentences:
+            samples, _ = soundfile.read(file, dtype="float32")
+            yield self._joiner.add(samples, segment.source)
+        yield self._joiner.finish()
+
+    def times(self, lead: float) -> dict[int, tuple[int, int]]:
+        """Segment → where it is heard, ms from the start of the file; after `blocks`. `lead`: seconds before it all."""
+        spans = zip(self._sentences, self._joiner.spans, strict=True)
+        return {segment.idx: (_ms(start + lead), _ms(end + lead)) for (segment, _), (start, end) in spans}
+
+
+class _Converted:
+    """Every part where it was in the original, silence between."""
+
+    def __init__(self, sentences: _Sentences) -> None:
+        self._sentences = sentences
+        self.rate = soundfile.info(sentences[0][1]).samplerate
+
+    def blocks(self) -> Iterator[Samples]:
+        written = 0
+        for segment, file in self._sentences:
+            silence = np.zeros(max(0, round(segment.start_ms * self.rate / 1000) - written), np.float32)
+            written += len(silence)
+            yield silence
+            for block in soundfile.blocks(file, BLOCK, dtype="float32"):
+                written += len(block)
+                yield block
+
+    def times(self, _lead: float) -> dict[int, tuple[int, int]]:
+        """None: the segments keep the times of the original."""
+        return {}
 
 
 def _lead(context: Context) -> float:
@@ -55,53 +100,27 @@ def _lead(context: Context) -> float:
     return RHYTHM_SECONDS + GAP_SECONDS if context.settings.label_position in ("start", "both") else 0.0
 
 
-def _times(done: Sequence[SegmentRow], files: Sequence[Path]) -> _Times:
-    """Sentences one after the other, a pause between."""
-    times: _Times = {}
-    at = 0.0
-    for segment, file in zip(done, files, strict=True):
-        seconds = soundfile.info(file).duration
-        times[segment.idx] = (round(at * 1000), round((at + seconds) * 1000))
-        at += seconds + PAUSE_SECONDS
-    return times
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
 
 
-def _timeline(done: Sequence[SegmentRow], files: Sequence[Path], times: _Times) -> tuple[int, Iterator[Samples]]:
-    """(rate, blocks): every segment at its time (a converted one where the original was), silence between."""
-    rate = soundfile.info(files[0]).samplerate
-
-    def blocks() -> Iterator[Samples]:
-        written = 0
-        for segment, file in zip(done, files, strict=True):
-            start = times.get(segment.idx, (segment.start_ms, 0))[0]
-            silence = np.zeros(max(0, round(start * rate / 1000) - written), np.float32)
-            written += len(silence)
-            yield silence
-            for block in soundfile.blocks(file, BLOCK, dtype="float32"):
-                written += len(block)
-                yield block
-
-    return rate, blocks()
-
-
-def _write(context: Context, job: JobRow, content: tuple[int, Iterator[Samples]]) -> tuple[ArtifactRow, float]:
+def _write(context: Context, job: JobRow, content: _Spoken | _Converted) -> tuple[ArtifactRow, float]:
     """The labelled and checked file, and its length in seconds."""
-    rate, blocks = content
     audio_format = job.params.get("format", "wav")
     path = context.output(job, f"speech{EXTENSION[audio_format]}")
     position = context.settings.label_position
     label = AigcLabel(context.settings.producer_code, job.uid)
     samples = 0
-    with AudioWriter(path, audio_format, rate, label.json()) as writer:
-        for block in labelled(blocks, rate, position):
+    with AudioWriter(path, audio_format, content.rate, label.json()) as writer:
+        for block in labelled(content.blocks(), content.rate, position):
             writer.write(block)
             samples += len(block)
     try:
-        check(path, label, position, rate)
+        check(path, label, position, content.rate)
     except UserError:
         path.unlink()  # a file without its label is never offered
         raise
-    return _artifact(context, path, audio_format, label), samples / rate
+    return _artifact(context, path, audio_format, label), samples / content.rate
 
 
 def _artifact(context: Context, path: Path, audio_format: str, label: AigcLabel) -> ArtifactRow:

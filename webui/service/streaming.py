@@ -15,11 +15,11 @@ import numpy as np
 import soundfile
 
 from webui.audio.encode import AudioFormat, AudioWriter
+from webui.audio.joining import pause_after
 from webui.audio.label import GAP_SECONDS, AigcLabel
 from webui.audio.rhythm import rhythm
 from webui.errors import UserError
 from webui.jobs.changes import ChangeFeed
-from webui.jobs.publish import PAUSE_SECONDS
 from webui.settings import Settings
 from webui.store.jobs import JobStore
 from webui.store.rows import JobRow, SegmentRow
@@ -66,7 +66,7 @@ class SpeechStreams:
         path = self._settings.outputs / job.uid / "segments" / f"{segment.idx:05d}.wav"
         for block in self._blocks(path, job, segment):
             writer.write(block)
-        writer.write(np.zeros(round(PAUSE_SECONDS * rate), np.float32))
+        writer.write(np.zeros(round(pause_after(segment.source) * rate), np.float32))
 
     def _blocks(self, path: Path, job: JobRow, segment: SegmentRow) -> Any:
         """The sentence's samples: its own file, or, once the job is published, its place in the whole."""
