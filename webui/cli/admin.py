@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -28,10 +29,10 @@ def export_history(
         everybody = JobFilter(owner_id=None)
         exports = services.exports
         blocks = exports.csv(everybody) if form == "csv" else exports.json(everybody, terminal_language())
-        target = out.open("wb") if out else sys.stdout.buffer
-        for block in blocks:
-            target.write(block)
-        target.flush()
+        with out.open("wb") if out else nullcontext(sys.stdout.buffer) as target:
+            for block in blocks:
+                target.write(block)
+            target.flush()
     return DONE
 
 

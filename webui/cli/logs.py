@@ -11,6 +11,7 @@ from logging.handlers import RotatingFileHandler
 from webui.settings import Settings
 
 _FILE_BYTES, _FILES = 20 * 2**20, 5
+_TALKATIVE = ("alembic", "uvicorn", "httpx", "numba")  # at INFO they say nothing of use to an administrator
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -45,3 +46,5 @@ def log_to(settings: Settings) -> None:
         file.setFormatter(JsonLines())
         handlers.append(file)
     logging.basicConfig(level=settings.log_level, handlers=handlers, force=True)
+    for library in _TALKATIVE:
+        logging.getLogger(library).setLevel(logging.WARNING)

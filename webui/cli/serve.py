@@ -23,7 +23,7 @@ from webui.cli.common import DONE, Failed, WrongUsage, complain, settings_of
 from webui.cli.logs import log_to
 from webui.cli.session import build
 from webui.cli.texts import help_text, say
-from webui.settings import Settings, systemd_socket, work_offline
+from webui.settings import Settings, systemd_socket
 
 if TYPE_CHECKING:
     from uvicorn import Server
@@ -40,8 +40,13 @@ def serve(
 ) -> int:
     settings = settings_of(context, host=host, port=port, https_port=https_port)
     log_to(settings)
-    work_offline(settings)
-    return _run(settings, _listeners(settings))
+    _refuse_a_second(settings)
+    listeners = _listeners(settings)
+    try:
+        return _run(settings, listeners)
+    finally:
+        for listener in listeners.values():
+            listener.close()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -76,6 +81,15 @@ def _lan_addresses() -> list[str]:
         return []
     local = re.findall(r"\|-- ([\d.]+)\n\s+/32 host LOCAL", table)
     return [address for address in dict.fromkeys(local) if not address.startswith("127.")]
+
+
+def _refuse_a_second(settings: Settings) -> None:
+    """Before anything heavy is loaded; the workers' own lock decides where two start at once."""
+    from webui.jobs.recovery import lock_holder
+
+    holder = lock_holder(settings.lock_file)
+    if holder is not None:
+        raise Failed(say("already_running", pid=holder or "?"))
 
 
 def _listeners(settings: Settings) -> dict[str, socket.socket]:

@@ -25,7 +25,7 @@ from webui.toml import read_toml
 
 log = logging.getLogger(__name__)
 
-BUILT_IN = ("webui.engines.basic", "webui.engines.funasr", "webui.engines.cosyvoice", "webui.engines.remote")
+BUILT_IN = ("webui.engines.basic", "webui.engines.funasr", "webui.engines.cosyvoice")
 MANIFEST = ".shengfang.json"  # sizes and checksums, written by a download
 INCOMING = ".incoming"  # models on their way, inside the models folder so that the last step is a rename
 
