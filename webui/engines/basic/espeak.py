@@ -6,6 +6,8 @@ import ctypes.util
 import importlib.util
 import json
 import logging
+import os
+import signal
 import struct
 import subprocess
 import sys
@@ -99,7 +101,11 @@ class _Worker:
         # -I -S: the worker needs the standard library only.
         command = [sys.executable, "-I", "-S", str(_WORKER), library, data]
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # its forks end with it, and Ctrl-C does not reach it
         )
         try:
             head, _ = self._answer()
@@ -125,13 +131,17 @@ class _Worker:
         return head, samples
 
     def end(self) -> None:
-        self.process.kill()
+        self._kill()
         self.process.wait()
         for stream in (self._input, self._output):
             try:
                 stream.close()
             except OSError:  # what was still unsent is lost with the process
                 log.debug("the worker's pipe was already closed")
+
+    def _kill(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     @property
     def _input(self) -> BinaryIO:
@@ -144,7 +154,7 @@ class _Worker:
         return self.process.stdout  # type: ignore[return-value]
 
     def _answer(self) -> tuple[dict[str, Any], bytes]:
-        limit = threading.Timer(TIME_LIMIT_S, self.process.kill)
+        limit = threading.Timer(TIME_LIMIT_S, self._kill)
         limit.start()
         try:
             (length,) = struct.unpack("<I", self._read(4))

@@ -1,7 +1,9 @@
 """Speech by libespeak-ng: a separate program, spoken to over its standard input and output.
 
 Started as `python espeak_worker.py LIBRARY DATA`. It imports nothing of this application: espeak-ng is
-GPL-3, keeps global state, and may crash; all of that stays in this process.
+GPL-3, keeps global state, and may crash; all of that stays in this process. What the library spoke before
+changes what it speaks next, so that each request is answered by a fork of the untouched process: the same
+request then always gives the same samples.
 
 A message is a little-endian uint32 length and so many bytes of JSON. A request is
 `{"op": "speak", "voice", "text", "rate", "pitch"}` or `{"op": "phonemes", "voice", "texts"}`; the answer is
@@ -12,12 +14,11 @@ A message is a little-endian uint32 length and so many bytes of JSON. A request 
 import ctypes
 import json
 import os
-import signal
 import struct
 import sys
 from typing import Any, BinaryIO
 
-RETRIEVAL = 1  # AUDIO_OUTPUT_RETRIEVAL: samples go to the callback
+SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS: no threads (a fork would lose them); samples go to the callback
 DONT_EXIT = 0x8000
 UTF8_WITH_PHONEMES = 0x1 | 0x100  # text may hold [[phonemes]]
 RATE, PITCH = 1, 3  # espeak_PARAMETER
@@ -31,7 +32,7 @@ class Speaker:
         self.library.espeak_Info.restype = ctypes.c_char_p
         self.library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         self.library.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(ctypes.c_void_p), ctypes.c_int, ctypes.c_int]
-        self.rate = self.library.espeak_Initialize(RETRIEVAL, 0, data.encode() or None, DONT_EXIT)
+        self.rate = self.library.espeak_Initialize(SYNCHRONOUS, 0, data.encode() or None, DONT_EXIT)
         if self.rate <= 0:
             raise OSError(f"espeak-ng does not start: {self.rate}")
         self.pieces: list[bytes] = []
@@ -49,7 +50,6 @@ class Speaker:
         self.pieces = []
         encoded = text.encode() + b"\0"
         self.library.espeak_Synth(encoded, ctypes.c_size_t(len(encoded)), 0, 1, 0, UTF8_WITH_PHONEMES, None, None)
-        self.library.espeak_Synchronize()
         return b"".join(self.pieces)
 
     def phonemes(self, voice: str, text: str) -> str:
@@ -98,9 +98,25 @@ def write_message(stream: BinaryIO, head: dict[str, Any], samples: bytes = b"") 
     stream.flush()
 
 
+def answered_by_fork(speaker: Speaker, request: dict[str, Any]) -> bytes:
+    """The encoded answer; empty where the library brought the child down."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            with os.fdopen(writing, "wb") as stream:
+                write_message(stream, *answer(speaker, request))
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as stream:
+        encoded = stream.read()
+    return encoded if os.waitpid(child, 0)[1] == 0 else b""
+
+
 def main(library: str, data: str) -> int:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    requests = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what the library prints must not come between the messages
     try:
@@ -109,8 +125,12 @@ def main(library: str, data: str) -> int:
         write_message(answers, {"error": str(error)})
         return 1
     write_message(answers, {"version": speaker.version()})
-    while (request := read_message(requests)) is not None:
-        write_message(answers, *answer(speaker, request))
+    while (request := read_message(sys.stdin.buffer)) is not None:
+        encoded = answered_by_fork(speaker, request)
+        if not encoded:
+            return 1
+        answers.write(encoded)
+        answers.flush()
     return 0
 
 

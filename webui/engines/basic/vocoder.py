@@ -59,6 +59,8 @@ class Speech:
 def analyse(samples: NDArray[np.floating]) -> Speech:
     """Pitch, envelope and aperiodicity of mono `samples` at RATE."""
     signal = np.asarray(samples, np.float64)
+    if not len(signal):
+        signal = np.zeros(1)
     pitch = track_pitch(signal)
     return Speech(pitch, _envelope(signal, pitch), _aperiodicity(signal, pitch))
 
