@@ -23,7 +23,7 @@ from webui.engines import cosyvoice
 
 KIT = Path(__file__).parent / "kit"
 TEXT = "今天天气很好，我的朋友Tom从远方寄来[h][ào]礼物。"
-ON_THE_HOST = ("noise", "_pitch", "_source", "_frequencies", "_weights._tensors", "encoder", "tokenizer")
+ON_THE_HOST = ("noise", "_pitch", "_source", "_frequencies", "encoder", "tokenizer")
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ def forced(count, start=100):
 
 def run(runtime, prompt, text=TEXT, transcript=TRANSCRIPT, **options):
     trace = {}
-    result = runtime.synthesize(text, *prompt, transcript, trace=trace, **options)
+    result = runtime.synthesize(text, *prompt, transcript, trace=trace, **({"steps": 2} | options))
     pieces = [result] if isinstance(result, np.ndarray) else list(result)
     return pieces, trace
 
@@ -141,16 +141,22 @@ def test_fewer_steps_give_another_mel_of_the_same_length(runtime, prompt):
 
 
 def test_the_same_seed_gives_the_same_samples_and_another_gives_others(runtime, prompt):
-    first, again, other = (runtime.synthesize("好。", *prompt, TRANSCRIPT, seed=seed) for seed in (7, 7, 8))
+    first, again, other = (runtime.synthesize("好。", *prompt, TRANSCRIPT, seed=seed, steps=1) for seed in (7, 7, 8))
     np.testing.assert_array_equal(first, again)
     assert first.shape != other.shape or not np.array_equal(first, other)
 
 
-def test_the_tokens_are_between_twice_and_twenty_times_the_texts(runtime, prompt):
-    text = runtime.tokenizer.encode("好。")
+def test_the_tokens_are_between_twice_and_twenty_times_the_texts(runtime):
+    request = runtime.request("好。", TRANSCRIPT, "zero_shot", "")
     for seed in range(5):
-        _, trace = run(runtime, prompt, text="好。", seed=seed)
-        assert 2 * len(text) <= len(trace["logits"]) <= 20 * len(text)
+        trace = {}
+        list(runtime.speech_tokens(request, [], 0, seed, trace=trace))
+        assert 2 * request.spoken <= len(trace["logits"]) <= 20 * request.spoken
+
+
+def test_prompt_and_speech_share_the_300_seconds_of_the_flows_noise(runtime):
+    request = runtime.request("好。", TRANSCRIPT, "zero_shot", "")
+    assert len(list(runtime.speech_tokens(request, [], 7500 - 3))) <= 3
 
 
 def test_there_are_26_trained_instructions():

@@ -35,7 +35,9 @@ def voice(synthesizer, prompt):
 
 
 def speak(synthesizer, voice, text="好。", **options):
-    return np.concatenate([piece.samples for piece in synthesizer.speak(text, voice, SpeechOptions(**options))])
+    return np.concatenate(
+        [piece.samples for piece in synthesizer.speak(text, voice, SpeechOptions(**({"steps": 2} | options)))]
+    )
 
 
 def test_a_voice_is_kept_and_read_back(synthesizer, voice):
@@ -67,7 +69,7 @@ def test_a_voice_without_a_transcript_speaks(synthesizer, prompt):
 
 
 def test_streaming_gives_several_pieces_at_24_khz(synthesizer, voice):
-    pieces = list(synthesizer.speak("今天天气很好今天。", voice, SpeechOptions(stream=True, seed=1, steps=2)))
+    pieces = list(synthesizer.speak("今天天气很好" * 3, voice, SpeechOptions(stream=True, steps=1)))
     assert len(pieces) > 1
     assert {piece.rate for piece in pieces} == {24000}
 
@@ -122,7 +124,7 @@ def test_prompts_of_no_use_are_refused(synthesizer, code, samples):
 
 
 def test_a_long_recording_is_converted_piece_by_piece(synthesizer, voice, prompt):
-    source = Waveform(np.tile(prompt.samples, 8), prompt.rate)
+    source = Waveform(np.tile(prompt.samples, 7), prompt.rate)
     pieces = list(synthesizer.convert(source, voice))
     assert len(pieces) == 2
     assert abs(sum(piece.seconds for piece in pieces) - source.seconds) < 0.2

@@ -60,7 +60,7 @@ class Flow:
         self.noise = torch.randn([1, MEL, MOST_FRAMES], generator=generator)
 
     def _take(self, weights: Weights, key: str, *shape: int) -> torch.Tensor:
-        return weights.take(key, *shape).to(self._device, self._dtype)
+        return weights.take(key, *shape).to(self._device, self._dtype, copy=True)
 
     def _linear(self, weights: Weights, key: str, rows: int, columns: int) -> tuple[torch.Tensor, torch.Tensor]:
         return self._take(weights, f"{key}.weight", rows, columns), self._take(weights, f"{key}.bias", rows)
@@ -116,40 +116,40 @@ class Flow:
 class Estimator:
     """The diffusion transformer: the velocity of every frame at a time between noise and speech."""
 
-    _prefix = "decoder.estimator."
+    prefix = "decoder.estimator."
 
     def __init__(self, weights: Weights, device: torch.device, dtype: torch.dtype) -> None:
         """Raises UserError MODEL_BROKEN."""
-        self._weights, self._device, self._dtype = weights, device, dtype
-        self._dim = weights.take(f"{self._prefix}proj_out.weight", MEL, -1).shape[1]
+        self._device, self._dtype, self._file = device, dtype, weights.path
+        self._dim = weights.take(f"{self.prefix}proj_out.weight", MEL, -1).shape[1]
         self._heads = self._dim // HEAD
-        self._inputs = self._linear("input_embed.proj", self._dim, 4 * MEL)
-        self._outputs = self._linear("proj_out", MEL, self._dim)
-        self._positions = [self._conv(f"input_embed.conv_pos_embed.conv{index}.0") for index in (1, 2)]
-        self._frequencies = weights.take(f"{self._prefix}rotary_embed.inv_freq", HEAD // 2).float()
-        count = weights.count(f"{self._prefix}transformer_blocks.")
-        self._blocks = [self._block(f"transformer_blocks.{index}.") for index in range(count)]
+        self._inputs = self._linear(weights, "input_embed.proj", self._dim, 4 * MEL)
+        self._outputs = self._linear(weights, "proj_out", MEL, self._dim)
+        self._positions = [self._conv(weights, f"input_embed.conv_pos_embed.conv{index}.0") for index in (1, 2)]
+        self._frequencies = weights.take(f"{self.prefix}rotary_embed.inv_freq", HEAD // 2).float()
+        count = weights.count(f"{self.prefix}transformer_blocks.")
+        self._blocks = [self._block(weights, f"transformer_blocks.{index}.") for index in range(count)]
         self._modulations: dict[int, torch.Tensor] = {}
 
-    def _take(self, key: str, *shape: int) -> torch.Tensor:
-        return self._weights.take(self._prefix + key, *shape).to(self._device, self._dtype)
+    def _take(self, weights: Weights, key: str, *shape: int) -> torch.Tensor:
+        return weights.take(self.prefix + key, *shape).to(self._device, self._dtype, copy=True)
 
-    def _linear(self, key: str, rows: int, columns: int) -> tuple[torch.Tensor, torch.Tensor]:
-        return self._take(f"{key}.weight", rows, columns), self._take(f"{key}.bias", rows)
+    def _linear(self, weights: Weights, key: str, rows: int, columns: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return self._take(weights, f"{key}.weight", rows, columns), self._take(weights, f"{key}.bias", rows)
 
-    def _conv(self, key: str) -> tuple[torch.Tensor, torch.Tensor]:
-        return self._take(f"{key}.weight", self._dim, -1, -1), self._take(f"{key}.bias", self._dim)
+    def _conv(self, weights: Weights, key: str) -> tuple[torch.Tensor, torch.Tensor]:
+        return self._take(weights, f"{key}.weight", self._dim, -1, -1), self._take(weights, f"{key}.bias", self._dim)
 
-    def _block(self, prefix: str) -> _Block:
+    def _block(self, weights: Weights, prefix: str) -> _Block:
         dim = self._dim
-        qkv = [self._linear(f"{prefix}attn.to_{name}", dim, dim) for name in "qkv"]
-        inner = self._weights.take(f"{self._prefix}{prefix}ff.ff.0.0.weight", -1, dim).shape[0]
+        qkv = [self._linear(weights, f"{prefix}attn.to_{name}", dim, dim) for name in "qkv"]
+        inner = weights.take(f"{self.prefix}{prefix}ff.ff.0.0.weight", -1, dim).shape[0]
         return _Block(
             torch.cat([weight for weight, _ in qkv]),
             torch.cat([bias for _, bias in qkv]),
-            *self._linear(f"{prefix}attn.to_out.0", dim, dim),
-            *self._linear(f"{prefix}ff.ff.0.0", inner, dim),
-            *self._linear(f"{prefix}ff.ff.2", dim, inner),
+            *self._linear(weights, f"{prefix}attn.to_out.0", dim, dim),
+            *self._linear(weights, f"{prefix}ff.ff.0.0", inner, dim),
+            *self._linear(weights, f"{prefix}ff.ff.2", dim, inner),
         )
 
     def solve(
@@ -217,7 +217,8 @@ class Estimator:
         batch, frames, _ = x.shape
         heads = F.linear(x, block.qkv, block.qkv_bias).view(batch, frames, 3, self._heads, HEAD)
         first = heads[:, :, :2, 0]  # the model rotates only the first head, as it was trained
-        heads[:, :, :2, 0] = first * cos + _turned_pairs(first) * sin
+        swapped = first.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
+        heads[:, :, :2, 0] = first * cos + swapped * sin
         q, k, v = heads.permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).reshape(x.shape)
         return F.linear(mixed, block.out, block.out_bias)
@@ -226,7 +227,9 @@ class Estimator:
         """Cosines and sines (1, frames, 1, 64) of the rotary positions."""
         angles = torch.arange(frames).float()[:, None] * self._frequencies
         angles = angles.repeat_interleave(2, -1)[None, :, None]
-        return angles.cos().to(self._device, self._dtype), angles.sin().to(self._device, self._dtype)
+        sin = angles.sin()
+        sin[..., 0::2] *= -1  # the sign of the quarter turn, so that swapping each pair does the rest
+        return angles.cos().to(self._device, self._dtype), sin.to(self._device, self._dtype)
 
     def _chunk_mask(self, frames: int) -> torch.Tensor:
         """True (frames, frames) where a frame may look: its own chunk and the ones before."""
@@ -234,46 +237,48 @@ class Estimator:
         return (chunk[None] <= chunk[:, None]).to(self._device)
 
     def _modulation(self, steps: int) -> torch.Tensor:
-        """(steps, 6 · blocks + 2, dim): shift, scale and gate of every layer at every step.
-
-        They depend on nothing but the time, so they are computed once, on the CPU in float32, from the weights in
-        the file: 40 % of the flow's parameters never reach the device.
-        """
+        """(steps, 6 · blocks + 2, dim): shift, scale and gate of every layer at every step."""
         if steps not in self._modulations:
-            rows = [self._modulation_at(float(time)) for time in _times(steps)[:-1]]
+            clock = _Clock(Weights(self._file), len(self._blocks), self._dim)
+            rows = [clock.modulation(time) for time in _times(steps)[:-1].tolist()]
             self._modulations[steps] = torch.stack(rows).to(self._device, self._dtype)
         return self._modulations[steps]
 
-    def _modulation_at(self, time: float) -> torch.Tensor:
-        """(6 · blocks + 2, dim) float32 at one time.
+
+class _Clock:
+    """What the time does to every layer. It depends on nothing else, so it is computed once for each number of steps,
+    on the CPU in float32, from the weights in the file: 40 % of the flow's parameters never reach the device.
+    """
+
+    def __init__(self, weights: Weights, blocks: int, dim: int) -> None:
+        self._weights, self._dim = weights, dim
+        self._layers = [f"transformer_blocks.{index}.attn_norm.linear" for index in range(blocks)]
+
+    @torch.inference_mode()
+    def modulation(self, time: float) -> torch.Tensor:
+        """(6 · blocks + 2, dim) at one time in 0…1.
 
         For a pair of equal rows, as the reference does: another shape of matrix rounds otherwise, and the vocoder's
         phase makes a last bit of the mel audible in the comparison.
         """
-        hidden = F.silu(self._time_embedding(torch.full((2,), time)))
-        names = [f"transformer_blocks.{index}.attn_norm.linear" for index in range(len(self._blocks))]
-        table = torch.cat([self._host_linear(name, hidden)[0].view(6, self._dim) for name in names])
+        hidden = F.silu(self._embedding(torch.full((2,), time)))
+        table = torch.cat([self._linear(name, hidden)[0].view(6, self._dim) for name in self._layers])
         table[1::3] += 1  # the scales of attention and feed-forward
-        last = self._host_linear("norm_out.linear", hidden)[0].view(2, self._dim)
+        last = self._linear("norm_out.linear", hidden)[0].view(2, self._dim)
         return torch.cat([table, last[:1] + 1, last[1:]])
 
-    def _time_embedding(self, times: torch.Tensor) -> torch.Tensor:
-        """(n,) in 0…1 → (n, dim): sines and cosines through two layers, on the CPU."""
+    def _embedding(self, times: torch.Tensor) -> torch.Tensor:
+        """(n,) → (n, dim): sines and cosines through two layers."""
         frequencies = torch.exp(torch.arange(128).float() * -(math.log(10000) / 127))
         angles = 1000 * times[:, None] * frequencies
-        hidden = self._host_linear("time_embed.time_mlp.0", torch.cat([angles.sin(), angles.cos()], -1))
-        return self._host_linear("time_embed.time_mlp.2", F.silu(hidden))
+        hidden = self._linear("time_embed.time_mlp.0", torch.cat([angles.sin(), angles.cos()], -1))
+        return self._linear("time_embed.time_mlp.2", F.silu(hidden))
 
-    def _host_linear(self, key: str, x: torch.Tensor) -> torch.Tensor:
-        weight = self._weights.take(f"{self._prefix}{key}.weight", -1, x.shape[-1])
-        return F.linear(x, weight.float(), self._weights.take(f"{self._prefix}{key}.bias", weight.shape[0]).float())
+    def _linear(self, key: str, x: torch.Tensor) -> torch.Tensor:
+        weight = self._weights.take(f"{Estimator.prefix}{key}.weight", -1, x.shape[-1])
+        return F.linear(x, weight.float(), self._weights.take(f"{Estimator.prefix}{key}.bias", len(weight)).float())
 
 
 def _times(steps: int) -> torch.Tensor:
     """(steps + 1,) from 0 to 1, denser near the noise: 1 - cos(t π / 2)."""
     return 1 - torch.cos(torch.linspace(0, 1, steps + 1) * 0.5 * torch.pi)
-
-
-def _turned_pairs(x: torch.Tensor) -> torch.Tensor:
-    """A quarter turn of each pair of neighbouring channels."""
-    return torch.stack([-x[..., 1::2], x[..., 0::2]], -1).flatten(-2)

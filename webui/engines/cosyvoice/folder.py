@@ -89,7 +89,7 @@ class Weights:
         """Raises UserError MODEL_BROKEN where the file is missing, cut off, or holds more than tensors."""
         import torch
 
-        self._path = path
+        self.path = path
         try:
             tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
             self._tensors: dict[str, torch.Tensor] = {
@@ -129,12 +129,12 @@ class Weights:
 
     def missing(self, key: str) -> UserError:
         """MODEL_BROKEN: the file lacks `key`."""
-        return broken(self._path.parent, "WEIGHT_MISSING", file=self._path.name, key=key)
+        return broken(self.path.parent, "WEIGHT_MISSING", file=self.path.name, key=key)
 
     def misshapen(self, key: str, expected: tuple[int, ...]) -> UserError:
         """MODEL_BROKEN: `key` has another shape than `expected` (-1 = any size)."""
         shape, wanted = (str(tuple(sizes)).replace("-1", "…") for sizes in (self._tensors[key].shape, expected))
-        return broken(self._path.parent, "WEIGHT_SHAPE", file=self._path.name, key=key, shape=shape, expected=wanted)
+        return broken(self.path.parent, "WEIGHT_SHAPE", file=self.path.name, key=key, shape=shape, expected=wanted)
 
 
 def _candidates(settings: Settings) -> list[Path]:

@@ -160,7 +160,7 @@ def _fold_weight_norm(weights: Weights) -> dict[str, torch.Tensor]:
     for key in weights:
         stem, style = _norm_stem(key)
         if style is None:
-            folded[key] = weights.take(key)
+            folded[key] = weights.take(key).clone()
         elif key.endswith(style[0]):
             gain, direction = weights.take(key).double(), weights.take(stem + style[1]).double()
             length = direction.norm(2, dim=tuple(range(1, direction.ndim)), keepdim=True)

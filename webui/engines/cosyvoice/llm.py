@@ -51,12 +51,12 @@ class SpeechLanguageModel:
         self._width = hidden // self._heads
         self._speech_embedding = self._take(weights, "speech_embedding.weight", -1, hidden)
         self._head = self._take(weights, "llm_decoder.weight", self._speech_embedding.shape[0], hidden)
-        self._norm = self._take(weights, "llm.model.model.norm.weight", hidden)
+        self._last_norm = self._take(weights, "llm.model.model.norm.weight", hidden)
         prefix = "llm.model.model.layers."
         self._layers = [self._layer(weights, f"{prefix}{index}.", hidden) for index in range(weights.count(prefix))]
 
     def _take(self, weights: Weights, key: str, *shape: int) -> torch.Tensor:
-        return weights.take(key, *shape).to(self._device, self._dtype)
+        return weights.take(key, *shape).to(self._device, self._dtype, copy=True)
 
     def _layer(self, weights: Weights, prefix: str, hidden: int) -> _Layer:
         kv = self._kv_heads * self._width
@@ -114,25 +114,27 @@ class SpeechLanguageModel:
         )
         frequencies = self._theta ** -(torch.arange(0, self._width, 2, dtype=torch.float32) / self._width)
         angles = (torch.arange(positions).float()[:, None] * frequencies).repeat(1, 2)
-        return _Cache(kv, angles.cos().to(kv), angles.sin().to(kv))
+        sin = angles.sin()
+        sin[:, : self._width // 2] *= -1  # the sign of the quarter turn, so that a roll of the halves does the rest
+        return _Cache(kv, angles.cos().to(kv), sin.to(kv))
 
     def _forward(self, x: torch.Tensor, cache: _Cache) -> torch.Tensor:
         """x (n, hidden), appended to the cache → the last position's hidden state (hidden,)."""
         start, end = cache.used, cache.used + len(x)
         cos, sin = cache.cos[start:end], cache.sin[start:end]
+        rotating = self._heads + self._kv_heads
         for layer, kv in zip(self._layers, cache.kv, strict=True):
-            qkv = F.linear(self._rms(x, layer.input_norm), layer.qkv, layer.qkv_bias)
+            qkv = F.linear(self._norm(x, layer.input_norm), layer.qkv, layer.qkv_bias)
             heads = qkv.view(len(x), -1, self._width).transpose(0, 1)
-            rotating = heads[: self._heads + self._kv_heads]
-            rotated = rotating * cos + _turned(rotating) * sin
-            kv[0, :, start:end] = rotated[self._heads :]
-            kv[1, :, start:end] = heads[self._heads + self._kv_heads :]
-            mixed = self._attend(rotated[: self._heads], kv[0, :, :end], kv[1, :, :end])
-            x = x + F.linear(mixed, layer.out)
-            gate, up = F.linear(self._rms(x, layer.post_norm), layer.gate_up).chunk(2, -1)
-            x = x + F.linear(F.silu(gate) * up, layer.down)
+            qk = heads[:rotating]
+            qk = torch.addcmul(qk * cos, qk.roll(self._width // 2, -1), sin)
+            kv[0, :, start:end] = qk[self._heads :]
+            kv[1, :, start:end] = heads[rotating:]
+            x = torch.addmm(x, self._attend(qk[: self._heads], kv[0, :, :end], kv[1, :, :end]), layer.out.T)
+            gate, up = F.linear(self._norm(x, layer.post_norm), layer.gate_up).chunk(2, -1)
+            x = torch.addmm(x, F.silu(gate) * up, layer.down.T)
         cache.used = end
-        return self._rms(x[-1], self._norm)
+        return self._norm(x[-1], self._last_norm)
 
     def _attend(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         """q (heads, n, width) over k, v (kv heads, positions, width) → (n, hidden); causal among the n."""
@@ -144,13 +146,6 @@ class SpeechLanguageModel:
         mixed = F.scaled_dot_product_attention(q[None], k, v, is_causal=True)
         return mixed[0].transpose(0, 1).reshape(n, -1)
 
-    def _rms(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        """Root-mean-square norm, in float32 inside (Zhang & Sennrich 2019)."""
-        wide = x.float()
-        return (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self._eps)).to(x.dtype) * weight
-
-
-def _turned(x: torch.Tensor) -> torch.Tensor:
-    """A quarter turn of each pair (first half, second half): what rotary positions multiply by the sine."""
-    first, second = x.chunk(2, -1)
-    return torch.cat([-second, first], -1)
+    def _norm(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Root-mean-square norm (Zhang & Sennrich 2019)."""
+        return F.rms_norm(x, weight.shape, weight, self._eps)
