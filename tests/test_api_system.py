@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -133,13 +136,30 @@ def test_health_readiness_and_metrics(server: Server, client: httpx.Client) -> N
     metrics = client.get("/metrics").text
     assert 'shengfang_jobs{state="queued"}' in metrics
     assert "shengfang_ready 1.0" in metrics
-    server.services.system.draining = True
-    try:
-        response = client.get("/readyz")
-        assert code(response) == (503, "UNAVAILABLE")
-        assert response.json()["reasons"][0]["message"]
-    finally:
-        server.services.system.draining = False
+
+
+def test_a_program_that_is_about_to_end_is_not_ready_and_lets_nobody_wait(tmp_path: Path) -> None:
+    with serving(tmp_path, workers=False) as server, server.api() as client:
+        since = client.get("/api/v1/changes").json()["since"]
+        answers: list[httpx.Response] = []
+        calls = [
+            lambda: client.get("/api/v1/changes", params={"since": since, "wait": 50}),
+            lambda: client.post("/v1/audio/transcriptions", files={"file": ("a.wav", wav(1))}),
+            lambda: client.post("/v1/audio/speech", json={"input": "你好。", "stream": True}),
+        ]
+        threads = [threading.Thread(target=lambda call=call: answers.append(call())) for call in calls]
+        for thread in threads:
+            thread.start()
+        while client.get("/api/v1/system").json()["queue"]["queued"] < 2:
+            time.sleep(0.05)
+        server.services.begin_stop()
+        for thread in threads:
+            thread.join(30)
+        assert sorted(answer.status_code for answer in answers) == [200, 503, 503]
+        assert all("x-job-id" in answer.headers for answer in answers if answer.status_code == 503)
+        ready = client.get("/readyz")
+        assert code(ready) == (503, "UNAVAILABLE")
+        assert ready.json()["reasons"][0]["message"]
 
 
 def test_the_schema_is_there_and_the_documentation_pages_are_not(client: httpx.Client) -> None:

@@ -30,7 +30,7 @@ IDLE_S = 30.0  # seconds without a byte before an upload is given up
 UPLOAD_ROUTES = ("/api/v1/jobs", "/api/v1/voices", "/v1/audio/transcriptions")
 OWNED = ("/api/", "/v1/", "/ws/")
 GRADIO = "/gradio_api/"
-GRADIO_OPEN = (
+GRADIO_OPEN = ("heartbeat", "startup-events", "theme.css")  # no event of the pages runs on the server
     "queue/join",
     "queue/data",
     "heartbeat",

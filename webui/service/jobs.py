@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ class JobService:
         submitter: Submitter,
         voices: VoiceService,
         feed: ChangeFeed,
+        stopping: threading.Event,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -57,6 +59,7 @@ class JobService:
         self._submitter = submitter
         self._voices = voices
         self._feed = feed
+        self._stopping = stopping
         self._seals = Seals()
 
     def submit_transcribe(
@@ -163,12 +166,17 @@ class JobService:
             self._feed.wait(owner_id, since, min(left, LOOK_AGAIN_S))
 
     async def ended(self, owner_id: int, uid: str) -> None:
-        """Return when the job has ended. Holds no thread, and looks less often the longer it takes."""
+        """Return when the job has ended. Holds no thread, and looks less often the longer it takes.
+
+        Raises UNAVAILABLE when the program ends first; the job goes on after the next start.
+        """
         pause = 0.02
         while True:
             since = await asyncio.to_thread(self._feed.now)
             if (await asyncio.to_thread(self._store.get, owner_id, uid)).final:
                 return
+            if self._stopping.is_set():
+                raise UserError("UNAVAILABLE", reason={"code": "STOPPING"})
             await self._feed.wait_async(owner_id, since, LOOK_AGAIN_S)
             await asyncio.sleep(pause)
             pause = min(pause * 1.3, MOST_PAUSE_S)

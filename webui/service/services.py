@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from webui.audio.intake import Decoder
 from webui.engines.host import ModelHost
 from webui.jobs.changes import ChangeFeed
@@ -36,16 +38,17 @@ class Services:
         self.host = ModelHost(settings)
         self._decoder = Decoder(settings)
         self._runner: JobRunner | None = None
+        self._stopping = threading.Event()
         accounts, history = AccountStore(self.database), History(self.database)
         store = JobStore(self.database)
         self.accounts = AccountService(accounts)
         self.models = ModelService(settings, accounts, self.host)
         self.voices = VoiceService(settings, VoiceStore(self.database), self._decoder)
         submitter = Submitter(settings, store, self.models, self.voices, self._decoder)
-        self.jobs = JobService(settings, store, history, submitter, self.voices, self.feed)
-        self.streams = SpeechStreams(settings, store, self.feed)
+        self.jobs = JobService(settings, store, history, submitter, self.voices, self.feed, self._stopping)
+        self.streams = SpeechStreams(settings, store, self.feed, self._stopping)
         self.exports = ExportService(history, self.jobs)
-        self.system = SystemService(settings, self.database, store, self.models, self.host)
+        self.system = SystemService(settings, self.database, store, self.models, self.host, self._stopping)
 
     def start(self, workers: bool = True) -> None:
         """With `workers` this process works the queue, and is the only one that may. Raises AlreadyRunning."""
@@ -56,12 +59,17 @@ class Services:
             self._runner = self.system.runner = runner
             clear_incoming(self.settings)
 
+    def begin_stop(self) -> None:
+        """Not ready any more, and nobody waits any longer: what is open can be answered. May be called by a signal."""
+        if not self._stopping.is_set():
+            self._stopping.set()
+            threading.Thread(target=self.feed.stop, name="stopping").start()
+
     def stop(self) -> None:
         """Finish the batch in hand, put the rest back into the queue, unload the models."""
-        self.system.draining = True
+        self.begin_stop()
         if self._runner is not None:
             self._runner.stop()
-        self.feed.stop()
         self._decoder.close()
         self.host.close()
         self.database.close()

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Sequence
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
@@ -17,6 +17,7 @@ import soundfile
 from webui.audio.encode import AudioFormat, AudioWriter
 from webui.audio.joining import pause_after
 from webui.audio.label import GAP_SECONDS, AigcLabel
+from webui.audio.resampling import Samples
 from webui.audio.rhythm import rhythm
 from webui.errors import UserError
 from webui.jobs.changes import ChangeFeed
@@ -29,10 +30,11 @@ BLOCK = 2**16  # samples read at once
 
 
 class SpeechStreams:
-    def __init__(self, settings: Settings, store: JobStore, feed: ChangeFeed) -> None:
+    def __init__(self, settings: Settings, store: JobStore, feed: ChangeFeed, stopping: threading.Event) -> None:
         self._settings = settings
         self._store = store
         self._feed = feed
+        self._stopping = stopping
 
     async def stream(self, owner_id: int, uid: str, form: AudioFormat, rate: int) -> AsyncIterator[bytes]:
         """Encoded pieces, until the job has ended. `rate`: of the model's speech, Hz. Raises what failed the job,
@@ -53,14 +55,19 @@ class SpeechStreams:
                     await asyncio.to_thread(self._write, writer, job, segment, rate)
                     yield _taken(outbox)
                 spoken = segment.idx + 1
-            if job.final:
+            if job.final or self._stopping.is_set():
                 break
             await self._feed.wait_async(owner_id, since, LOOK_AGAIN_S)
         if writer is None:
-            problem: Any = job.error or {"code": "JOB_CANCELLED", "params": {}}
-            raise UserError(problem["code"], **problem["params"])
+            raise self._nothing(job)
         await asyncio.to_thread(writer.close)
         yield _taken(outbox)
+
+    def _nothing(self, job: JobRow) -> UserError:
+        """Why a stream has no sound at all."""
+        if job.error:
+            return UserError(job.error["code"], **job.error["params"])
+        return UserError("JOB_CANCELLED") if job.final else UserError("UNAVAILABLE", reason={"code": "STOPPING"})
 
     def _write(self, writer: AudioWriter, job: JobRow, segment: SegmentRow, rate: int) -> None:
         path = self._settings.outputs / job.uid / "segments" / f"{segment.idx:05d}.wav"
@@ -68,7 +75,7 @@ class SpeechStreams:
             writer.write(block)
         writer.write(np.zeros(round(pause_after(segment.source) * rate), np.float32))
 
-    def _blocks(self, path: Path, job: JobRow, segment: SegmentRow) -> Any:
+    def _blocks(self, path: Path, job: JobRow, segment: SegmentRow) -> Iterator[Samples]:
         """The sentence's samples: its own file, or, once the job is published, its place in the whole."""
         try:
             yield from soundfile.blocks(path, BLOCK, dtype="float32")

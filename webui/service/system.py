@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
+import threading
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,13 @@ class Readiness:
 
 class SystemService:
     def __init__(
-        self, settings: Settings, database: Database, store: JobStore, models: ModelService, host: ModelHost
+        self,
+        settings: Settings,
+        database: Database,
+        store: JobStore,
+        models: ModelService,
+        host: ModelHost,
+        stopping: threading.Event,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -46,7 +53,7 @@ class SystemService:
         self._models = models
         self._host = host
         self.runner: JobRunner | None = None
-        self.draining = False  # set when the end has begun: not ready any more
+        self._stopping = stopping
 
     def overview(self, language: str) -> dict[str, Any]:
         """What the System tab shows."""
@@ -91,7 +98,7 @@ class SystemService:
     def readiness(self) -> Readiness:
         """Database writable, disk above its reserve, a default recognizer that can be used, and not ending."""
         problems: list[dict[str, Any]] = []
-        if self.draining:
+        if self._stopping.is_set():
             problems.append({"code": "UNAVAILABLE", "params": {"reason": {"code": "STOPPING"}}})
         try:
             with self._database.write():
