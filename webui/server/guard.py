@@ -31,16 +31,6 @@ UPLOAD_ROUTES = ("/api/v1/jobs", "/api/v1/voices", "/v1/audio/transcriptions")
 OWNED = ("/api/", "/v1/", "/ws/")
 GRADIO = "/gradio_api/"
 GRADIO_OPEN = ("heartbeat", "startup-events", "theme.css")  # no event of the pages runs on the server
-    "queue/join",
-    "queue/data",
-    "heartbeat",
-    "startup-events",
-    "theme.css",
-    "app_id",
-    "info",
-    "reset",
-    "cancel",
-)
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
