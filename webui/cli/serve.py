@@ -14,6 +14,7 @@ import re
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -120,7 +121,7 @@ def _run(settings: Settings, listeners: dict[str, socket.socket]) -> int:
         raise Failed(say("already_running", pid=error.pid or "?")) from None
     try:
         servers = [_server(settings, app, scheme) for scheme in listeners]
-        _stop_on_signal(servers)
+        _stop_on_signal(servers, services.begin_stop)
         _announce(listeners)
         asyncio.run(_serve_all(servers, list(listeners.values())))
     finally:
@@ -168,7 +169,7 @@ def _announce(listeners: dict[str, socket.socket]) -> None:
     _tell_systemd("READY=1")
 
 
-def _stop_on_signal(servers: list[Server]) -> None:
+def _stop_on_signal(servers: list[Server], begin_stop: Callable[[], None]) -> None:
     """First signal: stop accepting, then drain; second: leave at once, as after a crash: nothing committed is lost."""
 
     def on_signal(_number: int, _frame: object) -> None:
@@ -176,6 +177,7 @@ def _stop_on_signal(servers: list[Server]) -> None:
             os._exit(1)
         for server in servers:
             server.should_exit = True
+        begin_stop()
         if sys.stdin is not None and sys.stdin.isatty():
             complain(say("stopping"))
         _tell_systemd("STOPPING=1")
