@@ -69,6 +69,91 @@ def paraformer(folder: Path, full: bool = False, contextual: bool = True, stream
     return _finish(folder, config, {"tokenizer_conf": {"token_list": "tokens.json", "seg_dict": "seg_dict"}})
 
 
+def nano(folder: Path, with_ctc: bool = True) -> Path:
+    """Fun-ASR-Nano in small: SenseVoice encoder, adaptor, a Qwen3 of two layers; some releases lack the CTC head."""
+    _write_sentencepiece(folder, 120)
+    tokens = _write_qwen(folder / "Qwen3-0.6B")
+    config = {
+        "model": "FunASRNano",
+        "model_conf": {"length_normalized_loss": True},
+        "audio_encoder": "SenseVoiceEncoderSmall",
+        "audio_encoder_conf": {**_sanm_encoder(2, 64), "tp_blocks": 1, "freeze": True},
+        "audio_adaptor": "Transformer",
+        "audio_adaptor_conf": {"downsample_rate": 1, "ffn_dim": 64, "llm_dim": 64, "encoder_dim": 64, "n_layer": 1},
+        "llm": "Qwen3-0.6b",
+        "llm_conf": {"hub": "hf", "freeze": True, "llm_dtype": "fp32"},
+        "ctc_decoder": "Transformer",
+        "ctc_decoder_conf": {"downsample_rate": 1, "ffn_dim": 64, "llm_dim": 64, "encoder_dim": 64, "n_layer": 1},
+        "ctc_tokenizer": "SentencepiecesTokenizer",
+        "ctc_tokenizer_conf": {},
+        "ctc_vocab_size": 121,
+        "ctc_conf": {},
+        "dataset_conf": {"do_think": True, "sys_prompt": True},
+        "frontend": "WavFrontend",
+        "frontend_conf": _FRONTEND,
+        "tokenizer": "HuggingfaceTokenizer",
+        "tokenizer_conf": {},
+    }
+    model = {"init_param_path": tokens.name}
+    metas = {"tokenizer_conf": model, "llm_conf": model, "ctc_tokenizer_conf": {"bpemodel": "bpe.model"}}
+    _finish(folder, config, metas)
+    _say_letters(folder)
+    if not with_ctc:
+        without(folder, "ctc")
+    return folder
+
+
+def _say_letters(folder: Path) -> None:
+    """Let the language model choose among a…z only, so that its random bytes are text."""
+    import torch
+    from transformers import AutoTokenizer
+
+    letters = AutoTokenizer.from_pretrained(folder / "Qwen3-0.6B").convert_tokens_to_ids(
+        list("abcdefghijklmnopqrstuvwxyz")
+    )
+    state = torch.load(folder / "model.pt", weights_only=True)
+    for key in [key for key in state if key.endswith(("embed_tokens.weight", "lm_head.weight"))]:
+        kept = torch.zeros_like(state[key])
+        kept[letters] = state[key][letters]
+        state[key] = kept
+    torch.save(state, folder / "model.pt")
+
+
+def without(folder: Path, prefix: str) -> None:
+    """Take the weights that begin with `prefix` out of the folder's file."""
+    import torch
+
+    state = torch.load(folder / "model.pt", weights_only=True)
+    torch.save({key: value for key, value in state.items() if not key.startswith(prefix)}, folder / "model.pt")
+
+
+def _write_qwen(folder: Path) -> Path:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast, Qwen3Config
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE(vocab={byte: index for index, byte in enumerate(alphabet)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(["<|im_start|>", "<|im_end|>"])
+    wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|im_end|>")
+    wrapped.save_pretrained(folder)
+    Qwen3Config(
+        vocab_size=len(wrapped),
+        hidden_size=64,
+        intermediate_size=96,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=16,
+        tie_word_embeddings=True,
+        eos_token_id=wrapped.eos_token_id,
+        pad_token_id=wrapped.pad_token_id,
+        architectures=["Qwen3ForCausalLM"],
+    ).save_pretrained(folder)
+    return folder
+
+
 def _contextual(width: int, full: bool, vocabulary: int) -> dict[str, Any]:
     return {
         "model": "SeacoParaformer",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from webui.engines.funasr import optimising
 from webui.engines.funasr.folder import Folder, helper
 from webui.engines.funasr.graphs import REPLACED
-from webui.engines.funasr.loading import Built, build
+from webui.engines.funasr.loading import build
 from webui.engines.funasr.optimising import PRECISIONS, Optimised, Precision
 from webui.engines.funasr.recognizer import FunasrRecognizer
 
@@ -70,16 +70,12 @@ def _paraformer(folder: Folder, device: str, optimised: Optimised | None, settin
 def _nano(folder: Folder, device: str) -> FunasrRecognizer:
     from webui.engines.funasr.nano import Nano
 
-    built = build(folder, device)
-    capabilities = folder.family.capabilities
-    if built.lacking:
-        log.info("%s has no CTC head: no word times", folder.name)
-        _without_ctc(built)
-        capabilities = replace(capabilities, word_times=False)
+    try:
+        built = build(folder, device)
+    except ImportError as error:  # the CTC head's tokenizer may need a package that nothing else does
+        log.warning("%s: no word times: %s", folder.name, error)
+        config = {key: value for key, value in folder.config.items() if key != "ctc_decoder"}
+        built = build(replace(folder, config=config), device)
     built.model.llm.tie_weights()
-    return Nano(built, capabilities)
-
-
-def _without_ctc(built: Built) -> None:
-    for name in ("ctc_decoder", "ctc", "ctc_tokenizer", "blank_id"):
-        setattr(built.model, name, None)
+    with_times = built.model.ctc_decoder is not None and not built.lacking
+    return Nano(built, replace(folder.family.capabilities, word_times=with_times))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,11 +83,9 @@ class SenseVoice(FunasrRecognizer):
         ]
 
     def _decode(self, best: NDArray[np.int64], scores: NDArray[np.float32]) -> Recognition:
+        tokens = transcript.greedy_ctc(best, scores, _BLANK)
+        text, tags = transcript.strip_tags(self.built.tokenizer.decode([token.id for token in tokens]))
         said = transcript.greedy_ctc(best[ASKED:], scores[ASKED:], _BLANK)
-        answered = transcript.greedy_ctc(best[:ASKED], scores[:ASKED], _BLANK)
-        tokenizer: Any = self.built.tokenizer
-        _, tags = transcript.strip_tags(tokenizer.decode([token.id for token in answered]))
-        text, _ = transcript.strip_tags(tokenizer.decode([token.id for token in said]))
         words = transcript.words_from_pieces([self._piece(token) for token in said]) if text else ()
         confidence = float(np.exp(np.mean([token.score for token in said]))) if said else None
         return Recognition(text, text, transcript.language_of(tags), words, confidence=confidence)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +46,45 @@ def greedy_ctc(best: NDArray[np.int64], scores: NDArray[np.float32], blank: int)
         for start, end in zip(starts, ends, strict=True)
         if best[start] != blank
     ]
+
+
+def align(log_probabilities: NDArray[np.float32], ids: Sequence[int], blank: int) -> list[tuple[int, int]]:
+    """The likeliest frames [start, end) of each token of `ids`; none where there are fewer frames than tokens.
+
+    `log_probabilities`: (frames, vocabulary). The Viterbi path through token, blank, token … (Graves et al. 2006).
+    """
+    frames, count = len(log_probabilities), len(ids)
+    repeats = sum(first == second for first, second in pairwise(ids))
+    if count == 0 or frames < count + repeats:
+        return []
+    states = np.full(2 * count + 1, blank)
+    states[1::2] = ids
+    skips = np.zeros(len(states), bool)
+    skips[3::2] = states[3::2] != states[1:-2:2]
+    emitted = log_probabilities[:, states]
+    best = np.full(len(states), -np.inf)
+    best[:2] = emitted[0, :2]
+    steps = np.zeros((frames, len(states)), np.int8)
+    for frame in range(1, frames):
+        moved = np.stack([best, _shifted(best, 1), np.where(skips, _shifted(best, 2), -np.inf)])
+        steps[frame] = moved.argmax(axis=0)
+        best = moved.max(axis=0) + emitted[frame]
+    return _frames_of(steps, len(states) - 1 if best[-1] >= best[-2] else len(states) - 2, count)
+
+
+def _shifted(values: NDArray[Any], places: int) -> NDArray[Any]:
+    return np.concatenate([np.full(places, -np.inf), values[:-places]])[: len(values)]
+
+
+def _frames_of(steps: NDArray[np.int8], state: int, count: int) -> list[tuple[int, int]]:
+    """Follow the path back from `state`: the frames that each token holds."""
+    spans = [(0, 0)] * count
+    for frame in range(len(steps) - 1, -1, -1):
+        if state % 2:
+            start, end = spans[state // 2]
+            spans[state // 2] = (frame, end or frame + 1)
+        state -= int(steps[frame, state])
+    return spans
 
 
 def strip_tags(text: str) -> tuple[str, tuple[str, ...]]:
