@@ -40,7 +40,7 @@ LINE = "sf-transcribe .sf-said"
 SLOW_MS = 30_000  # patience on a busy machine
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The whole program on a free port: services, workers, routes, pages."""
     root = tmp_path_factory.mktemp("browser")
@@ -65,7 +65,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     services.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[sync_api.Browser]:
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine")

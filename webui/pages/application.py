@@ -21,6 +21,7 @@ FOLDER = Path(__file__).resolve().parent
 STATIC = FOLDER / "static"
 TEXTS = FOLDER / "i18n"
 LANGUAGES = ("zh", "en")
+GRADIO_STATIC = ("gradio", "templates/frontend/static")  # its page asks for a script there as well
 STYLES = ("theme.css", "islands.css", "views.css")
 
 
@@ -47,7 +48,7 @@ def mount(app: FastAPI, services: HasSettings) -> None:
 
     texts = {language: read_texts(language) for language in LANGUAGES}
     app.mount("/static/i18n", Revalidated(directory=TEXTS), name="texts")
-    app.mount("/static", Revalidated(directory=STATIC), name="static")
+    app.mount("/static", Revalidated(directory=STATIC, packages=[GRADIO_STATIC]), name="static")
     i18n = gradio.I18n(**texts)
     page = layout.build(i18n)
     gradio.mount_gradio_app(

@@ -67,7 +67,7 @@ export class BatchRow {
     if (this.error) return [h("p", { class: "sf-error-text" }, [this.error.message || t("connection_failed"), this.error.hint].filter(Boolean).join(" "))];
     if (!this.job) return this.file ? [h("p", { class: "sf-quiet-text" }, bytes(this.file.size))] : [];
     if (isOpen(this.job)) return [progressBar(this.job.progress, t("progress")), h("p", { class: "sf-quiet-text" }, waitingText(this.job))];
-    const text = this.job.error?.message ?? this.job.warnings[0]?.message ?? this.job.text;
+    const text = this.job.error?.message ?? (this.job.text || this.job.warnings[0]?.message);
     return text ? [h("p", { class: this.job.error ? "sf-error-text sf-snippet" : "sf-quiet-text sf-snippet" }, text)] : [];
   }
 

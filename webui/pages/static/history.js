@@ -100,8 +100,9 @@ class History extends Island {
   }
 
   #row(job) {
+    const title = jobTitle(job);
     const show = () => go(job.kind === "transcribe" ? "transcribe" : "clone", job.id);
-    const text = job.error?.message ?? (isOpen(job) ? waitingText(job) : job.text);
+    const text = job.error?.message ?? (isOpen(job) ? waitingText(job) : job.text === title ? "" : job.text);
     return h(
       "div",
       { class: "sf-history-row", role: "listitem" },
@@ -109,7 +110,7 @@ class History extends Island {
       h(
         "div",
         { class: "sf-row-body" },
-        h("div", { class: "sf-row-head" }, h("button", { type: "button", class: "sf-row-name", onclick: show }, jobTitle(job)), stateChip(job.state)),
+        h("div", { class: "sf-row-head" }, h("button", { type: "button", class: "sf-row-name", onclick: show }, title), stateChip(job.state)),
         text ? h("p", { class: job.error ? "sf-error-text sf-snippet" : "sf-snippet" }, text) : null,
         h("p", { class: "sf-facts" }, [moment(job.created_at), job.duration_s ? clock(job.duration_s) : null, modelName(job.model), job.voice].filter(Boolean).join(" · ")),
       ),

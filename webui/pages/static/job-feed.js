@@ -5,7 +5,7 @@ import { follow, watchConnection } from "./changes.js";
 export const OPEN_STATES = ["queued", "running", "cancelling"];
 export const isOpen = (job) => OPEN_STATES.includes(job.state);
 
-/** Fetches a job, then only what changed of it; `onChange(feed)` after every change, `onError(error)` else. */
+/** Fetches a job, then only what changed of it; `onChange(feed, changedSegments)` after every change, `onError(error)` else. */
 export class JobFeed {
   constructor(id, { onChange, onError, signal }) {
     Object.assign(this, { id, onChange, onError, signal });
@@ -34,7 +34,7 @@ export class JobFeed {
         const [job, changed] = await Promise.all([get(`/jobs/${this.id}`, {}, this.signal), this.#changedSegments()]);
         this.job = job;
         this.#merge(changed);
-        this.onChange(this);
+        this.onChange(this, changed);
       } catch (error) {
         if (!this.signal.aborted) this.onError(error);
       }
@@ -56,6 +56,6 @@ export class JobFeed {
   /** Take in a segment that the server answered to an edit. */
   put(segment) {
     this.segments.set(segment.n, segment);
-    this.onChange(this);
+    this.onChange(this, [segment]);
   }
 }

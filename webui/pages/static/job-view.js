@@ -21,14 +21,14 @@ class JobView extends Island {
     this.replaceChildren(this.status.element, this.player, this.tools, this.lines);
     this.feed = new JobFeed(this.getAttribute("job"), {
       signal,
-      onChange: (feed) => this.#draw(feed),
+      onChange: (feed, changed) => this.#draw(feed, changed),
       onError: (error) => this.#failed(error),
     });
   }
 
-  #draw({ job, segments }) {
+  #draw({ job, segments }, changed) {
     this.status.update(job);
-    this.lines.update(job, segments);
+    this.lines.update(job, changed);
     if (hasResult(job) || (job.kind === "transcribe" && segments.size)) this.#showPlayer(job);
     this.#showTools(job, segments);
   }

@@ -42,14 +42,14 @@ const events = {
     find('sf-prompt[where="clone"]').hidden = voice !== "";
   },
 
-  speak(...controls) {
+  async speak(...controls) {
     const params = models.speechParams(controls);
     if (!params.text.trim()) {
       announce(t("text_needed"), "error");
       find("#sf-text textarea").focus();
       return;
     }
-    const prompt = params.voice ? {} : find('sf-prompt[where="clone"]').take();
+    const prompt = params.voice ? {} : await find('sf-prompt[where="clone"]').take();
     if (!prompt) return;
     const { file, consent, transcript } = prompt;
     find("sf-speech").send({ kind: "speak", params: { ...params, ...(transcript ? { transcript } : {}) }, consent, file }, t("kind_speak"));

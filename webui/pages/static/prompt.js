@@ -29,13 +29,15 @@ class Prompt extends Island {
 
   choose(file) {
     this.file = file;
+    this.message.replaceChildren();
     if (this.preview) URL.revokeObjectURL(this.preview);
     this.preview = file && URL.createObjectURL(file);
     this.fileBox.replaceChildren(...(file ? this.#chosen(file) : this.#zone()));
   }
 
   /** `{file, transcript, consent, name}`, or null after saying what is missing. */
-  take() {
+  async take() {
+    await this.loading;
     this.message.replaceChildren();
     if (!this.file) return this.#missing(t("prompt_needed"), this.querySelector(".sf-drop-button"));
     if (this.name.isConnected && !this.name.value.trim()) return this.#missing(t("voice_name_needed"), this.name);
@@ -54,7 +56,7 @@ class Prompt extends Island {
   }
 
   #zone() {
-    const tries = h("p", { class: "sf-samples" }, h("span", {}, t("no_recording_at_hand")), button(t("sample_prompt"), () => this.#sample(), { style: "link", icon: "play" }));
+    const tries = h("p", { class: "sf-samples" }, h("span", {}, t("no_recording_at_hand")), button(t("sample_prompt"), () => (this.loading = this.#sample()), { style: "link", icon: "play" }));
     return [dropZone({ title: t("drop_prompt"), hint: t("drop_prompt_hint"), onFiles: ([file]) => this.choose(file) }), tries];
   }
 
@@ -66,11 +68,11 @@ class Prompt extends Island {
 
   async #sample() {
     try {
-      this.choose(await sample("sample_prompt", `${t("sample_prompt")}.wav`));
-      const spoken = await fetch("/static/samples/sample_prompt.txt");
-      if (spoken.ok) this.transcript.value = (await spoken.text()).trim();
+      this.choose(await sample("sample_prompt", `${t("sample_prompt_name")}.wav`));
       this.subject.value = t("sample_prompt_subject");
       this.basis.value = "written";
+      const spoken = await fetch("/static/samples/sample_prompt.txt");
+      if (spoken.ok) this.transcript.value = (await spoken.text()).trim();
     } catch (error) {
       this.message.replaceChildren(errorBox(error));
     }

@@ -6,6 +6,7 @@ import { t } from "./i18n.js";
 import { modelName, progressBar } from "./job-status.js";
 
 const PULL_LOOK_MS = 2000;
+const MOST_LANGUAGES = 5;
 
 class System extends Island {
   connected(signal) {
@@ -42,7 +43,7 @@ class System extends Island {
 
   #entry(entry) {
     const pull = button(t("pull"), () => this.#run(post(`/models/${encodeURIComponent(entry.name)}/pull`)), { icon: "download" });
-    const facts = [t(`model_kind_${entry.kind}`), entry.languages.map(languageName).join(", "), entry.size_bytes ? bytes(entry.size_bytes) : null, entry.licence];
+    const facts = [t(`model_kind_${entry.kind}`), languageNames(entry.languages), entry.size_bytes ? bytes(entry.size_bytes) : null, entry.licence];
     return h(
       "article",
       { class: "sf-model" },
@@ -75,6 +76,11 @@ class System extends Island {
   }
 }
 
+function languageNames(codes) {
+  const named = codes.slice(0, MOST_LANGUAGES).map(languageName).join(", ");
+  return codes.length > MOST_LANGUAGES ? t("and_more_languages", { languages: named, n: codes.length }) : named;
+}
+
 const pulling = (entry) => entry.pull?.state === "running";
 
 function pullProgress({ done, total }) {
@@ -95,7 +101,7 @@ function section(title, body, action = null, info = "") {
 }
 
 function installed(model) {
-  const languages = model.capabilities.languages.map(languageName).join(", ");
+  const languages = languageNames(model.capabilities.languages);
   const facts = [t(`model_kind_${model.kind}`), languages, model.size_bytes ? bytes(model.size_bytes) : null, model.loaded_on?.length ? t("loaded_on", { device: [model.loaded_on].flat().join(", ") }) : null];
   return h(
     "article",

@@ -5,33 +5,59 @@ import { clock, languageName } from "./format.js";
 import { t } from "./i18n.js";
 
 const SHOWN_STATES = ["done", "failed"];
+const ROWS_A_FRAME = 200; // a ten-hour recording has thousands of sentences; the page must stay awake
 
 /** Light-DOM list of segments; `seek` events carry the second to play from, `edited` events the new segment. */
 export class Transcript extends HTMLElement {
-  #rows = new Map();
+  #rows = new Map(); // n → {segment, row}
+  #order = []; // the same, by time
+  #queue = [];
+  #languages = new Set();
+  #split = false;
   #editing = null;
 
-  /** Draw what changed: `segments` is Map n → segment, `job` says how its texts are to be read. */
-  update(job, segments) {
+  /** Draw the segments that `changed`; `job` says how their texts are to be read. */
+  update(job, changed) {
     this.job = job;
     this.classList.add("sf-transcript");
-    const shown = [...segments.values()].filter((segment) => SHOWN_STATES.includes(segment.state));
-    shown.sort((a, b) => a.start - b.start || a.n - b.n);
-    this.split = shown.some((segment) => segment.channel > 0);
-    shown.forEach((segment, place) => this.#place(segment, place));
+    const shown = changed.filter((segment) => SHOWN_STATES.includes(segment.state));
+    const marked = this.#marked;
+    for (const { channel, language } of shown) {
+      this.#split ||= channel > 0;
+      if (language) this.#languages.add(language);
+    }
+    if (marked !== this.#marked) this.#queue.push(...this.#order.map(({ segment }) => segment));
+    this.#queue.push(...shown.sort(inTime));
+    this.#drawSome();
   }
 
-  #place(segment, place) {
+  /** Which marks the rows carry; when that changes, all are drawn again. */
+  get #marked() {
+    return `${this.#split} ${this.#languages.size > 1}`;
+  }
+
+  #drawSome() {
+    for (const segment of this.#queue.splice(0, ROWS_A_FRAME)) if (segment.n !== this.#editing) this.#draw(segment);
+    if (this.#queue.length && this.isConnected) requestAnimationFrame(() => this.#drawSome());
+  }
+
+  #draw(segment) {
     const known = this.#rows.get(segment.n);
-    if (!known || (known.change !== segment.change && this.#editing !== segment.n)) this.#draw(segment, known?.row);
-    const { row } = this.#rows.get(segment.n);
-    if (this.children[place] !== row) this.insertBefore(row, this.children[place] ?? null);
+    const row = this.#row(segment);
+    if (known) {
+      known.row.replaceWith(row);
+      Object.assign(known, { segment, row });
+    } else {
+      this.#insert({ segment, row });
+    }
   }
 
-  #draw(segment, old) {
-    const row = this.#row(segment);
-    old?.replaceWith(row);
-    this.#rows.set(segment.n, { row, change: segment.change, segment });
+  #insert(entry) {
+    let place = this.#order.length;
+    while (place > 0 && inTime(this.#order[place - 1].segment, entry.segment) > 0) place -= 1;
+    this.insertBefore(entry.row, this.#order[place]?.row ?? null);
+    this.#order.splice(place, 0, entry);
+    this.#rows.set(entry.segment.n, entry);
   }
 
   #row(segment) {
@@ -52,8 +78,8 @@ export class Transcript extends HTMLElement {
   }
 
   #marks(segment) {
-    const speaker = segment.speaker ?? (this.split ? t("channel_n", { n: segment.channel + 1 }) : null);
-    const language = segment.language && segment.language !== this.job.language ? languageName(segment.language) : null;
+    const speaker = segment.speaker ?? (this.#split ? t("channel_n", { n: segment.channel + 1 }) : null);
+    const language = this.#languages.size > 1 && segment.language ? languageName(segment.language) : null;
     const marks = [speaker, language, segment.edited ? t("edited") : null].filter(Boolean);
     return marks.length ? h("p", { class: "sf-marks" }, marks.map((mark) => h("span", { class: "sf-mark" }, mark))) : null;
   }
@@ -92,7 +118,7 @@ export class Transcript extends HTMLElement {
 
   #finish(segment) {
     this.#editing = null;
-    this.#draw(segment, this.#rows.get(segment.n).row);
+    this.#draw(segment);
     this.#rows.get(segment.n).row.querySelector(".sf-icon-only")?.focus();
   }
 
@@ -104,5 +130,7 @@ export class Transcript extends HTMLElement {
     }
   }
 }
+
+const inTime = (a, b) => a.start - b.start || a.n - b.n;
 
 customElements.define("sf-transcript-lines", Transcript);

@@ -64,7 +64,7 @@ class Voices extends Island {
   }
 
   async #add(prompt, message, save) {
-    const given = prompt.take();
+    const given = await prompt.take();
     if (!given) return;
     save.disabled = true;
     message.replaceChildren();
