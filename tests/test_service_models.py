@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -14,7 +15,9 @@ from webui.engines.host import ModelHost
 from webui.errors import UserError
 from webui.service.accounts import AccountService
 from webui.service.models import ModelService
+from webui.service.params import JobKind, JobState
 from webui.settings import Settings
+from webui.store import schema
 from webui.store.accounts import AccountStore
 from webui.store.database import Database
 
@@ -128,3 +131,8 @@ def test_the_store_never_sees_a_cookies_value(settings: Settings, accounts: Acco
     service.owner_of(token)
     content = b"".join(path.read_bytes() for path in settings.data.glob("history.db*"))
     assert token.encode() not in content
+
+
+def test_the_parameters_know_every_kind_and_state_of_the_tables() -> None:
+    assert get_args(JobKind) == schema.JOB_KINDS
+    assert get_args(JobState) == schema.JOB_STATES

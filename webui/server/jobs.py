@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi import Path as PathPart
@@ -15,19 +15,19 @@ from webui.errors import UserError
 from webui.server.dependencies import FILES, TEXT, Caller, Language, Service, form_body
 from webui.server.downloads import attachment, media_response
 from webui.server.multipart import Form, read_form
-from webui.service.params import Consent, ConvertParams, SpeakParams, TranscribeParams
+from webui.service.jobs import JobFilter
+from webui.service.params import Consent, ConvertParams, JobKind, JobState, SpeakParams, TranscribeParams
 from webui.service.services import Services
 from webui.service.submission import Ticket
 from webui.service.uploads import check_space, incoming_folder
 from webui.service.validation import invalid, read_params
 from webui.service.views import Job, JobChanges, JobPage, Segment, Submitted
-from webui.store.rows import JobFilter
-from webui.store.schema import JOB_KINDS, JOB_STATES
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
 BIG = 2**62  # above every number of the change sequence that will ever be
 LONGEST_WAIT_S = 60.0
+KINDS = get_args(JobKind)
 
 Number = Annotated[int, PathPart(ge=0, lt=2**31)]
 
@@ -43,8 +43,8 @@ class SegmentEdit(BaseModel):
 def listing_filter(
     owner: Caller,
     q: str = "",
-    kind: Annotated[Literal[JOB_KINDS] | None, Query()] = None,  # type: ignore[valid-type]
-    state: Annotated[Literal[JOB_STATES] | None, Query()] = None,  # type: ignore[valid-type]
+    kind: JobKind | None = None,
+    state: JobState | None = None,
     batch: Annotated[str | None, Query(max_length=32)] = None,
     since: Annotated[datetime | None, Query(alias="from")] = None,
     until: Annotated[datetime | None, Query(alias="to")] = None,
@@ -57,7 +57,7 @@ Filter = Annotated[JobFilter, Depends(listing_filter)]
 
 SUBMISSION = form_body(
     ("kind",),
-    kind={"type": "string", "enum": list(JOB_KINDS)},
+    kind={"type": "string", "enum": list(KINDS)},
     file=FILES,
     params={**TEXT, "description": "JSON: TranscribeParams, SpeakParams or ConvertParams"},
     consent={**TEXT, "description": "JSON: Consent; with kind=speak and a file"},
@@ -93,7 +93,7 @@ def _submit(services: Services, owner: int, form: Form, ticket: Ticket, language
         text = form.value("consent")
         consent = read_params(Consent, text, "consent") if text else None
         return jobs.submit_speak(owner, read_params(SpeakParams, params, "params"), prompt, consent, ticket, language)
-    raise invalid("kind", "FIELD_CHOICE" if kind else "FIELD_MISSING", expected=", ".join(JOB_KINDS))
+    raise invalid("kind", "FIELD_CHOICE" if kind else "FIELD_MISSING", expected=", ".join(KINDS))
 
 
 @router.get("/jobs")

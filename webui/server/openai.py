@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 
-from webui.audio.encode import MIME
 from webui.errors import UserError
 from webui.server.dependencies import FILE, TEXT, Caller, Language, Service, form_body
 from webui.server.multipart import Form, read_form
@@ -160,7 +159,7 @@ async def _streamed(services: Services, owner: int, job: Job, form: AudioFormat)
         async for piece in stream:
             yield piece
 
-    return StreamingResponse(pieces(), media_type=MIME[form])
+    return StreamingResponse(pieces(), media_type=services.streams.mime(form))
 
 
 def verbose(job: Job, segments: list[Segment], granularities: set[str]) -> dict[str, Any]:

@@ -26,6 +26,8 @@ from webui.store.history import PAGE, History
 from webui.store.jobs import JobStore, Submission
 from webui.store.rows import FINAL_STATES, Changes, JobFilter, JobRow
 
+__all__ = ["JobFilter", "JobService", "Media"]
+
 LOOK_AGAIN_S = 30.0  # a waiter asks again after so long, whatever it heard
 MOST_PAUSE_S = 0.5
 MOST_ON_A_PAGE = 200
@@ -155,13 +157,13 @@ class JobService:
         return await asyncio.to_thread(self._changes_view, owner_id, found, language)
 
     def wait(self, owner_id: int, uid: str, timeout: float, language: str = "zh") -> Job:
-        """The job when it has ended, or as it is after `timeout` seconds."""
+        """The job when it has ended, or as it is after `timeout` seconds or when the program ends."""
         deadline = time.monotonic() + timeout
         while True:
             since = self._feed.now()
             row = self._store.get(owner_id, uid)
             left = deadline - time.monotonic()
-            if row.final or left <= 0:
+            if row.final or left <= 0 or self._stopping.is_set():
                 return self._views([row], language)[0]
             self._feed.wait(owner_id, since, min(left, LOOK_AGAIN_S))
 

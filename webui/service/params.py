@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+JobKind = Literal["transcribe", "speak", "convert"]
+JobState = Literal["queued", "running", "cancelling", "done", "partial", "failed", "cancelled", "expired"]
 AudioFormat = Literal["wav", "mp3", "flac", "opus", "aac", "pcm"]
 
 

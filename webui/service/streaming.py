@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from webui.audio.encode import AudioFormat, AudioWriter
+from webui.audio.encode import MIME, AudioFormat, AudioWriter
 from webui.audio.joining import pause_after
 from webui.audio.label import GAP_SECONDS, AigcLabel
 from webui.audio.resampling import Samples
@@ -35,6 +35,10 @@ class SpeechStreams:
         self._store = store
         self._feed = feed
         self._stopping = stopping
+
+    @staticmethod
+    def mime(form: AudioFormat) -> str:
+        return MIME[form]
 
     async def stream(self, owner_id: int, uid: str, form: AudioFormat, rate: int) -> AsyncIterator[bytes]:
         """Encoded pieces, until the job has ended. `rate`: of the model's speech, Hz. Raises what failed the job,
