@@ -16,15 +16,18 @@ _TAGS = ["<|zh|>", "<|en|>", "<|yue|>", "<|ja|>", "<|ko|>", "<|nospeech|>", "<|H
 _TAGS += ["<|EMO_UNKNOWN|>", "<|Speech|>", "<|withitn|>", "<|woitn|>"]
 
 
-def sense_voice(folder: Path, full: bool = False) -> Path:
-    """SenseVoiceSmall: 234 M parameters in full, some 0.3 M reduced."""
+def sense_voice(folder: Path, full: bool = False, width: int = 64, blocks: int = 3) -> Path:
+    """SenseVoiceSmall: 234 M parameters in full, some 0.3 M reduced to `width` and `blocks`."""
     vocabulary = 25055 if full else 120
     _write_sentencepiece(folder, vocabulary)
     config = {
         "model": "SenseVoiceSmall",
         "model_conf": {"length_normalized_loss": True, "sos": 1, "eos": 2, "ignore_id": -1},
         "encoder": "SenseVoiceEncoderSmall",
-        "encoder_conf": {**_sanm_encoder(50 if full else 3, 512 if full else 64), "tp_blocks": 20 if full else 2},
+        "encoder_conf": {
+            **_sanm_encoder(50 if full else blocks, 512 if full else width),
+            "tp_blocks": 20 if full else 2,
+        },
         "frontend": "WavFrontend",
         "frontend_conf": _FRONTEND,  # no dither, as in the published configuration: FunASR's default is then noise
         "tokenizer": "SentencepiecesTokenizer",

@@ -1,0 +1,165 @@
+"""Model folders: recognised by content, checked before loading, and errors that name file and key."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from webui.engines import funasr
+from webui.engines.funasr import folder as folders
+from webui.engines.funasr.loading import build
+from webui.errors import UserError, word
+from webui.settings import Settings
+
+
+def _reason(model_problem: tuple[str, dict] | None) -> str:
+    assert model_problem is not None
+    return word(model_problem[0], model_problem[1], "en").message
+
+
+def test_each_family_is_known_by_its_content_and_says_what_it_can(own_models: Path, settings: Settings) -> None:
+    (own_models / "sensevoice").rename(own_models / "renamed")
+    found = {model.name: model for model in funasr.models(settings)}
+    assert found["renamed"].capabilities.itn and found["renamed"].problem is None
+    assert found["seaco"].capabilities.hotwords and not found["paraformer"].capabilities.hotwords
+    assert found["streaming"].capabilities.streaming
+    assert max(found.values(), key=lambda model: model.default_rank).name == "nano"
+
+
+def test_listing_imports_neither_torch_nor_funasr(own_models: Path, in_child: Callable[..., str]) -> None:
+    code = (
+        "import sys; from pathlib import Path; from webui.settings import Settings; from webui.engines import funasr;"
+        "print(len(funasr.models(Settings(models=Path(sys.argv[1])))));"
+        "print([name for name in ('torch', 'funasr', 'onnxruntime') if name in sys.modules])"
+    )
+    assert in_child(code, own_models).splitlines() == ["5", "[]"]
+
+
+def test_a_folder_with_config_yaml_alone_works(own_models: Path, settings: Settings) -> None:
+    (own_models / "sensevoice" / "configuration.json").unlink()
+    folder = folders.read(own_models / "sensevoice")
+    assert folder is not None and folder.problem is None
+    assert folder.config["tokenizer_conf"]["bpemodel"].endswith("bpe.model")
+    assert build(folder, "cpu").config["vocab_size"] == 120
+
+
+def test_other_folders_are_no_models(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "config.yaml").write_text("[not, a, mapping]", "utf-8")
+    (tmp_path / "odd" / "configuration.json").write_text("{broken", "utf-8")
+    assert list(folders.folders(tmp_path)) == []
+
+
+def test_a_missing_file_is_named(own_models: Path, settings: Settings) -> None:
+    (own_models / "sensevoice" / "bpe.model").unlink()
+    (own_models / "seaco" / "model.pt").unlink()
+    problems = {model.name: model.problem for model in funasr.models(settings)}
+    assert "bpe.model is missing" in _reason(problems["sensevoice"])
+    assert "model.pt is missing" in _reason(problems["seaco"])
+
+
+def test_a_truncated_file_is_named_before_loading(own_models: Path, settings: Settings) -> None:
+    file = own_models / "sensevoice" / "model.pt"
+    file.write_bytes(file.read_bytes()[:-1000])
+    model = next(model for model in funasr.models(settings) if model.name == "sensevoice")
+    assert "model.pt is damaged" in _reason(model.problem)
+    with pytest.raises(UserError, match="MODEL_BROKEN"):
+        model.load("cpu")
+
+
+def _load_error(folder: Path) -> str:
+    found = folders.read(folder)
+    assert found is not None
+    with pytest.raises(UserError) as caught:
+        build(found, "cpu")
+    return word(caught.value.code, caught.value.params, "en").message
+
+
+def test_missing_keys_are_an_error_not_a_warning(own_models: Path) -> None:
+    from tests.funasr.builder import without
+
+    without(own_models / "sensevoice", "encoder.encoders.0.self_attn.linear_out")
+    message = _load_error(own_models / "sensevoice")
+    assert "model.pt lacks 2 weights" in message and "encoder.encoders.0.self_attn.linear_out.weight" in message
+
+
+def test_a_wrong_shape_is_an_error_naming_the_key(own_models: Path) -> None:
+    file = own_models / "sensevoice" / "model.pt"
+    state = torch.load(file, weights_only=True)
+    state["ctc.ctc_lo.bias"] = torch.zeros(7)
+    torch.save(state, file)
+    assert "ctc.ctc_lo.bias has the shape [7] instead of [120]" in _load_error(own_models / "sensevoice")
+
+
+def test_a_file_with_code_in_it_is_not_run(own_models: Path, tmp_path: Path) -> None:
+    class Hostile:
+        def __reduce__(self) -> tuple:
+            return Path.touch, (tmp_path / "was-run",)
+
+    torch.save({"weight": Hostile()}, own_models / "sensevoice" / "model.pt")
+    assert "damaged" in _load_error(own_models / "sensevoice")
+    assert not (tmp_path / "was-run").exists()
+
+
+def test_remote_code_and_requirements_in_the_folder_are_ignored(own_models: Path, tmp_path: Path) -> None:
+    folder = own_models / "sensevoice"
+    (folder / "model.py").write_text(f"open({str(tmp_path / 'was-run')!r}, 'w')", "utf-8")
+    (folder / "requirements.txt").write_text("no-such-package", "utf-8")
+    config = yaml.safe_load((folder / "config.yaml").read_text("utf-8"))
+    (folder / "config.yaml").write_text(
+        yaml.safe_dump({**config, "trust_remote_code": True, "remote_code": "model.py"})
+    )
+    found = folders.read(folder)
+    assert found is not None
+    build(found, "cpu")
+    assert not (tmp_path / "was-run").exists()
+
+
+def test_an_unknown_class_is_named(own_models: Path) -> None:
+    folder = own_models / "sensevoice"
+    (folder / "config.yaml").write_text(
+        (folder / "config.yaml").read_text("utf-8").replace("SenseVoiceSmall", "Novelty")
+    )
+    assert "Novelty in its configuration is no known class" in _load_error(folder)
+
+
+def test_files_outside_the_folder_are_not_followed(own_models: Path, settings: Settings) -> None:
+    folder = own_models / "sensevoice"
+    metas = json.loads((folder / "configuration.json").read_text("utf-8"))
+    metas["file_path_metas"]["init_param"] = "../seaco/model.pt"
+    (folder / "configuration.json").write_text(json.dumps(metas), "utf-8")
+    model = next(model for model in funasr.models(settings) if model.name == "sensevoice")
+    assert "../seaco/model.pt is missing" in _reason(model.problem)
+
+
+def test_a_release_without_the_ctc_head_lacks_word_times_and_nothing_else(own_models: Path, settings: Settings) -> None:
+    from tests.funasr.builder import without
+
+    without(own_models / "nano", "ctc")
+    recognizer = next(model for model in funasr.models(settings) if model.name == "nano").load("cpu")
+    assert not recognizer.capabilities.word_times
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_loading_peaks_near_the_weights(tmp_path: Path, in_child: Callable[..., str]) -> None:
+    """FunASR's own loader peaks at three times the weights."""
+    from tests.funasr import builder
+
+    (tmp_path / "wide").mkdir()
+    builder.sense_voice(tmp_path / "wide", width=256, blocks=40)
+    code = (
+        "import sys, resource; from pathlib import Path; from webui.engines.funasr import folder, loading;"
+        "from webui.engines.funasr.fence import load_tables; load_tables();"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024;"
+        "before = peak(); f = folder.read(Path(sys.argv[1])); b = loading.build(f, 'cpu');"
+        "sum(float(p.sum()) for p in b.model.parameters());"
+        "print((peak() - before) / (f.size_bytes / 2**20))"
+    )
+    assert float(in_child(code, tmp_path / "wide")) < 1.3
