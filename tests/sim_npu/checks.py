@@ -1,6 +1,6 @@
 """The simulated NPU computes right and refuses what a real one refuses.
 
-Run by tests/test_devices_simulated.py in a process of its own: the device, once registered, stays for the process's life.
+Run by tests/test_devices_simulated.py in a process of its own: a device once registered stays for the process's life.
 """
 
 import copy
