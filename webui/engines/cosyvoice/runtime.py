@@ -23,6 +23,7 @@ from webui.engines.cosyvoice.tokenizer import END_OF_PROMPT, TextTokenizer
 from webui.errors import UserError
 
 LEAST_PROMPT, MOST_PROMPT = 3.0, 30.0  # seconds
+TOLERANCE = 0.01  # seconds, of what was cut to these lengths
 LEAST_RATE = 16000
 LEAST_PER_TEXT_TOKEN, MOST_PER_TEXT_TOKEN = 2, 20  # speech tokens
 FIRST_HOP, MOST_HOP = 25, 100  # tokens of a streamed chunk, doubling
@@ -301,7 +302,7 @@ class _Rendering:
 
 def checked_wave(samples: Samples, rate: int) -> torch.Tensor:
     """(1, n) float32 of a recording that the model can take. Raises UserError PROMPT_TOO_LONG, PROMPT_RATE."""
-    if len(samples) > MOST_PROMPT * rate:
+    if len(samples) > (MOST_PROMPT + TOLERANCE) * rate:
         raise UserError("PROMPT_TOO_LONG", seconds=round(len(samples) / rate, 1), most=int(MOST_PROMPT))
     if rate < LEAST_RATE:
         raise UserError("PROMPT_RATE", rate=rate, least=LEAST_RATE)
@@ -311,9 +312,9 @@ def checked_wave(samples: Samples, rate: int) -> torch.Tensor:
 def check_length(prompt: Samples, rate: int) -> None:
     """Raises UserError PROMPT_TOO_SHORT, PROMPT_TOO_LONG."""
     seconds = round(len(prompt) / rate, 1)
-    if len(prompt) < LEAST_PROMPT * rate:
+    if len(prompt) < (LEAST_PROMPT - TOLERANCE) * rate:
         raise UserError("PROMPT_TOO_SHORT", param="file", seconds=seconds, least=int(LEAST_PROMPT))
-    if len(prompt) > MOST_PROMPT * rate:
+    if len(prompt) > (MOST_PROMPT + TOLERANCE) * rate:
         raise UserError("PROMPT_TOO_LONG", param="file", seconds=seconds, most=int(MOST_PROMPT))
 
 

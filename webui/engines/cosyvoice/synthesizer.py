@@ -20,10 +20,8 @@ from webui.errors import UserError
 
 log = logging.getLogger(__name__)
 
-MARGIN = 0.1  # seconds of silence left around a prompt
-LEAST_VOICE = 1.0  # seconds of a prompt that are not silence
-QUIET = 0.003  # RMS below which a prompt is too quiet (-50 dB)
 PIECE = 25.0  # seconds of a recording converted at once
+LEAST_PIECE = 0.2  # seconds that hold a sound
 
 
 class CosyVoiceSynthesizer:
@@ -45,20 +43,19 @@ class CosyVoiceSynthesizer:
         return cls(Runtime.load(folder, device, dtype), folder.name, revision)
 
     def enrol(self, prompt: Waveform, transcript: str) -> VoiceFeatures:
-        """The features of a prompt of 3 to 30 s, trimmed of silence.
+        """The features of a prompt of 3 to 30 s, which has been trimmed and judged (audio.prompts).
 
         Without a transcript the voice speaks in cross-lingual mode, which needs none but follows the prompt's
-        manner less. Raises UserError PROMPT_TOO_SHORT, PROMPT_TOO_LONG, PROMPT_RATE, PROMPT_NO_VOICE,
-        PROMPT_TOO_QUIET.
+        manner less. Raises UserError PROMPT_TOO_SHORT, PROMPT_TOO_LONG, PROMPT_RATE.
         """
-        trimmed = _trimmed(prompt)
-        found = self._loaded.encoder.features(trimmed.samples, trimmed.rate)
+        check_length(prompt.samples, prompt.rate)
+        found = self._loaded.encoder.features(prompt.samples, prompt.rate)
         return VoiceFeatures(
             engine="cosyvoice",
             revision=self._revision,
             prompt_sha256=prompt_hash(prompt, transcript),
             arrays={"tokens": found.tokens.numpy(), "mel": found.mel.numpy(), "speaker": found.speaker.numpy()},
-            facts={"transcript": transcript.strip(), "seconds": round(trimmed.seconds, 2)},
+            facts={"transcript": transcript.strip(), "seconds": round(prompt.seconds, 2)},
         )
 
     def speak(self, text: str, voice: VoiceFeatures | None, options: SpeechOptions) -> Iterator[Waveform]:
@@ -84,11 +81,12 @@ class CosyVoiceSynthesizer:
         """What is said in `source`, of any length, in another voice; cut at its quietest places every 25 s."""
         prompt = _prompt_features(voice)
         for piece in _cut(source):
+            if len(piece) < LEAST_PIECE * source.rate:
+                continue
             wave = features.resample(checked_wave(piece, source.rate), source.rate, 16000)
             tokens = self._loaded.encoder.speech_tokens(wave).tolist()
-            if tokens:
-                for samples in self._loaded.speak(iter(tokens), prompt):
-                    yield Waveform(samples, RATE)
+            for samples in self._loaded.speak(iter(tokens), prompt):
+                yield Waveform(samples, RATE)
 
     def close(self) -> None:
         """Lets the weights go; the object is of no further use."""
@@ -113,23 +111,6 @@ class CosyVoiceSynthesizer:
 
 def _prompt_features(voice: VoiceFeatures) -> PromptFeatures:
     return PromptFeatures(*(torch.from_numpy(voice.arrays[name]) for name in ("tokens", "mel", "speaker")))
-
-
-def _trimmed(prompt: Waveform) -> Waveform:
-    """The prompt without the silence at its ends (40 dB below its loudest part).
-
-    Raises UserError PROMPT_TOO_SHORT, PROMPT_TOO_LONG, PROMPT_TOO_QUIET, PROMPT_NO_VOICE.
-    """
-    check_length(prompt.samples, prompt.rate)
-    levels = _levels(prompt.samples, prompt.rate // 50)
-    if levels.max() < QUIET:
-        raise UserError("PROMPT_TOO_QUIET")
-    loud = np.flatnonzero(levels > levels.max() / 100)
-    if len(loud) * 0.02 < LEAST_VOICE:
-        raise UserError("PROMPT_NO_VOICE")
-    first = max(0, int((loud[0] * 0.02 - MARGIN) * prompt.rate))
-    last = int(((loud[-1] + 1) * 0.02 + MARGIN) * prompt.rate)
-    return Waveform(prompt.samples[first:last], prompt.rate)
 
 
 def _levels(samples: Samples, window: int) -> Samples:
