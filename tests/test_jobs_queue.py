@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.jobs_kit import Store, open_store
+from webui.errors import UserError
 from webui.store.queue import JOB_CRASHES, SEGMENT_CRASHES, LeaseLost
 from webui.store.rows import Claim, NewSegment, SegmentResult
 
@@ -211,6 +212,30 @@ def test_a_segment_is_committed_once(store: Store) -> None:
     with pytest.raises(LeaseLost):
         store.queue.commit(lease, [SegmentResult(1), SegmentResult(0)], device="cpu", seconds=1)
     assert [row.state for row in store.jobs.segments(None, lease.uid)] == ["done", "pending"]
+
+
+def test_a_worker_that_lost_its_job_cannot_write_to_it(store: Store) -> None:
+    job = store.submit()
+    plan_all(store, 2)
+    old = claimed(store).lease
+    store.queue.recover()
+    new = claimed(store).lease
+    error = UserError("INTERNAL")
+    for write in (
+        lambda: store.queue.plan(old, []),
+        lambda: store.queue.progress(old, 0.5),
+        lambda: store.queue.take(old, 1, 1),
+        lambda: store.queue.commit(old, [SegmentResult(0)], device="cpu", seconds=1),
+        lambda: store.queue.note(old, language="en"),
+        lambda: store.queue.release(old),
+        lambda: store.queue.fail(old, error),
+        lambda: store.queue.end_cancelled(old),
+        lambda: store.queue.finish(old),
+    ):
+        with pytest.raises(LeaseLost):
+            write()
+    assert store.work(new, 2) == [0, 1] and store.queue.finish(new) == "done"
+    assert store.jobs.get(None, job.uid).language is None
 
 
 def test_what_a_job_became_follows_from_its_segments(store: Store) -> None:
