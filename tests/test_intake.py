@@ -136,6 +136,36 @@ def test_channels_are_mixed_or_kept_apart(decoder: Decoder, tmp_path: Path) -> N
     assert np.abs(mix).max() < 32_000
 
 
+def test_of_several_sound_tracks_one_is_taken(decoder: Decoder, tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        streams: list[Any] = [container.add_stream("pcm_s16le", rate=16_000, layout="mono") for _ in range(3)]
+        for number, stream in enumerate(streams):
+            data = (tone(2, 16_000, 300 + 200 * number) * 32767).astype(np.int16).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(data, "s16", "mono")
+            frame.sample_rate = 16_000
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    assert decoder.probe(tmp_path / "a.mkv", "a.mkv").streams == 3
+    samples, _ = decoded(decoder, tmp_path / "a.mkv")
+    assert dominant_hz(samples[:, 0]) in (
+        pytest.approx(300, abs=2),
+        pytest.approx(500, abs=2),
+        pytest.approx(700, abs=2),
+    )
+
+
+def test_a_recording_that_changes_shape_in_the_middle_keeps_its_first_shape(decoder: Decoder, tmp_path: Path) -> None:
+    """Two ADTS recordings in one file: mono at 16 kHz, then stereo at 48 kHz."""
+    first = encode(tmp_path / "a.aac", "aac", tone(2, 16_000)[:, None], 16_000).read_bytes()
+    second = encode(tmp_path / "b.aac", "aac", np.stack([tone(2, 48_000)] * 2, 1), 48_000).read_bytes()
+    (tmp_path / "c.aac").write_bytes(first + second)
+    samples, _ = decoded(decoder, tmp_path / "c.aac", channels="split")
+    assert samples.shape[1] == 1
+    assert len(samples) / RATE == pytest.approx(4.2, abs=0.2)
+    for start in (RATE // 2, 3 * RATE):
+        assert dominant_hz(samples[start : start + RATE, 0]) == pytest.approx(440, abs=3)
+
+
 def test_the_rate_can_be_chosen(decoder: Decoder, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", tone(1, 48000), 48000)
     assert len(decoded(decoder, tmp_path / "a.wav", rate=24_000)[0]) == 24_000
@@ -156,14 +186,15 @@ def test_nan_and_infinity_become_silence(decoder: Decoder, tmp_path: Path) -> No
 @pytest.mark.parametrize("name", ["message.al", "message.ul"])
 def test_headerless_telephone_recordings_are_told_by_their_name(decoder: Decoder, tmp_path: Path, name: str) -> None:
     codec = "pcm_alaw" if name.endswith("al") else "pcm_mulaw"
-    wav = encode(tmp_path / "a.wav", codec, tone(2, 8000)[:, None], 8000)
+    silence = np.zeros(12_000, np.float32)  # of bytes that look like 8-bit text, or like MPEG's first two
+    wav = encode(tmp_path / "a.wav", codec, np.concatenate([silence, tone(2, 8000)])[:, None], 8000)
     with wav.open("rb") as file:
         data = next(chunk for chunk in riff.chunks(file) if chunk.kind == b"data")
     stored = tmp_path / "original"
     stored.write_bytes(wav.read_bytes()[data.offset :])
     with decoder.decode(stored, name) as decoding:
         samples = np.concatenate(list(decoding))
-    assert len(samples) / RATE == pytest.approx(2, abs=0.01)
+    assert len(samples) / RATE == pytest.approx(3.5, abs=0.01)
     assert dominant_hz(samples[:, 0]) == pytest.approx(440, abs=2)
 
 
@@ -238,7 +269,7 @@ def test_a_wav_without_samples_is_empty(decoder: Decoder, tmp_path: Path) -> Non
         (b"MZ\x90\x00" + bytes(100), "EXE"),
         (b"PK\x03\x04" + bytes(100), "ZIP"),
         ("会议纪要\n第一项".encode(), "TXT"),
-        ("会议纪要，第一项，关于本年度工作安排的说明。\n".encode("gb18030") * 3, "TXT"),
+        ("会议纪要，第一项，关于本年度工作安排的说明。\n".encode("gb18030") * 3, "TXT (8-bit)"),
         ("会议纪要".encode("utf-16"), "TXT"),
         (b"<!DOCTYPE html><html></html>", "HTML"),
         (b'{"a": 1}', "JSON"),
@@ -331,6 +362,22 @@ def test_a_decoder_that_hangs_is_killed(decoder: Decoder, recording: Path, monke
     os.kill(pid, signal.SIGSTOP)
     assert refusal(decoder, recording).code == "DECODER_FAILED"
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_decoder_that_takes_too_much_time_for_too_little_sound_is_ended(
+    decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Path(intake.decoder_child.__file__).read_text(encoding="utf-8")
+    stingy = source.replace("CPU_SECONDS, CPU_PER_SECOND = 30.0, 0.25", "CPU_SECONDS, CPU_PER_SECOND = 1.0, 0.0")
+    assert stingy != source
+    (tmp_path / "child.py").write_text(stingy, encoding="utf-8")
+    monkeypatch.setattr(intake.decoder_child, "__file__", str(tmp_path / "child.py"))
+    with (tmp_path / "long.wav").open("wb") as file:
+        file.write(riff.header(44_100, 1, 0x70000000))
+        file.truncate(0x70000000)
+    with pytest.raises(UserError, match="BAD_AUDIO"), decoder.decode(tmp_path / "long.wav", "a.wav") as decoding:
+        for _ in decoding:
+            pass
 
 
 def test_a_decoder_that_died_while_idle_is_replaced(decoder: Decoder, recording: Path) -> None:

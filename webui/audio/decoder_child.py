@@ -4,7 +4,7 @@ Started by `intake.Decoder` as `python -I decoder_child.py`; imports nothing but
 itself in before it touches a file. Requests are JSON lines on the standard input; it ends when that closes.
 An answer is a sequence of messages, each a kind (one byte), a length (4 bytes, big-endian) and a payload:
 
-    i  JSON, what the recording is      p  PCM, int16 interleaved, native byte order
+    i  JSON, what the recording is      p  channels (2 bytes, big-endian), PCM: int16 interleaved, native order
     e  JSON, {"code", "params"}: the end, an error      z  JSON, [[code, params]…]: the end, with warnings
 """
 
@@ -215,7 +215,8 @@ class Recording:
 
     def _flush(self) -> None:
         if self.waiting:
-            send(self.output, b"p", np.concatenate(self.blocks).tobytes())
+            block = np.concatenate(self.blocks)
+            send(self.output, b"p", struct.pack(">H", block.shape[1]) + block.tobytes())
             self.blocks, self.waiting = [], 0
             self._allow_cpu(self.frames / self.rate)
 

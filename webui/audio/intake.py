@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webui.audio import decoder_child
-from webui.audio.sniffing import Sniffed, is_cut_off_mp4, sniff
+from webui.audio.sniffing import EIGHT_BIT_TEXT, Sniffed, is_cut_off_mp4, sniff
 from webui.errors import UserError
 from webui.settings import Settings
 
@@ -39,6 +39,7 @@ FILES_PER_CHILD = 100
 MOST_MESSAGE = 64 << 20  # bytes; a longer one is no answer of ours
 # Telephone recordings without any header: only the name tells.
 HEADERLESS = {".al": "alaw", ".alaw": "alaw", ".ul": "mulaw", ".ulaw": "mulaw"}
+_MAY_BE_HEADERLESS = {"BINARY", "MPEG", EIGHT_BIT_TEXT}  # what their silence looks like
 
 Block = NDArray[np.int16]
 
@@ -119,12 +120,12 @@ class Decoding:
         self._decoder = decoder
         self._path = path
         self._name = name
-        self._split = channels == "split"
         self._child: _Child | None = None
+        self._format = HEADERLESS.get(Path(name).suffix.lower())
         self._sniffed = self._refuse_by_content()
         request = {
             "path": str(path.absolute()),
-            "format": HEADERLESS.get(Path(name).suffix.lower()) if self._sniffed.kind == "unknown" else None,
+            "format": self._format if self._sniffed.kind == "unknown" else None,
             "rate": rate,
             "channels": channels,
             "most_seconds": decoder.most_seconds,
@@ -139,15 +140,13 @@ class Decoding:
         self.close()
 
     def __iter__(self) -> Iterator[Block]:
-        columns: int | None = None if self._split else 1
         while self._child is not None:
             kind, payload = self._read()
             if kind == b"z":
                 self.warnings += [(code, params) for code, params in json.loads(payload)]
                 self._release()
             elif kind == b"p":
-                columns = columns or self.info.channels
-                yield np.frombuffer(payload, np.int16).reshape(-1, columns)
+                yield self._block(payload)
             else:
                 raise self._failed("unexpected message")
 
@@ -157,11 +156,20 @@ class Decoding:
             self._child.kill()
             self._child = None
 
+    def _block(self, payload: bytearray) -> Block:
+        channels = int.from_bytes(payload[:2], "big")
+        samples = np.frombuffer(payload, np.int16, offset=2) if len(payload) % 2 == 0 else np.zeros(1, np.int16)
+        if not channels or len(samples) % channels:
+            raise self._failed("broken block")
+        return samples.reshape(-1, channels)
+
     def _refuse_by_content(self) -> Sniffed:
         try:
             sniffed = sniff(self._path)
         except OSError:
             raise UserError("MISSING_INPUT") from None
+        if self._format and sniffed.name in _MAY_BE_HEADERLESS:
+            return Sniffed("unknown", "BINARY")
         if sniffed.kind == "unsupported":
             raise UserError("UNSUPPORTED_FORMAT", file=self._name, sniffed=sniffed.name)
         if sniffed.kind == "other":

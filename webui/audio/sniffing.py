@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 HEAD_BYTES = 8192
+EIGHT_BIT_TEXT = "TXT (8-bit)"  # GB18030 and the like; or raw A-law that begins with silence
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ _TEXTS: tuple[tuple[str, str], ...] = (
 )
 
 
+_MOST_BOXES = 1000
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 
 
@@ -118,6 +120,8 @@ def sniff_bytes(head: bytes) -> Sniffed:
     text = _as_text(head)
     if text is not None:
         return _sniff_text(text)
+    if len(head) > 64 and not _CONTROLS.search(head.decode("latin-1")):
+        return Sniffed("other", EIGHT_BIT_TEXT)
     if name := _magic(head, _OTHER):
         return Sniffed("other", name)
     if len(head) > 3 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
@@ -129,14 +133,14 @@ def is_cut_off_mp4(path: Path) -> bool:
     """True where an MP4's top-level boxes end before `moov`, without which nothing in it can be read."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        while file.tell() < size:
+        for _box in range(_MOST_BOXES):
             length, kind = _box_head(file)
             if kind == b"moov":
                 return file.tell() + length > size
-            if length < 0:
+            if length < 0 or file.tell() + length >= size:
                 return True
             file.seek(length, 1)
-    return True
+    return False
 
 
 def _box_head(file: BinaryIO) -> tuple[int, bytes]:
@@ -153,17 +157,13 @@ def _magic(head: bytes, table: tuple[tuple[bytes, int, str], ...]) -> str | None
 
 
 def _as_text(head: bytes) -> str | None:
-    """The text, where the bytes are one: no control characters beside white space; UTF-8, UTF-16 or 8-bit."""
+    """The text, where the bytes are UTF-8 or UTF-16 without control characters beside white space."""
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         text = head[: len(head) // 2 * 2].decode("utf-16", "replace")
-        return None if _CONTROLS.search(text) else text
-    text = head.decode("utf-8-sig", "replace")
-    if _CONTROLS.search(text):
-        return None
+    else:
+        text = head.decode("utf-8-sig", "replace")
     damaged = text.count("\ufffd")
-    if damaged <= 1:  # one: a character cut in half at the end of the head
-        return text
-    return head.decode("gb18030", "replace") if len(head) > 64 else None
+    return None if damaged > 1 or _CONTROLS.search(text) else text  # one: a character cut at the end of the head
 
 
 def _sniff_text(text: str) -> Sniffed:
