@@ -134,13 +134,6 @@ def resampled(waveform: Waveform) -> Floats:
     return samples if waveform.rate == RATE else soxr.resample(samples, waveform.rate, RATE)
 
 
-def envelope_distance(speech: Speech, voice: Timbre) -> float:
-    """Root mean square difference in dB between the mean voiced envelopes, both at equal power."""
-    voiced, _ = _active(speech)
-    difference = _cepstra(_shape(speech))[voiced].mean(axis=0) - voice.cepstra[voice.voiced].mean(axis=0)
-    return float(10 / np.log(10) * np.sqrt((difference**2).sum() / _MELS))
-
-
 def _converted_envelope(speech: Speech, voice: Timbre, similarity: float) -> Floats:
     shape = _shape(speech)
     cepstra = _cepstra(shape)

@@ -15,6 +15,7 @@ from webui.engines.base import Capabilities, EngineError, Recognition, Recogniti
 RATE = 16_000  # Hz
 _FRAMES_PER_SECOND = 100
 _LEAST_SAMPLES = RATE // 20  # shorter than any word
+_LEAST_LEVEL = 0.003  # -50 dB; in silence the decoder finds words that nobody said
 _VARIANT = re.compile(r"\(\d+\)$")  # "the(2)": the second pronunciation of a word
 
 
@@ -43,7 +44,7 @@ class BasicRecognizer:
 
     def _recognized(self, waveform: Waveform) -> Recognition:
         samples = waveform.samples if waveform.rate == RATE else soxr.resample(waveform.samples, waveform.rate, RATE)
-        if len(samples) < _LEAST_SAMPLES:
+        if len(samples) < _LEAST_SAMPLES or np.abs(samples).max() < _LEAST_LEVEL:
             return Recognition("", "", "en")
         with self._lock:
             words = tuple(self._decoded(samples))
@@ -53,8 +54,9 @@ class BasicRecognizer:
 
     def _decoded(self, samples: np.ndarray[Any, Any]) -> Iterator[Word]:
         pcm = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+        self._decoder.reinit_feat()  # forget the noise and the level of what came before
         self._decoder.start_utt()
-        self._decoder.process_raw(pcm, full_utt=True)  # the whole at once: normalised by itself, not by its forerunner
+        self._decoder.process_raw(pcm, full_utt=True)
         self._decoder.end_utt()
         for segment in self._decoder.seg() or ():
             if segment.word[0] not in "<[+":  # silence and noises
