@@ -212,7 +212,7 @@ def _write_sentencepiece(folder: Path, count: int) -> None:
     from sentencepiece import sentencepiece_model_pb2 as proto
 
     model = proto.ModelProto()
-    pieces = ["<unk>", "<s>", "</s>", *_TAGS, "▁", "，", "。", *(str(digit) for digit in range(10))]
+    pieces = ["<unk>", "<s>", "</s>", *_TAGS, "▁", "，", "。", *"0123456789abcdefghijklmnopqrstuvwxyz"]
     pieces += [chr(0x4E00 + index) for index in range(count - len(pieces))]
     for index, piece in enumerate(pieces):
         kind = {0: 2, 1: 3, 2: 3}.get(index, 4 if piece.startswith("<|") else 1)
