@@ -163,3 +163,10 @@ def test_loading_peaks_near_the_weights(tmp_path: Path, in_child: Callable[..., 
         "print((peak() - before) / (f.size_bytes / 2**20))"
     )
     assert float(in_child(code, tmp_path / "wide")) < 1.3
+
+
+def test_only_what_can_be_exported_is_optimised(own_models: Path, settings: Settings) -> None:
+    with pytest.raises(UserError, match="MODEL_NOT_FOUND"):
+        funasr.optimise("nobody", settings)
+    with pytest.raises(UserError, match="NOT_CAPABLE"):
+        funasr.optimise("nano", settings)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from webui.engines.base import Model
 from webui.engines.funasr.folder import Folder, folders
+from webui.errors import UserError
 
 if TYPE_CHECKING:
+    from webui.engines.funasr.optimising import Report
     from webui.settings import Settings
 
 
@@ -21,6 +23,19 @@ def models(settings: Settings) -> list[Model]:
         for folder in folders(settings.models, settings.model_path)
         if folder.family.role == "recognizer"
     ]
+
+
+def optimise(name: str, settings: Settings) -> Report:
+    """Export the heavy parts of the model `name` for the CPU; a minute or two, and the report of how they agree.
+
+    Raises UserError (MODEL_NOT_FOUND, MODEL_BROKEN, NOT_CAPABLE where nothing of it can be exported).
+    """
+    from webui.engines.funasr import optimising
+
+    present = {folder.name: folder for folder in folders(settings.models, settings.model_path)}
+    if name not in present:
+        raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=", ".join(present))
+    return optimising.optimise(present[name], settings).report
 
 
 def _model(folder: Folder, settings: Settings) -> Model:
