@@ -25,7 +25,7 @@ const ICONS = {
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) setAttribute(element, name, value);
-  for (const c of children.flat()) if (c instanceof Node) element.append(c); else if (c) element.insertAdjacentHTML("beforeend", c);
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 

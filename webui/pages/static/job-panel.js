@@ -62,7 +62,7 @@ class JobPanel extends Island {
   /** The job of the address, of this browser tab, or the reader's last one. */
   async #restore() {
     const here = place();
-    return;
+    const known = (here.tab === this.tab && here.id) || sessionStorage.getItem(`shengfang.${this.tab}`);
     if (known) {
       this.show(known);
       return;
