@@ -39,15 +39,16 @@ JOB_CRASHES = {"prepare": 3, "work": 9}  # claims without progress, by stage, be
 _NEXT = text(
     """
     WITH RECURSIVE busy(owner) AS (  -- the owners who wait, by a loose index scan: not every queued row is read
-        SELECT min(owner_id) FROM jobs WHERE state = 'queued' AND stage = :stage
+        SELECT min(owner_id) FROM jobs INDEXED BY jobs_queue WHERE state = 'queued' AND stage = :stage
         UNION ALL
-        SELECT (SELECT min(owner_id) FROM jobs WHERE state = 'queued' AND stage = :stage AND owner_id > busy.owner)
+        SELECT (SELECT min(owner_id) FROM jobs INDEXED BY jobs_queue
+                WHERE state = 'queued' AND stage = :stage AND owner_id > busy.owner)
         FROM busy WHERE busy.owner IS NOT NULL
     )
     SELECT jobs.id, jobs.owner_id, jobs.priority, jobs.seg_done, owners.vtime
     FROM busy JOIN owners ON owners.id = busy.owner
     JOIN jobs ON jobs.id = (
-        SELECT id FROM jobs WHERE state = 'queued' AND stage = :stage AND owner_id = busy.owner
+        SELECT id FROM jobs INDEXED BY jobs_queue WHERE state = 'queued' AND stage = :stage AND owner_id = busy.owner
         AND priority >= :least AND (:any OR device IN :devices)
         ORDER BY priority DESC, id LIMIT 1)
     ORDER BY jobs.priority DESC, owners.vtime, jobs.id LIMIT 1

@@ -107,6 +107,8 @@ CREATE INDEX jobs_changes ON jobs (version, owner_id);
 
 CREATE UNIQUE INDEX jobs_idempotency ON jobs (owner_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 
+CREATE INDEX jobs_kind_newest ON jobs (kind, created_at DESC, id DESC) WHERE deleted_at IS NULL;
+
 CREATE INDEX jobs_newest ON jobs (created_at DESC, id DESC) WHERE deleted_at IS NULL;
 
 CREATE INDEX jobs_open ON jobs (owner_id, state) WHERE state IN ('queued', 'running', 'cancelling');
@@ -120,6 +122,8 @@ CREATE INDEX jobs_owner_newest ON jobs (owner_id, created_at DESC, id DESC) WHER
 CREATE INDEX jobs_owner_state ON jobs (owner_id, state, created_at DESC, id DESC) WHERE deleted_at IS NULL;
 
 CREATE INDEX jobs_queue ON jobs (stage, owner_id, priority DESC, id) WHERE state = 'queued';
+
+CREATE INDEX jobs_state_newest ON jobs (state, created_at DESC, id DESC) WHERE deleted_at IS NULL;
 
 CREATE TABLE voice_consents (
     id INTEGER NOT NULL,
