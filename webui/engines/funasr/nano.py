@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from webui.devices import load_torch
 from webui.engines.base import Capabilities, Recognition, RecognitionOptions, Waveform, Word
 from webui.engines.funasr import transcript
@@ -86,21 +84,23 @@ class Nano(FunasrRecognizer):
         scores = head.output.log_softmax(decoded)[0, : int(counts[0])].float().cpu().numpy()
         ids = list(head.tokenizer.encode(text))
         spans = transcript.align(scores, ids, head.blank)
-        pieces = [
-            (
-                str(head.tokenizer.decode([token])),
-                start * _FRAME,
-                end * _FRAME,
-                float(np.mean(scores[start:end, token])),
-            )
-            for token, (start, end) in zip(ids, spans, strict=False)
-        ]
-        return transcript.words_from_pieces([(_as_piece(text), *rest) for text, *rest in pieces])
+        return transcript.words_from_pieces(
+            [
+                (
+                    _as_piece(str(head.tokenizer.decode([token]))),
+                    start * _FRAME,
+                    end * _FRAME,
+                    float(scores[start:end, token].mean()),
+                )
+                for token, (start, end) in zip(ids, spans, strict=False)
+            ]
+        )
 
 
 def _take_head(model: Any) -> CtcHead | None:
-    parts = [getattr(model, name, None) for name in ("ctc_decoder", "ctc", "ctc_tokenizer", "blank_id")]
-    head = CtcHead(*parts) if parts[0] is not None else None
+    if model.ctc_decoder is None:
+        return None
+    head = CtcHead(model.ctc_decoder, model.ctc, model.ctc_tokenizer, model.blank_id)
     model.ctc_decoder = None  # FunASR then batches, and does not ask for torchaudio
     return head
 

@@ -81,8 +81,7 @@ def _frames_of(steps: NDArray[np.int8], state: int, count: int) -> list[tuple[in
     spans = [(0, 0)] * count
     for frame in range(len(steps) - 1, -1, -1):
         if state % 2:
-            start, end = spans[state // 2]
-            spans[state // 2] = (frame, end or frame + 1)
+            spans[state // 2] = (frame, spans[state // 2][1] or frame + 1)
         state -= int(steps[frame, state])
     return spans
 
