@@ -201,6 +201,7 @@ def test_each_language_has_its_voice(reader: Reader) -> None:
     assert [run.voice for run in reader.read("5 dogs", "en")] == [ENGLISH]
     assert reader.read("[[h@]]{}<x>", "en")[0].text == "h@x"  # espeak's own marks cannot be smuggled in
     assert reader.read("[breath]", "zh") == []
+    assert reader.read("a\ud800\0b", "en")[0].text == "ab"
 
 
 def test_rare_characters_are_not_dropped(reader: Reader) -> None:
