@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 
+from webui.audio.label import AigcLabel, write_metadata
 from webui.engines.base import Capabilities, RecognitionOptions, Samples, Waveform
 from webui.engines.basic.espeak import Espeak
 from webui.engines.basic.reading import Reader
@@ -76,7 +77,9 @@ def main() -> None:
     prompt = speech(PROMPT, espeak, "+f4", rate=175, pitch=60)
     espeak.close()
     for name, samples in (("en", english), ("zh", mandarin), ("prompt", prompt)):
-        write(folder / f"sample_{name}.wav", samples)
+        path = folder / f"sample_{name}.wav"
+        write(path, samples)
+        write_metadata(path, AigcLabel("", f"shengfang-sample-{name}"))  # inputs for trying: no audible label
     recognizer = BasicRecognizer(Capabilities())
     (heard,) = recognizer.recognize([Waveform(english, RATE)], RecognitionOptions())
     seconds = {
