@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import soundfile
@@ -30,8 +31,7 @@ def speak(context: Context, claim: Claim, seat: Seat) -> None:
     """
     model = context.model(claim.job.model, "synthesizer")
     step = _Step(context, claim, model, seat)
-    while batch := context.queue.take(claim.lease, 0, 1):
-        step.make(batch[0])
+    while step.next_sentence():
         if context.hand_over(claim, seat):
             return
     publish(context, claim)
@@ -50,24 +50,29 @@ class _Step:
         self._features: VoiceFeatures | None = None
         context.note_device(claim, self._job.kind, self._device)
 
-    def make(self, segment: SegmentRow) -> None:
-        began = time.monotonic()
+    def next_sentence(self) -> bool:
+        """Make and commit one segment; False where nothing is left."""
+        with self._context.host.use(self._model, self._device) as synthesizer:
+            batch = self._context.queue.take(self._claim.lease, 0, 1)
+            if not batch:
+                return False
+            began = time.monotonic()
+            result = self._made(synthesizer, batch[0])
+        seconds = time.monotonic() - began
+        result = replace(result, took_ms=round(seconds * 1000))
+        self._context.queue.commit(self._claim.lease, [result], device=self._device, seconds=seconds)
+        return True
+
+    def _made(self, synthesizer: Any, segment: SegmentRow) -> SegmentResult:
         try:
-            with self._context.host.use(self._model, self._device) as synthesizer:
-                began = time.monotonic()  # loading is not the owner's service
-                milliseconds = self._write(segment, self._speech(synthesizer, segment))
+            milliseconds = self._write(segment, self._speech(synthesizer, segment))
         except (UserError, OSError):
             raise  # the voice, the model, the disk: nothing that another sentence would survive
         except Exception as error:
             log.warning("job %s: segment %d failed", self._job.uid, segment.idx, exc_info=error)
-            self._commit(SegmentResult(segment.idx, "failed", error_code=failure_code(error)), began)
-            return
+            return SegmentResult(segment.idx, "failed", error_code=failure_code(error))
         end = milliseconds if self._job.kind == "speak" else None
-        self._commit(SegmentResult(segment.idx, text=segment.source, text_raw=segment.source, end_ms=end), began)
-
-    def _commit(self, result: SegmentResult, began: float) -> None:
-        seconds = time.monotonic() - began
-        self._context.queue.commit(self._claim.lease, [result], device=self._device, seconds=seconds)
+        return SegmentResult(segment.idx, text=segment.source, text_raw=segment.source, end_ms=end)
 
     def _speech(self, synthesizer: Any, segment: SegmentRow) -> Iterator[Waveform]:
         if self._voice is not None and self._features is None:

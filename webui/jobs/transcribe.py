@@ -31,8 +31,7 @@ def transcribe(context: Context, claim: Claim, seat: Seat) -> None:
         _skip_all(context, claim, seat)
         return
     step = _Step(context, claim, model, RecognitionOptions(language, _hotwords(claim.job), _itn(claim.job)), seat)
-    while batch := context.queue.take(claim.lease, model.capabilities.batch_seconds, _count(model.capabilities)):
-        step.recognize(batch)
+    while step.next_batch():
         if context.hand_over(claim, seat):
             return
     context.queue.finish(claim.lease, warnings=_warnings(model.capabilities))
@@ -64,16 +63,20 @@ class _Step:
         self._copy = WorkingCopy(context.upload(claim.job, WORKING_COPY))
         context.note_device(claim, "transcribe", self._device)
 
-    def recognize(self, batch: Sequence[SegmentRow]) -> None:
-        began = time.monotonic()
-        waveforms = [self._waveform(segment) for segment in batch]
+    def next_batch(self) -> bool:
+        """Recognise and commit one batch; False where nothing is left."""
+        queue, lease, capabilities = self._context.queue, self._claim.lease, self._model.capabilities
         with self._context.host.use(self._model, self._device) as recognizer:
-            began = time.monotonic()  # loading is not the owner's service
-            found = list(_results(recognizer, waveforms, self._options))
+            batch = queue.take(lease, capabilities.batch_seconds, _count(capabilities))
+            if not batch:
+                return False
+            began = time.monotonic()
+            found = list(_results(recognizer, [self._waveform(segment) for segment in batch], self._options))
         seconds = time.monotonic() - began
         took_ms = round(seconds * 1000 / len(batch))
         results = [self._result(segment, each, took_ms) for segment, each in zip(batch, found, strict=True)]
-        self._context.queue.commit(self._claim.lease, results, device=self._device, seconds=seconds)
+        queue.commit(lease, results, device=self._device, seconds=seconds)
+        return True
 
     def _waveform(self, segment: SegmentRow) -> Waveform:
         samples = self._copy.read(segment.start_ms / 1000, segment.end_ms / 1000, segment.channel)

@@ -130,8 +130,9 @@ class Queue:
     def take(self, lease: Lease, seconds: float, count: int) -> list[SegmentRow]:
         """The next batch of pending segments: at most `count`, and as many as fit into `seconds` of audio (one always).
 
-        Each counts as begun, so that a crash is seen at the next take; what was begun before goes alone, and what
-        was begun three times is left out as CRASH. An empty list: nothing is left to do.
+        Each counts as begun, so that a crash is seen at the next take; what was begun before goes alone, when all
+        the rest is done, and what was begun three times is left out as CRASH. Have the model loaded: a crash of
+        loading is not the segment's. An empty list: nothing is left to do.
         Raises LeaseLost, Cancelled.
         """
         with self._database.write() as connection:
@@ -304,7 +305,7 @@ def _batch(connection: Connection, job_id: int, seconds: float, count: int) -> l
     query = select(*columns(segments, SegmentRow)).where(segments.c.job_id == job_id, segments.c.state == "pending")
     batch: list[SegmentRow] = []
     total = 0.0
-    for row in connection.execute(query.order_by(segments.c.idx).limit(count)):
+    for row in connection.execute(query.order_by(segments.c.attempt, segments.c.idx).limit(count)):
         segment = build(SegmentRow, row)
         total += (segment.end_ms - segment.start_ms) / 1000
         if batch and (total > seconds or segment.attempt):
