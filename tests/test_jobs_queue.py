@@ -234,7 +234,7 @@ def test_a_worker_that_lost_its_job_cannot_write_to_it(store: Store) -> None:
     ):
         with pytest.raises(LeaseLost):
             write()
-    assert store.work(new, 2) == [0, 1] and store.queue.finish(new) == "done"
+    assert [store.work(new), store.work(new)] == [[0], [1]] and store.queue.finish(new) == "done"
     assert store.jobs.get(None, job.uid).language is None
 
 
@@ -266,3 +266,14 @@ def test_the_language_of_a_job_is_that_of_most_segments(store: Store) -> None:
     store.queue.commit(lease, results, device="cpu", seconds=0)
     store.queue.finish(lease)
     assert store.jobs.get(None, job.uid).language == "zh"
+
+
+def test_after_a_crash_one_segment_goes_first(store: Store) -> None:
+    store.submit()
+    plan_all(store, 10)
+    assert len(store.queue.take(claimed(store).lease, 5, 5)) == 5
+    store.queue.recover()
+    lease = claimed(store).lease
+    assert store.work(lease, 5) == [5], "a fresh one alone"
+    assert store.work(lease, 5) == [6, 7, 8, 9]
+    assert [store.work(lease, 5) for _ in range(6)] == [[0], [1], [2], [3], [4], []], "then the suspects, one by one"

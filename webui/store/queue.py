@@ -131,15 +131,16 @@ class Queue:
         """The next batch of pending segments: at most `count`, and as many as fit into `seconds` of audio (one always).
 
         Each counts as begun, so that a crash is seen at the next take; what was begun before goes alone, when all
-        the rest is done, and what was begun three times is left out as CRASH. Have the model loaded: a crash of
-        loading is not the segment's. An empty list: nothing is left to do.
-        Raises LeaseLost, Cancelled.
+        the rest is done, and what was begun three times is left out as CRASH. After a crash the first batch is one
+        segment, so that there is progress. Have the model loaded: a crash of loading is not the segment's.
+        An empty list: nothing is left to do. Raises LeaseLost, Cancelled.
         """
         with self._database.write() as connection:
             if _held(connection, lease).state == "cancelling":
                 raise Cancelled
             _leave_out_poison(connection, lease)
-            batch = _batch(connection, lease.job_id, seconds, count)
+            claims = connection.execute(select(jobs.c.attempt).where(jobs.c.id == lease.job_id)).scalar_one()
+            batch = _batch(connection, lease.job_id, seconds, count if claims <= 1 else 1)
             if batch:
                 begun = _among(lease, [row.idx for row in batch])
                 connection.execute(update(segments).where(begun).values(attempt=segments.c.attempt + 1))
