@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     allowed_hosts: Names = Field(default=(), description="host names browsers may use, beside IP addresses")
 
     device: str = Field(default="auto", description="auto, cpu, npu:0, cuda:0 …")
+    hang_limit_s: float = Field(
+        default=600, gt=0, description="a call into a model hangs after so long and 100 times its audio"
+    )
     idle_unload_s: float = Field(default=900, gt=0, description="a model unused for so long is unloaded")
 
     max_upload_bytes: int = Field(default=4 * 2**30, gt=0, description="largest upload")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from webui import devices
+from webui.devices import Reason
 from webui.engines.base import EngineError, Model
+from webui.engines.placement import Placement
+from webui.engines.watch import Watch
 from webui.errors import UserError
 from webui.settings import Settings
 
@@ -38,9 +42,14 @@ class Freed:
 
 
 class ModelHost:
-    """Thread-safe. An instance is used by one thread at a time; others wait for it in `use`."""
+    """Thread-safe. An instance is used by one thread at a time; others wait for it in `use`.
+
+    `placement` knows which devices failed, `watch` which calls are under way.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        self.placement = Placement()
+        self.watch = Watch()
         self._idle_unload_s = settings.idle_unload_s
         self._slots: dict[_Key, _Slot] = {}
         self._lock = threading.Lock()  # of the dictionary; never held while a model loads or works
@@ -55,16 +64,18 @@ class ModelHost:
         return devices.resolve(device).device if device in ("auto", "npu", "cuda") else device
 
     @contextmanager
-    def use(self, model: Model, device: str = "auto") -> Iterator[Any]:
+    def use(self, model: Model, device: str = "auto", limit_s: float = math.inf) -> Iterator[Any]:
         """The Recognizer or Synthesizer, loaded if it is not, for this thread alone.
 
+        `limit_s`: loading and working that take longer count as hanging; waiting for another thread does not.
         Raises UserError (MODEL_BROKEN, DEVICE_UNAVAILABLE, OUT_OF_MEMORY) and EngineError where it does not load.
         """
         slot = self._slot(model, self.place(model, device))
         with slot.lock:
             slot.cancel_unloading()
             try:
-                yield self._load(slot) if slot.instance is None else slot.instance
+                with self.watch.over(model.name, slot.device, limit_s):
+                    yield self._load(slot) if slot.instance is None else slot.instance
             finally:
                 slot.unload_after(self._idle_unload_s)
 
@@ -79,6 +90,14 @@ class ModelHost:
             slots = list(self._slots.values())
         unloaded = tuple(slot.model.name for slot in slots if slot.unload_if_unused())
         return Freed(unloaded, devices.free_memory())
+
+    def retire(self, device: str, why: Reason) -> None:
+        """Use `device` no more. What hangs on it is left alone: nobody waits for it, not even `close`."""
+        self.placement.lose(device, why)
+        with self._lock:
+            slots = [self._slots.pop(key) for key in list(self._slots) if key[2] == device]
+        for slot in slots:
+            slot.unload_if_unused()
 
     def close(self) -> None:
         """Unload everything, waiting for what is at work."""

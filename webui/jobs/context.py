@@ -69,9 +69,8 @@ class Context:
         return True
 
     def note_device(self, claim: Claim, stage: str, device: str) -> None:
-        """Show in the job's row which device does `stage` (transcribe, speak, convert). Raises LeaseLost."""
-        if claim.job.devices.get(stage) != device:
-            self.queue.note(claim.lease, devices={**claim.job.devices, stage: device})
+        """Show in the job's row that `device` has a part in `stage` (transcribe, speak, convert). Raises LeaseLost."""
+        self.queue.note_device(claim.lease, stage, device)
 
     def relative(self, path: Path) -> str:
         return path.relative_to(self.settings.data).as_posix()

@@ -12,16 +12,20 @@ import soundfile
 
 from webui.audio.encode import AudioWriter
 from webui.audio.working_copy import WorkingCopy
-from webui.engines.base import EngineError, Model, SpeechOptions, VoiceFeatures, Waveform
+from webui.engines.base import EngineError, Model, SpeechOptions, Synthesizer, VoiceFeatures, Waveform
 from webui.errors import UserError
 from webui.jobs.context import Context, Seat
+from webui.jobs.fallback import PlacedModel
 from webui.jobs.prepare import WORKING_COPY
 from webui.jobs.publish import publish, segment_file
 from webui.jobs.transcribe import failure_code
+from webui.store.queue import LeaseLost
 from webui.store.rows import Claim, JobRow, SegmentResult, SegmentRow, VoiceRow
 from webui.text import sentences
 
 log = logging.getLogger(__name__)
+
+SECONDS_PER_CHARACTER = 0.3
 
 
 def speak(context: Context, claim: Claim, seat: Seat) -> None:
@@ -45,34 +49,37 @@ class _Step:
         self._claim = claim
         self._job = claim.job
         self._model = model
-        self._device = context.host.place(model, seat.device)
         self._voice = _usable_voice(context, claim.job)
         self._features: VoiceFeatures | None = None
-        context.note_device(claim, self._job.kind, self._device)
+        self._placed = PlacedModel(context, claim, model, seat, self._job.kind)
 
     def next_sentence(self) -> bool:
         """Make and commit one segment; False where nothing is left."""
-        with self._context.host.use(self._model, self._device) as synthesizer:
-            batch = self._context.queue.take(self._claim.lease, 0, 1)
-            if not batch:
-                return False
-            began = time.monotonic()
-            result = self._made(synthesizer, batch[0])
+        self._placed.load()
+        batch = self._context.queue.take(self._claim.lease, 0, 1)
+        if not batch:
+            return False
+        began = time.monotonic()
+        result = self._made(batch[0])
         seconds = time.monotonic() - began
         result = replace(result, took_ms=round(seconds * 1000))
-        self._context.queue.commit(self._claim.lease, [result], device=self._device, seconds=seconds)
+        self._context.queue.commit(self._claim.lease, [result], device=self._placed.device, seconds=seconds)
         return True
 
-    def _made(self, synthesizer: Any, segment: SegmentRow) -> SegmentResult:
+    def _made(self, segment: SegmentRow) -> SegmentResult:
+        def work(synthesizer: Synthesizer) -> int:
+            return self._write(segment, self._speech(synthesizer, segment))
+
         try:
-            milliseconds = self._write(segment, self._speech(synthesizer, segment))
-        except (UserError, OSError):
+            done = self._placed.run(work, _expected_seconds(segment))
+        except (UserError, OSError, LeaseLost):
             raise  # the voice, the model, the disk: nothing that another sentence would survive
         except Exception as error:
             log.warning("job %s: segment %d failed", self._job.uid, segment.idx, exc_info=error)
             return SegmentResult(segment.idx, "failed", error_code=failure_code(error))
-        end = milliseconds if self._job.kind == "speak" else None
-        return SegmentResult(segment.idx, text=segment.source, text_raw=segment.source, end_ms=end)
+        end = done.value if self._job.kind == "speak" else None
+        source = segment.source
+        return SegmentResult(segment.idx, text=source, text_raw=source, end_ms=end, device=done.device)
 
     def _speech(self, synthesizer: Any, segment: SegmentRow) -> Iterator[Waveform]:
         if self._voice is not None and self._features is None:
@@ -96,6 +103,11 @@ class _Step:
             if not samples:
                 raise EngineError("ENGINE_FAILED", "no sound")
         return round(samples / rate * 1000)
+
+
+def _expected_seconds(segment: SegmentRow) -> float:
+    """A generous guess of how long the segment will sound."""
+    return max((segment.end_ms - segment.start_ms) / 1000, SECONDS_PER_CHARACTER * len(segment.source))
 
 
 def speech_options(job: JobRow, sentence: str, idx: int) -> SpeechOptions:

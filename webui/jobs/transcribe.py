@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from webui import devices
 from webui.audio.working_copy import WorkingCopy
-from webui.engines.base import Capabilities, EngineError, Model, Recognition, RecognitionOptions, Waveform
+from webui.engines.base import Capabilities, EngineError, Model, Recognition, RecognitionOptions, Recognizer, Waveform
+from webui.errors import UserError
 from webui.jobs.context import MOST_IN_BATCH, Context, Seat, problem
+from webui.jobs.fallback import PlacedModel
 from webui.jobs.prepare import WORKING_COPY
-from webui.store.rows import Claim, JobRow, SegmentResult, SegmentRow
+from webui.store.queue import LeaseLost
+from webui.store.rows import Claim, JobRow, Problem, SegmentResult, SegmentRow
 from webui.text import itn
 
 log = logging.getLogger(__name__)
@@ -34,7 +37,7 @@ def transcribe(context: Context, claim: Claim, seat: Seat) -> None:
     while step.next_batch():
         if context.hand_over(claim, seat):
             return
-    context.queue.finish(claim.lease, warnings=_warnings(model.capabilities))
+    context.queue.finish(claim.lease, warnings=_warnings(model))
 
 
 def spoken_language(job: JobRow, capabilities: Capabilities) -> str:
@@ -51,6 +54,15 @@ def knows(capabilities: Capabilities, language: str) -> bool:
     return language == "auto" or not known or language.split("-")[0].lower() in known
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A segment's recognition or error code, the device that did it, and its share of the seconds it took."""
+
+    value: Recognition | str
+    device: str
+    seconds: float
+
+
 class _Step:
     """One worker's turn at one job."""
 
@@ -59,32 +71,49 @@ class _Step:
         self._claim = claim
         self._model = model
         self._options = options
-        self._device = context.host.place(model, seat.device)
         self._copy = WorkingCopy(context.upload(claim.job, WORKING_COPY))
-        context.note_device(claim, "transcribe", self._device)
+        self._placed = PlacedModel(context, claim, model, seat, "transcribe")
 
     def next_batch(self) -> bool:
         """Recognise and commit one batch; False where nothing is left."""
         queue, lease, capabilities = self._context.queue, self._claim.lease, self._model.capabilities
-        with self._context.host.use(self._model, self._device) as recognizer:
-            batch = queue.take(lease, capabilities.batch_seconds, _count(capabilities))
-            if not batch:
-                return False
-            began = time.monotonic()
-            found = list(_results(recognizer, [self._waveform(segment) for segment in batch], self._options))
-        seconds = time.monotonic() - began
-        took_ms = round(seconds * 1000 / len(batch))
-        results = [self._result(segment, each, took_ms) for segment, each in zip(batch, found, strict=True)]
-        queue.commit(lease, results, device=self._device, seconds=seconds)
+        self._placed.load()
+        batch = queue.take(lease, capabilities.batch_seconds, _count(capabilities))
+        if not batch:
+            return False
+        found = self._found([self._waveform(segment) for segment in batch])
+        results = [self._result(segment, each) for segment, each in zip(batch, found, strict=True)]
+        queue.commit(lease, results, device=self._placed.device, seconds=sum(each.seconds for each in found))
         return True
+
+    def _found(self, batch: list[Waveform]) -> list[_Found]:
+        """Per waveform its recognition, or the code of what went wrong; a batch that fails is tried in halves."""
+
+        def work(recognizer: Recognizer) -> list[Recognition]:
+            found = recognizer.recognize(batch, self._options)
+            if len(found) != len(batch):
+                raise EngineError("ENGINE_FAILED", f"{len(found)} results for {len(batch)} segments")
+            return found
+
+        try:
+            done = self._placed.run(work, sum(waveform.seconds for waveform in batch), divisible=len(batch) > 1)
+        except (UserError, LeaseLost):
+            raise
+        except Exception as error:
+            if half := len(batch) // 2:
+                return self._found(batch[:half]) + self._found(batch[half:])
+            log.warning("a segment failed", exc_info=error)
+            return [_Found(failure_code(error), self._placed.device, 0)]
+        return [_Found(each, done.device, done.seconds / len(batch)) for each in done.value]
 
     def _waveform(self, segment: SegmentRow) -> Waveform:
         samples = self._copy.read(segment.start_ms / 1000, segment.end_ms / 1000, segment.channel)
         return Waveform(samples, self._copy.rate)
 
-    def _result(self, segment: SegmentRow, found: Recognition | str, took_ms: int) -> SegmentResult:
+    def _result(self, segment: SegmentRow, each: _Found) -> SegmentResult:
+        found, took_ms = each.value, round(each.seconds * 1000)
         if isinstance(found, str):
-            return SegmentResult(segment.idx, "failed", error_code=found, took_ms=took_ms)
+            return SegmentResult(segment.idx, "failed", error_code=found, took_ms=took_ms, device=each.device)
         language = found.language or (self._options.language if self._options.language != "auto" else None)
         words = [(word.text, word.start, word.end, word.confidence) for word in found.words]
         text = found.text
@@ -99,23 +128,8 @@ class _Step:
             speaker=found.speaker,
             confidence=found.confidence,
             took_ms=took_ms,
+            device=each.device,
         )
-
-
-def _results(recognizer: Any, batch: list[Waveform], options: RecognitionOptions) -> Iterator[Recognition | str]:
-    """Per waveform its recognition, or the code of what went wrong; a batch that fails is tried one by one."""
-    try:
-        found = recognizer.recognize(batch, options)
-        if len(found) != len(batch):
-            raise EngineError("ENGINE_FAILED", f"{len(found)} results for {len(batch)} segments")
-        yield from found
-    except Exception as error:
-        if len(batch) > 1:
-            for waveform in batch:
-                yield from _results(recognizer, [waveform], options)
-            return
-        log.warning("a segment failed", exc_info=error)
-        yield failure_code(error)
 
 
 def failure_code(error: Exception) -> str:
@@ -164,8 +178,10 @@ def _itn(job: JobRow) -> bool:
     return bool(job.params.get("itn", True))
 
 
-def _warnings(capabilities: Capabilities) -> list[Any]:
-    return [problem("BASIC_ENGLISH")] if capabilities.basic else []
+def _warnings(model: Model) -> list[Problem]:
+    if model.capabilities.self_test:
+        return [problem("SELF_TEST_ONLY", model=model.name)]
+    return [problem("BASIC_ENGLISH")] if model.capabilities.basic else []
 
 
 def _ms(segment: SegmentRow, seconds: float) -> int:

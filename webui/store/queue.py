@@ -173,6 +173,21 @@ class Queue:
             _held(connection, lease)
             _set(connection, lease, values)
 
+    def note_device(self, lease: Lease, stage: str, device: str) -> None:
+        """Name `device` among those that did `stage`, in order: "npu:0, cpu". Raises LeaseLost."""
+        with self._database.write() as connection:
+            devices = _held(connection, lease).devices
+            named = [name for name in devices.get(stage, "").split(", ") if name]
+            if device not in named:
+                _set(connection, lease, {"devices": {**devices, stage: ", ".join([*named, device])}})
+
+    def warn(self, lease: Lease, warning: Problem) -> None:
+        """Add to the running job's warnings, where it is not among them yet. Raises LeaseLost."""
+        with self._database.write() as connection:
+            warnings = _held(connection, lease).warnings
+            if warning not in warnings:
+                _set(connection, lease, {"warnings": [*warnings, warning]})
+
     def preempted(self, lease: Lease, devices: Sequence[str] | None = None) -> bool:
         """Whether another job should run before the next batch of this one."""
         own = select(jobs.c.priority, owners.c.vtime).join(owners, owners.c.id == jobs.c.owner_id)
@@ -330,7 +345,12 @@ def _leave_out_poison(connection: Connection, lease: Lease) -> None:
 
 def _commit_segment(connection: Connection, lease: Lease, result: SegmentResult, device: str, change: int) -> None:
     values = {key: value for key, value in vars(result).items() if key not in ("idx", "end_ms")}
-    values |= {"words": [list(word) for word in result.words], "device": device, "change": change, "attempt": 0}
+    values |= {
+        "words": [list(word) for word in result.words],
+        "device": result.device or device,
+        "change": change,
+        "attempt": 0,
+    }
     if result.end_ms is not None:
         values["end_ms"] = result.end_ms
     here = _among(lease, [result.idx]) & (segments.c.state == "pending")

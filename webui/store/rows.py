@@ -196,6 +196,7 @@ class SegmentResult:
     took_ms: int | None = None
     error_code: str | None = None
     end_ms: int | None = None  # speak: where the sentence's audio ends, from its own start
+    device: str | None = None  # None = as the rest of its batch
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,90 @@
+"""Which device a model runs on: what was measured, and which devices failed or lack an operator since the start."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from webui import devices
+from webui.devices import Reason
+from webui.engines.base import Model
+
+log = logging.getLogger(__name__)
+
+
+class Choice(NamedTuple):
+    """`why`: the reason where the device is another than the one asked for."""
+
+    device: str
+    why: Reason | None = None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A model that runs on the CPU since a kind of device lacks one of its operators."""
+
+    model: str
+    kind: str
+    device: str
+    operator: str
+
+    def reason(self) -> Reason:
+        return Reason("OPERATOR_MISSING", {"model": self.model, "device": self.device, "operator": self.operator})
+
+
+class Placement:
+    """Thread-safe. Forgets everything with the process: a driver or a card may be another after the next start."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lost: dict[str, Reason] = {}
+        self._refusals: dict[tuple[str, str, str], Refusal] = {}
+
+    def choose(self, model: Model, device: str) -> Choice:
+        """Where `model` runs when `device` (a card, or "cpu") is wanted for it."""
+        if device == "cpu":
+            return Choice("cpu")
+        if model.device_kinds == ("cpu",):
+            return Choice("cpu", Reason("MODEL_CPU_ONLY", {"model": model.name}))
+        with self._lock:
+            refusal = self._refusals.get((model.name, model.kind, _kind(device)))
+            lost = dict(self._lost)
+        if refusal is not None:
+            return Choice("cpu", refusal.reason())
+        if device not in lost:
+            return Choice(device)
+        return Choice(_another(device, lost), lost[device])
+
+    def refuse(self, model: Model, device: str, operator: str) -> None:
+        """`device` cannot compute `operator`: from now on `model` runs on the CPU."""
+        log.warning("%s lacks %s: %s runs on the cpu from now on", device, operator, model.name)
+        with self._lock:
+            refusal = Refusal(model.name, _kind(device), device, operator)
+            self._refusals[model.name, model.kind, refusal.kind] = refusal
+
+    def lose(self, device: str, why: Reason) -> None:
+        """`device` is not used any more until the program starts again."""
+        log.error("%s is given up: %s %s", device, why.code, why.params)
+        with self._lock:
+            self._lost.setdefault(device, why)
+
+    def lost(self) -> Mapping[str, Reason]:
+        with self._lock:
+            return dict(self._lost)
+
+    def refusals(self) -> list[Refusal]:
+        with self._lock:
+            return list(self._refusals.values())
+
+
+def _another(device: str, lost: Mapping[str, Reason]) -> str:
+    """A card of the same kind that is still at work, else the CPU."""
+    cards = [card for card in devices.probe() if card.kind == _kind(device) and card.usable]
+    return next((card.id for card in cards if card.id not in lost), "cpu")
+
+
+def _kind(device: str) -> str:
+    return device.split(":")[0]

@@ -1,0 +1,52 @@
+"""The calls into models that are under way, each with the time it may take: what runs over hangs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Call:
+    """`began`: on the monotonic clock; `limit_s`: after so many seconds it counts as hanging."""
+
+    thread: int
+    model: str
+    device: str
+    began: float
+    limit_s: float
+
+    @property
+    def overdue(self) -> bool:
+        return time.monotonic() - self.began > self.limit_s
+
+
+class Watch:
+    """Thread-safe. A thread is in one call at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls: dict[int, Call] = {}
+
+    @contextmanager
+    def over(self, model: str, device: str, limit_s: float) -> Iterator[None]:
+        """Watch what this thread does inside."""
+        call = Call(threading.get_ident(), model, device, time.monotonic(), limit_s)
+        with self._lock:
+            self._calls[call.thread] = call
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._calls.pop(call.thread, None)
+
+    def overdue(self) -> list[Call]:
+        """The calls that hang. Each is told once."""
+        with self._lock:
+            found = [call for call in self._calls.values() if call.overdue]
+            for call in found:
+                del self._calls[call.thread]
+        return found
