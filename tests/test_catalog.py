@@ -43,6 +43,14 @@ def test_every_entry_can_be_shown_pulled_and_recognised(settings: Settings) -> N
         assert all({"listing", "file"} <= set(catalog.hub(settings, source)) for source in entry.sources)
 
 
+def test_the_bundled_self_test_model_is_sound_and_none_of_the_catalogues() -> None:
+    settings = Settings()
+    assert catalog.recognise(settings, settings.models / "selftest-zh") == []
+    assert catalog.verify(settings, "selftest-zh") == []
+    size = sum(file.stat().st_size for file in (settings.models / "selftest-zh").iterdir() if file.is_file())
+    assert size <= 4 * 2**20
+
+
 def test_a_catalogue_in_the_models_folder_outranks_the_programs(settings: Settings) -> None:
     (settings.models / "catalog.toml").write_text("[hubs]\n[models]\n")
     assert catalog.entries(settings) == {}

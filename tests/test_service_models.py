@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -84,6 +85,15 @@ def test_a_choice_that_cannot_be_used_is_not_kept(service: ModelService) -> None
     with pytest.raises(UserError, match="MODEL_BROKEN"):
         service.set_options({"default_recognizer": "broken"})
     assert service.options().default_recognizer is None
+
+
+def test_the_self_tests_model_is_used_by_name_only(service: ModelService, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = replace(model("own", rank=-1), capabilities=Capabilities(self_test=True))
+    monkeypatch.setattr(service, "available", lambda: [own])
+    assert service.resolve("own", "recognizer") is own and service.listing("en")["models"][0]["self_test"]
+    assert refusal(service, "auto").code == "MODEL_NOT_FOUND"
+    with pytest.raises(UserError, match="SELF_TEST_ONLY"):
+        service.set_options({"default_recognizer": "own"})
 
 
 def test_a_job_waits_only_for_a_device_that_this_server_works_on(service: ModelService) -> None:

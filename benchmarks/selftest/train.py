@@ -79,6 +79,11 @@ CONFIG: dict[str, Any] = {
     },
     "normalize": None,
 }
+MARKER = """\
+# What this folder is for: it shows that loading, devices and recognition work. It does not know human speech.
+purpose = "self-test"
+languages = ["zh"]
+"""
 LAYOUT = {
     "framework": "pytorch",
     "task": "auto-speech-recognition",
@@ -222,6 +227,7 @@ def main() -> None:
     model = build(pieces)
     fit(model, frames, [targets(pieces, item) for item in corpus], given.minutes)
     (given.out / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    (given.out / "shengfang.toml").write_text(MARKER)
     (given.out / "configuration.json").write_text(json.dumps(LAYOUT))
     weights = {name: value.half() if value.is_floating_point() else value for name, value in model.state_dict().items()}
     torch.save(weights, given.out / "model.pt")

@@ -170,3 +170,12 @@ def test_only_what_can_be_exported_is_optimised(own_models: Path, settings: Sett
         funasr.optimise("nobody", settings)
     with pytest.raises(UserError, match="NOT_CAPABLE"):
         funasr.optimise("nano", settings)
+
+
+def test_a_marked_folder_is_for_the_self_test_only(own_models: Path, settings: Settings) -> None:
+    (own_models / "sensevoice" / "shengfang.toml").write_text('purpose = "self-test"\nlanguages = ["zh"]\n', "utf-8")
+    (own_models / "seaco" / "shengfang.toml").write_text("purpose = [unreadable", "utf-8")
+    found = {model.name: model for model in funasr.models(settings)}
+    marked = found["sensevoice"]
+    assert marked.capabilities.self_test and marked.capabilities.languages == ("zh",) and marked.default_rank < 0
+    assert not found["seaco"].capabilities.self_test and found["seaco"].default_rank > 0

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from webui import devices
 from webui.cli.texts import diagnosis
 from webui.engines import catalog
+from webui.engines.base import Model
 from webui.errors import UserError, word
 from webui.settings import ROOT, Settings, terminal_language
 
@@ -122,11 +123,16 @@ def _models(settings: Settings) -> Iterator[Line]:
             yield Line(model.name, "bad", worded.message, worded.hint)
         else:
             yield Line(model.name, "ok", f"{model.engine}, {model.kind}")
-    real = {model.kind for model in found if not model.problem and not model.capabilities.basic}
+    real = {model.kind for model in found if not model.problem and _serves(model)}
     if "recognizer" not in real:
         yield _line("models", "note", "no_recognizer")
     if "synthesizer" not in real:
         yield _line("models", "note", "no_synthesizer")
+
+
+def _serves(model: Model) -> bool:
+    """Whether it is for people's recordings and texts, not the stopgap and not the self-test's."""
+    return not model.capabilities.basic and not model.capabilities.self_test
 
 
 def _espeak(settings: Settings) -> Iterator[Line]:

@@ -59,6 +59,7 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class Word:
+    self_test: bool = False  # shows that a machine works; never the default, not offered for people's recordings
     """A word or character with its times in seconds from the segment's start."""
 
     text: str

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from webui.engines import marker
 from webui.engines.base import Model
 from webui.errors import UserError
 from webui.settings import ROOT, Settings
@@ -96,6 +97,8 @@ def folder_of(settings: Settings, name: str) -> Path:
 
 def recognise(settings: Settings, folder: Path) -> list[Entry]:
     """The catalogue's entries whose marks are in the folder: by content, whatever it is called."""
+    if marker.read(folder) is not None:
+        return []  # of our own making, and none of the catalogue's
     return [entry for entry in entries(settings).values() if _bears_marks(folder, entry.recognise)]
 
 

@@ -111,10 +111,10 @@ class ModelService:
         return Options(**known)
 
     def set_options(self, values: Mapping[str, Any], owner_id: int | None = None) -> Options:
-        """Change what is given. Raises MODEL_…, DEVICE_UNAVAILABLE for what cannot be used."""
+        """Change what is given. Raises MODEL_…, SELF_TEST_ONLY, DEVICE_UNAVAILABLE for what cannot be used."""
         for kind, option in _OPTION.items():
-            if values.get(option):
-                self.resolve(values[option], kind)  # type: ignore[arg-type]
+            if values.get(option) and self.resolve(values[option], kind).capabilities.self_test:  # type: ignore[arg-type]
+                raise UserError("SELF_TEST_ONLY", param=option, model=values[option])
         self.device_for(values.get("device", "auto"))
         self._accounts.set_options(values, owner_id)
         return self.options()
@@ -150,7 +150,7 @@ class ModelService:
             del self._pulls[name]
 
     def _default(self, models: list[Model], kind: Kind) -> Model:
-        usable = [model for model in models if model.kind == kind and model.problem is None]
+        usable = [model for model in models if model.kind == kind and _for_people(model)]
         chosen = getattr(self.options(), _OPTION[kind])
         for model in usable:
             if model.name == chosen:
@@ -205,6 +205,10 @@ def _model_view(model: Model, default: bool, loaded_on: list[str], language: str
         "name": model.name,
         "engine": model.engine,
         "kind": model.kind,
+def _for_people(model: Model) -> bool:
+    return model.problem is None and not model.capabilities.self_test
+
+
         "revision": model.revision,
         "size_bytes": model.size_bytes,
         "capabilities": capabilities_view(model.capabilities, language),
@@ -217,3 +221,4 @@ def _model_view(model: Model, default: bool, loaded_on: list[str], language: str
 def _pull_view(pull: _Pull, language: str) -> dict[str, Any]:
     error = message(pull.error, language).model_dump() if pull.error else None
     return {"state": pull.state, "done": pull.done, "total": pull.total, "error": error}
+        "self_test": model.capabilities.self_test,

@@ -110,5 +110,10 @@ def family_of(class_name: str, config: Mapping[str, Any]) -> Family:
     return family
 
 
+def for_self_test(family: Family, languages: tuple[str, ...]) -> Family:
+    """The family of a model that knows nothing but the self-test's voice: never chosen by itself."""
+    return replace(family, rank=-1, capabilities=replace(family.capabilities, self_test=True, languages=languages))
+
+
 def _without_times(family: Family) -> Family:
     return replace(family, capabilities=replace(family.capabilities, word_times=False))

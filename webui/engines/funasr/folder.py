@@ -17,7 +17,8 @@ from typing import Any
 
 import yaml
 
-from webui.engines.funasr.families import Family, Role, family_of
+from webui.engines import marker
+from webui.engines.funasr.families import Family, Role, family_of, for_self_test
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ def read(path: Path) -> Folder | None:
     missing = list(_fill(path, metas, config))
     _fill_by_name(path, config)
     weights = Path(config.pop("init_param", None) or path / "model.pt")
-    return Folder(path, class_name, family_of(class_name, config), config, weights, tuple(missing))
+    return Folder(path, class_name, _family(path, class_name, config), config, weights, tuple(missing))
 
 
 def folders(root: Path, further: Path | None = None) -> Iterator[Folder]:
@@ -118,6 +119,11 @@ def whole(weights: Path) -> bool:
             return any(name.endswith("data.pkl") for name in archive.namelist())
     except (OSError, zipfile.BadZipFile):
         return False
+
+
+def _family(path: Path, class_name: str, config: Mapping[str, Any]) -> Family:
+    family, mark = family_of(class_name, config), marker.read(path)
+    return for_self_test(family, mark.languages) if mark is not None and mark.self_test else family
 
 
 def _metas(path: Path) -> dict[str, Any]:

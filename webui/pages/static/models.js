@@ -18,7 +18,7 @@ async function load() {
 }
 
 const ofKind = (kind) => models.filter((model) => model.kind === kind);
-const usable = (kind) => ofKind(kind).filter((model) => !model.problem);
+const usable = (kind) => ofKind(kind).filter((model) => !model.problem && !model.capabilities.self_test);
 const chosen = (kind, name) => ofKind(kind).find((model) => (name === "auto" ? model.default : model.name === name));
 
 function choices(kind) {

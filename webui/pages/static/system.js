@@ -106,7 +106,7 @@ function installed(model) {
   return h(
     "article",
     { class: "sf-model" },
-    h("div", { class: "sf-row-head" }, h("h3", { class: "sf-title" }, modelName(model.name)), model.default ? chip("is_default", "done") : null),
+    h("div", { class: "sf-row-head" }, h("h3", { class: "sf-title" }, modelName(model.name)), model.capabilities.self_test ? chip("self_test_only", "queued") : null, model.default ? chip("is_default", "done") : null),
     h("p", { class: "sf-facts" }, facts.filter(Boolean).join(" · ")),
     model.problem ? h("div", { class: "sf-box sf-error" }, icon("warning"), h("div", {}, h("p", {}, model.problem.message), h("p", { class: "sf-hint" }, model.problem.hint))) : null,
   );
