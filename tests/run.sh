@@ -14,9 +14,9 @@ ready_python() {
     local wanted
     wanted=$(cat requirements*.txt | sha256sum | cut -d' ' -f1)
     [ "$(cat .venv-test/requirements.sha256 2>/dev/null)" = "$wanted" ] && return
-    source ./start_app.sh
-    find_python
-    [ -x "$python" ] || "$PYTHON" -m venv .venv-test
+    local base # in a shell of its own: the script sets -eu and has functions of the same names
+    base=$(bash -c 'source ./start_app.sh && find_python && echo "$PYTHON"') || exit 1
+    [ -x "$python" ] || "$base" -m venv .venv-test
     "$python" -m pip install --quiet ${SHENGFANG_TORCH_INDEX:+--extra-index-url "$SHENGFANG_TORCH_INDEX"} \
         -r requirements.txt -r requirements-dev.txt || exit 1
     echo "$wanted" > .venv-test/requirements.sha256
