@@ -80,6 +80,7 @@ def main() -> None:
         path = folder / f"sample_{name}.wav"
         write(path, samples)
         write_metadata(path, AigcLabel("", f"shengfang-sample-{name}"))  # inputs for trying: no audible label
+    (folder / "sample_prompt.txt").write_text(PROMPT + "\n", encoding="utf-8")
     recognizer = BasicRecognizer(Capabilities())
     (heard,) = recognizer.recognize([Waveform(english, RATE)], RecognitionOptions())
     seconds = {
