@@ -61,19 +61,24 @@ class PlacedModel:
         Raises what `work` raises where the device is not to blame; for want of memory only where the work can be
         divided, or the CPU has not enough either.
         """
-        self._retried = False
+        self._retried = freed = False
         while True:
             try:
                 return self._attempt(work, seconds, self.device)
             except Exception as error:
                 fault = fault_in(error)
-                if fault is None or self.device == "cpu":
+                if fault is None or self.device == "cpu" or (fault.kind == "memory" and freed and divisible):
                     raise
                 log.warning("job %s: %s on %s", self._claim.lease.uid, fault, self.device, exc_info=error)
-                if fault.kind == "memory":
-                    break
+            # Outside the handler: the exception's frames hold tensors in the device's memory.
+            if fault.kind != "memory":
                 self._recover(fault)
-        return self._without_memory(work, seconds, divisible)
+            elif freed:
+                self._warn("MEMORY_FELL_BACK", device=self.device)
+                return self._attempt(work, seconds, "cpu")
+            else:
+                self._context.host.free()
+                freed = True
 
     def _attempt(self, work: Callable[[Any], T], seconds: float, device: str) -> Done[T]:
         limit = self._context.settings.hang_limit_s + SLOWEST * seconds
@@ -85,25 +90,15 @@ class PlacedModel:
             self._note(device)
         return Done(value, device, took)
 
-    def _without_memory(self, work: Callable[[Any], T], seconds: float, divisible: bool) -> Done[T]:
-        """Once more with everything freed that is idle; then, if the work is one piece, on the CPU."""
-        self._context.host.free()
-        try:
-            return self._attempt(work, seconds, self.device)
-        except Exception as error:
-            fault = fault_in(error)
-            if fault is None or fault.kind != "memory" or divisible:
-                raise
-        self._warn("MEMORY_FELL_BACK", device=self.device)
-        return self._attempt(work, seconds, "cpu")
-
     def _recover(self, fault: Fault) -> None:
         """After this `self.device` is the one to try next."""
         device, host = self.device, self._context.host
         if fault.kind == "operator":
             host.placement.refuse(self._model, device, fault.detail)
         elif self._retried:
-            host.retire(device, Reason("DEVICE_LOST", {"device": device, "detail": fault.detail}))
+            lost = Reason("DEVICE_LOST", {"device": device, "detail": fault.detail})
+            host.retire(device, lost)
+            self._warn(lost.code, **lost.params)
         else:
             self._retried = True
             self._warn("DEVICE_RETRIED", device=device, detail=fault.detail)

@@ -95,16 +95,18 @@ class _Step:
                 raise EngineError("ENGINE_FAILED", f"{len(found)} results for {len(batch)} segments")
             return found
 
+        half = len(batch) // 2
         try:
-            done = self._placed.run(work, sum(waveform.seconds for waveform in batch), divisible=len(batch) > 1)
+            done = self._placed.run(work, sum(waveform.seconds for waveform in batch), divisible=half > 0)
+            return [_Found(each, done.device, done.seconds / len(batch)) for each in done.value]
         except (UserError, LeaseLost):
             raise
         except Exception as error:
-            if half := len(batch) // 2:
-                return self._found(batch[:half]) + self._found(batch[half:])
-            log.warning("a segment failed", exc_info=error)
-            return [_Found(failure_code(error), self._placed.device, 0)]
-        return [_Found(each, done.device, done.seconds / len(batch)) for each in done.value]
+            if not half:
+                log.warning("a segment failed", exc_info=error)
+                return [_Found(failure_code(error), self._placed.device, 0)]
+        # Outside the handler: the exception's frames held the batch's tensors in the device's memory.
+        return self._found(batch[:half]) + self._found(batch[half:])
 
     def _waveform(self, segment: SegmentRow) -> Waveform:
         samples = self._copy.read(segment.start_ms / 1000, segment.end_ms / 1000, segment.channel)

@@ -1,0 +1,122 @@
+"""What the child processes of the device tests share: simulated cards, a model that computes on one, jobs for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.jobs_kit import RATE, Store, open_store, upload
+from webui.audio.working_copy import WorkingCopyWriter
+from webui.engines.base import Capabilities, Model, Recognition, RecognitionOptions, Waveform
+from webui.engines.host import ModelHost
+from webui.jobs.changes import ChangeFeed
+from webui.jobs.runner import JobRunner
+from webui.settings import Settings
+from webui.store.rows import JobRow
+
+TESTS = Path(__file__).resolve().parent
+SIMULATOR = TESTS / "sim_npu"
+HEARS = Capabilities(languages=("zh",), batch_seconds=8)
+
+
+def in_child(module: str, *arguments: object, site: str = "site", **environment: str) -> Any:
+    """What `python -m module` prints last, as JSON; the simulated torch_npu is installed there."""
+    path = os.pathsep.join([str(TESTS.parent), str(SIMULATOR / site), str(SIMULATOR)])
+    done = subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+class Listener:
+    """A recognizer that computes where it was loaded: the energy of each segment, by a matrix product."""
+
+    capabilities = HEARS
+
+    def __init__(self, device: str) -> None:
+        from webui.devices import load_torch
+
+        self.torch = load_torch()
+        self.device = device
+        self.weights = self.torch.eye(200, device=device)
+
+    def recognize(self, batch: Sequence[Waveform], _options: RecognitionOptions) -> list[Recognition]:
+        rows = np.stack([waveform.samples[: 80 * 200].reshape(80, 200) for waveform in batch]).astype(np.float32)
+        there = self.torch.from_numpy(rows).to(self.device)
+        energies = self.torch.relu(self.torch.matmul(there, self.weights) ** 2).sum((1, 2)).cpu()
+        return [Recognition(f"能量{energy:.2f}", f"{energy:.2f}", "zh") for energy in energies.tolist()]
+
+    def close(self) -> None:
+        self.torch = self.weights = None
+
+
+def listener(load: Callable[[str], Any] = Listener) -> Model:
+    return Model("listener", "test", "recognizer", "1", HEARS, load, device_kinds=("any",))
+
+
+class House:
+    """A runner over a database, with one model, and jobs of seconds of noise for it."""
+
+    def __init__(self, folder: Path, device: str = "auto", model: Model | None = None, **given: Any) -> None:
+        self.settings = Settings(data=folder, models=folder, device=device, disk_reserve_bytes=0, **given)
+        self.store: Store = open_store(self.settings.database)
+        self.feed = ChangeFeed(self.store.database)
+        self.host = ModelHost(self.settings)
+        self.runner = JobRunner(self.settings, self.store.database, self.host, self.feed)
+        object.__setattr__(self.runner.context, "models", lambda: [model or listener()])
+
+    def planned(self, segments: int, **values: Any) -> JobRow:
+        uid, recording = upload(self.settings, np.zeros(RATE, np.float32))
+        noise = np.random.default_rng(0).integers(-9999, 9999, segments * RATE, np.int16)
+        with WorkingCopyWriter(self.settings.uploads / uid / "audio.wav") as writer:
+            writer.write(noise)
+        given = {"uid": uid, "input": recording, "model": "listener", **values}
+        return self.store.planned(segments, params={"language": "zh"}, **given)
+
+    def ended(self, job: JobRow) -> dict[str, Any]:
+        """The job's row and its segments when it has ended, as JSON."""
+        row = self.until(job, lambda now: now.final)
+        segments = self.store.jobs.segments(None, job.uid)
+        return {
+            "state": row.state,
+            "error": row.error,
+            "devices": dict(row.devices),
+            "warnings": [[warning["code"], warning["params"]] for warning in row.warnings],
+            "texts": [segment.text_raw for segment in segments],
+            "states": [segment.state for segment in segments],
+            "codes": [segment.error_code for segment in segments],
+            "on": [segment.device for segment in segments],
+        }
+
+    def until(self, job: JobRow, reached: Callable[[JobRow], bool]) -> JobRow:
+        deadline = time.monotonic() + 60
+        while not reached(row := self.store.jobs.get(None, job.uid)):
+            assert time.monotonic() < deadline, row
+            time.sleep(0.02)
+        return row
+
+
+@contextmanager
+def house(folder: Path, **given: Any) -> Iterator[House]:
+    """A started house; stopped at the end."""
+    opened = House(folder, **given)
+    opened.feed.start()
+    yield opened
+    opened.runner.stop()
+    opened.feed.stop()
+    opened.host.close()
+    opened.store.database.close()
