@@ -36,8 +36,9 @@ class Waveform:
 class Capabilities:
     """What a model can do; the pages show and hide controls by it.
 
-    `languages`: BCP 47 codes, empty = any. `unavailable`: control name → reason code (errors.toml) for
-    what a user may look for and does not find (`hotwords`, `itn`, `instruct`, …).
+    `languages`: BCP 47 codes, empty = any. `instructions`: a menu of (name, what it tells the model).
+    `unavailable`: control name → reason code (errors.toml) for what a user may look for and does not find
+    (`hotwords`, `itn`, `instruct`, …).
     """
 
     languages: tuple[str, ...] = ()
@@ -47,19 +48,23 @@ class Capabilities:
     speakers: bool = False
     streaming: bool = False
     instruct: bool = False
+    instructions: tuple[tuple[str, str], ...] = ()
+    instruct_characters: int = 200  # longest instruction that is followed
     pronunciation: bool = False
     convert: bool = False
     similarity: bool = False  # a similarity–clarity control
-    needs_transcript: bool = False  # zero-shot wants the prompt's text
+    needs_transcript: bool = False  # likeness wants the prompt's text
+    prompt_rate: int = 0  # Hz, the least of a prompt
+    own_voice: bool = True  # speaks without a prompt: the voice `builtin`
     sample_rate: int = 24000  # Hz, of what it speaks
     batch_seconds: float = 0  # audio seconds worth batching on an accelerator; 0 = one segment at a time
     basic: bool = False  # the engine without downloads: labelled so wherever its results are shown
+    self_test: bool = False  # shows that a machine works; never the default, not offered for people's recordings
     unavailable: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Word:
-    self_test: bool = False  # shows that a machine works; never the default, not offered for people's recordings
     """A word or character with its times in seconds from the segment's start."""
 
     text: str
@@ -154,9 +159,15 @@ class Synthesizer(Protocol):
         """One sentence in pieces; `voice` None = the engine's own unconverted voice (`builtin`)."""
         ...
 
-    def convert(self, source: Waveform, voice: VoiceFeatures) -> Iterator[Waveform]: ...
+    def convert(self, source: Waveform, voice: VoiceFeatures, options: SpeechOptions) -> Iterator[Waveform]:
+        """What `source` says in another voice, as long as it; `seed`, `steps` and `similarity` count."""
+        ...
 
     def close(self) -> None: ...
+
+
+def read_everything(_text: str) -> None:
+    """The check of an engine that can read any text."""
 
 
 class EngineError(Exception):
@@ -173,6 +184,7 @@ class Model:
     """A model that is present. `revision` identifies the weights (a hash of names and sizes, or a version).
 
     `load(device)` returns the Recognizer or Synthesizer, ready on that torch device ("cpu", "npu:0" …).
+    `check_text(text)` raises UserError (UNKNOWN_PRONUNCIATION) for a text with marks that the model lacks; quick.
     `problem`: why a folder that is there cannot be used: (code, params) of errors.toml.
     `default_rank`: the highest one present is the default; below 0 = never chosen by itself.
     """
@@ -187,6 +199,7 @@ class Model:
     default_rank: int = 0
     size_bytes: int = 0
     problem: tuple[str, Mapping[str, Any]] | None = None
+    check_text: Callable[[str], None] = read_everything
 
 
 def prompt_hash(prompt: Waveform, transcript: str) -> str:
