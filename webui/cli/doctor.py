@@ -7,18 +7,23 @@ from typing import Annotated
 
 import typer
 
-from webui.cli.common import DONE, FAILED, settings_of
+from webui.cli.common import DONE, FAILED, complain, sentence, settings_of
 from webui.cli.texts import help_text
-from webui.settings import terminal_language
+from webui.errors import UserError
+from webui.settings import Settings, terminal_language, work_offline
 
 _MARKS = {"ok": "[ ok ]", "note": "[note]", "bad": "[FAIL]"}
 
 
 def doctor(
-    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help=help_text("json"))] = False
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help=help_text("json"))] = False,
+    self_test: Annotated[bool, typer.Option("--self-test", help=help_text("self_test"))] = False,
 ) -> int:
     from webui.cli.checks import examine
 
+    if self_test:
+        return _self_test(settings_of(context))
     lines = list(examine(settings_of(context)))
     if as_json:
         typer.echo(json.dumps([line.as_json() for line in lines], ensure_ascii=False, indent=2))
@@ -28,6 +33,27 @@ def doctor(
             if line.hint:
                 typer.echo(f"       → {line.hint}")
     return FAILED if any(line.state == "bad" for line in lines) else DONE
+
+
+def _self_test(settings: Settings) -> int:
+    """One JSON object a line and device, as soon as it is known; what went wrong goes to the standard error."""
+    from webui.engines import selftest
+
+    work_offline(settings)
+    sound = True
+    for outcome in selftest.run(settings, settings.device):
+        shown = {"device": outcome.device, "cer": _short(outcome.cer), "rtf": _short(outcome.rtf), "ok": outcome.ok}
+        typer.echo(json.dumps(shown))
+        if isinstance(outcome.problem, UserError):
+            complain(f"{outcome.device}: {sentence(outcome.problem)}")
+        elif outcome.problem is not None:
+            complain(f"{outcome.device}: {type(outcome.problem).__name__}: {outcome.problem}")
+        sound = sound and outcome.ok
+    return DONE if sound else FAILED
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def devices(

@@ -14,6 +14,7 @@ import os
 import random
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -30,7 +31,8 @@ _importing = threading.Lock()
 def load_tables() -> Any:
     """FunASR's registry of classes, with the package imported. Raises UserError (TORCH_…) or ImportError."""
     torch = load_torch()
-    with _importing, contained(torch):
+    with _importing, contained(torch), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about optional packages of its dependencies
         sys.modules.setdefault("torchaudio", None)  # type: ignore[arg-type]  # FunASR falls back to kaldi-native-fbank
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
