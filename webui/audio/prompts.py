@@ -23,6 +23,7 @@ LEAST_SECONDS, MOST_SECONDS = 3, 30
 LEAST_VOICE_SECONDS = 1.0
 READ_SECONDS = 120  # of a recording that is too long anyway
 MOST_RATE = 24_000  # Hz; what the models hear
+LEAST_RATE = 16_000  # Hz; cloning models hear too little of a voice below
 MARGIN_SECONDS = 0.2  # kept around the speech
 
 QUIET_LEVEL = 10 ** (-42 / 20)  # gated RMS, full scale = 1
@@ -83,7 +84,10 @@ def judge(samples: Samples, rate: int) -> Prompt:
         "PROMPT_CLIPPED": is_clipped(trimmed),
         "PROMPT_NOISY": snr_db(samples, rate, spans) < NOISY_SNR_DB,
     }
-    return Prompt(trimmed, rate, tuple({"code": code, "params": {}} for code, found in checks.items() if found))
+    findings = [{"code": code, "params": {}} for code, found in checks.items() if found]
+    if rate < LEAST_RATE:
+        findings.append({"code": "PROMPT_RATE", "params": {"rate": rate, "least": LEAST_RATE}})
+    return Prompt(trimmed, rate, tuple(findings))
 
 
 def is_clipped(samples: Samples) -> bool:

@@ -70,6 +70,16 @@ class ModelService:
             raise UserError(code, param="model", **{"model": found.name, **params})
         return found
 
+    def with_own_voice(self) -> Model | None:
+        """The best usable synthesizer that speaks without a prompt."""
+        ranked = [
+            model
+            for model in self.available()
+            if model.kind == "synthesizer" and model.capabilities.own_voice
+            if model.problem is None and model.default_rank >= 0
+        ]
+        return max(ranked, key=lambda model: model.default_rank, default=None)
+
     def device_for(self, asked: str) -> str:
         """The device a job waits for: as asked, else the administrator's choice. Raises DEVICE_UNAVAILABLE where
         this server has no worker on it, so that nothing waits for ever."""
@@ -195,6 +205,10 @@ def _named(models: list[Model], name: str, kind: Kind) -> Model:
     raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=_names(models, kind))
 
 
+def _for_people(model: Model) -> bool:
+    return model.problem is None and not model.capabilities.self_test
+
+
 def _names(models: list[Model], kind: Kind) -> str:
     return ", ".join(model.name for model in models if model.kind == kind)
 
@@ -205,14 +219,11 @@ def _model_view(model: Model, default: bool, loaded_on: list[str], language: str
         "name": model.name,
         "engine": model.engine,
         "kind": model.kind,
-def _for_people(model: Model) -> bool:
-    return model.problem is None and not model.capabilities.self_test
-
-
         "revision": model.revision,
         "size_bytes": model.size_bytes,
         "capabilities": capabilities_view(model.capabilities, language),
         "default": default,
+        "self_test": model.capabilities.self_test,
         "problem": message(problem, language).model_dump() if problem else None,
         "loaded_on": loaded_on,
     }
@@ -221,4 +232,3 @@ def _for_people(model: Model) -> bool:
 def _pull_view(pull: _Pull, language: str) -> dict[str, Any]:
     error = message(pull.error, language).model_dump() if pull.error else None
     return {"state": pull.state, "done": pull.done, "total": pull.total, "error": error}
-        "self_test": model.capabilities.self_test,

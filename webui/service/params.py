@@ -38,10 +38,13 @@ class SpeakParams(_Params):
     steps: int = Field(default=10, ge=1, le=50)
     similarity: float = Field(default=0.55, ge=0, le=1)
     format: AudioFormat = "wav"
+    stream: bool = False  # made in pieces that can be heard before the sentence ends, where the model can
 
 
 class ConvertParams(_Params):
     voice: str = Field(max_length=200)
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    steps: int = Field(default=10, ge=1, le=50)
     similarity: float = Field(default=0.55, ge=0, le=1)
     format: AudioFormat = "wav"
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from webui.devices import load_torch
 from webui.engines.base import Capabilities, Model
+from webui.engines.cosyvoice.prompts import INSTRUCTIONS, MOST_INSTRUCTION
 from webui.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,13 +20,18 @@ if TYPE_CHECKING:
     from webui.settings import Settings
 
 LANGUAGES = ("zh", "yue", "en", "ja", "ko", "de", "es", "fr", "it", "ru")
+LEAST_RATE = 16000  # Hz, of a prompt
 CAPABILITIES = Capabilities(
     languages=LANGUAGES,
     streaming=True,
     instruct=True,
+    instructions=tuple(INSTRUCTIONS.items()),
+    instruct_characters=MOST_INSTRUCTION,
     pronunciation=True,
     convert=True,
     needs_transcript=True,
+    prompt_rate=LEAST_RATE,
+    own_voice=False,
     sample_rate=24000,
 )
 LANGUAGE_MODELS = ("llm.rl.pt", "llm.pt")  # the reinforced one makes fewer errors, where it is there
@@ -170,6 +176,7 @@ def _model(folder: Path) -> Model:
         default_rank=30,
         size_bytes=sum(path.stat().st_size for path in _files(folder)),
         problem=problem(folder),
+        check_text=_check_text,
     )
 
 
@@ -182,6 +189,12 @@ def _revision(folder: Path) -> str:
     """A hash over the names and sizes of the files that are loaded."""
     names = "|".join(f"{path.name}:{path.stat().st_size}" for path in _files(folder))
     return hashlib.sha256(names.encode()).hexdigest()[:12]
+
+
+def _check_text(text: str) -> None:
+    from webui.engines.cosyvoice.tokenizer import spell
+
+    spell(text)
 
 
 def _load(folder: Path, device: str) -> Any:

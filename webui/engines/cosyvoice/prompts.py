@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from webui.engines.cosyvoice.tokenizer import END_OF_PROMPT
 from webui.errors import UserError
 
 Mode = Literal["zero_shot", "cross_lingual", "instruct", "convert"]
 MODES: tuple[Mode, ...] = ("zero_shot", "cross_lingual", "instruct", "convert")
 
+END_OF_PROMPT = "<|endofprompt|>"
 SYSTEM = "You are a helpful assistant."
 MOST_INSTRUCTION = 60  # characters; longer ones are read aloud (CosyVoice#1903)
 

@@ -14,17 +14,16 @@ import torch.nn.functional as F
 from webui.engines.base import EngineError, Samples, Waveform
 from webui.engines.cosyvoice import features
 from webui.engines.cosyvoice.flow import FRAMES_PER_TOKEN, LOOKAHEAD, MOST_FRAMES, Flow
-from webui.engines.cosyvoice.folder import Weights, broken, language_model, read_config
+from webui.engines.cosyvoice.folder import LEAST_RATE, Weights, broken, language_model, read_config
 from webui.engines.cosyvoice.hift import RATE, Vocoder
 from webui.engines.cosyvoice.llm import SpeechLanguageModel
-from webui.engines.cosyvoice.prompts import MODES, Mode, instruction, with_system_line
+from webui.engines.cosyvoice.prompts import END_OF_PROMPT, MODES, Mode, instruction, with_system_line
 from webui.engines.cosyvoice.sampling import ForcedTokens, RepetitionAwareSampler, Sampler, SilenceLimit
-from webui.engines.cosyvoice.tokenizer import END_OF_PROMPT, TextTokenizer
+from webui.engines.cosyvoice.tokenizer import TextTokenizer
 from webui.errors import UserError
 
 LEAST_PROMPT, MOST_PROMPT = 3.0, 30.0  # seconds
 TOLERANCE = 0.01  # seconds, of what was cut to these lengths
-LEAST_RATE = 16000
 LEAST_PER_TEXT_TOKEN, MOST_PER_TEXT_TOKEN = 2, 20  # speech tokens
 FIRST_HOP, MOST_HOP = 25, 100  # tokens of a streamed chunk, doubling
 
@@ -140,7 +139,8 @@ class Runtime:
 
         With `stream`, an iterator of such pieces, each as soon as it can be had. `mode`: "zero_shot" needs
         `prompt_text`, what is said in the prompt; "cross_lingual" needs none; "instruct" follows `instruct`;
-        "convert" speaks what is said in `text`, there a recording at the prompt's rate (empty: the prompt).
+        "convert" speaks what is said in `text`: there a recording, an array at the prompt's rate or a Waveform (empty:
+        the prompt itself, or `forced_tokens` as the recording's own speech ids).
         `forced_tokens`: speech ids taken in place of sampled ones; `source_noise`: uniform (samples, 9) in place of
         the vocoder's own. `trace` receives intermediate tensors on the CPU.
 

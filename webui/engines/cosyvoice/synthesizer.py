@@ -15,13 +15,16 @@ from webui.engines.cosyvoice.folder import CAPABILITIES, LANGUAGES
 from webui.engines.cosyvoice.hift import RATE
 from webui.engines.cosyvoice.prompts import Mode
 from webui.engines.cosyvoice.runtime import PromptFeatures, Runtime, check_length, checked_wave
-from webui.engines.cosyvoice.tokenizer import spell
+from webui.engines.cosyvoice.tokenizer import spell, without_control
 from webui.errors import UserError
+from webui.text.normalisation import Normaliser
+from webui.text.sentences import dominant_language
 
 log = logging.getLogger(__name__)
 
 PIECE = 25.0  # seconds of a recording converted at once
 LEAST_PIECE = 0.2  # seconds that hold a sound
+_RULES = {"zh": "zh", "yue": "zh", "en": "en"}  # language → the rules by which its numbers are read
 
 
 class CosyVoiceSynthesizer:
@@ -32,6 +35,7 @@ class CosyVoiceSynthesizer:
     def __init__(self, runtime: Runtime, name: str, revision: str) -> None:
         self._runtime: Runtime | None = runtime
         self._name, self._revision = name, revision
+        self._normaliser = Normaliser()
         device = str(runtime.device)
         self.devices = {"features": "cpu", "llm": device, "flow": device, "vocoder": device}
 
@@ -68,24 +72,30 @@ class CosyVoiceSynthesizer:
         if voice is None:
             raise UserError("NOT_CAPABLE", param="voice", model=self._name, feature="builtin")
         self._check_language(options.language)
-        transcript = str(voice.facts.get("transcript", ""))
-        mode: Mode = "instruct" if options.instruct.strip() else "zero_shot" if transcript else "cross_lingual"
-        request = self._loaded.request(spell(text), transcript, mode, options.instruct)
+        transcript = without_control(str(voice.facts.get("transcript", "")))
+        wish = without_control(options.instruct).strip()
+        mode: Mode = "instruct" if wish else "zero_shot" if transcript else "cross_lingual"
+        request = self._loaded.request(spell(self._in_words(text, options.language)), transcript, mode, wish)
         prompt = _prompt_features(voice).aligned()
         spoken = prompt.tokens.tolist() if mode == "zero_shot" else []
         tokens = self._loaded.speech_tokens(request, spoken, len(prompt.tokens), options.seed)
         pieces = self._loaded.speak(tokens, prompt, steps=options.steps, stream=options.stream, speed=options.speed)
         return (Waveform(piece, RATE) for piece in pieces)
 
-    def convert(self, source: Waveform, voice: VoiceFeatures) -> Iterator[Waveform]:
-        """What is said in `source`, of any length, in another voice; cut at its quietest places every 25 s."""
+    def convert(
+        self, source: Waveform, voice: VoiceFeatures, options: SpeechOptions = SpeechOptions()
+    ) -> Iterator[Waveform]:
+        """What is said in `source`, of any length, in another voice; cut at its quietest places every 25 s.
+
+        Of the options the steps count; nothing is drawn at random.
+        """
         prompt = _prompt_features(voice)
         for piece in _cut(source):
             if len(piece) < LEAST_PIECE * source.rate:
                 continue
             wave = features.resample(checked_wave(piece, source.rate), source.rate, 16000)
             tokens = self._loaded.encoder.speech_tokens(wave).tolist()
-            for samples in self._loaded.speak(iter(tokens), prompt):
+            for samples in self._loaded.speak(iter(tokens), prompt, steps=options.steps):
                 yield Waveform(samples, RATE)
 
     def close(self) -> None:
@@ -97,6 +107,11 @@ class CosyVoiceSynthesizer:
         if self._runtime is None:
             raise RuntimeError("this synthesizer is closed")
         return self._runtime
+
+    def _in_words(self, text: str, language: str) -> str:
+        """Numbers and signs read out, in the languages for which there are rules."""
+        read_in = _RULES.get(language.split("-")[0], "") or (dominant_language(text) if language == "auto" else "")
+        return self._normaliser.normalise(text, read_in) if read_in else text
 
     def _check_language(self, language: str) -> None:
         if language != "auto" and language.split("-")[0] not in LANGUAGES:

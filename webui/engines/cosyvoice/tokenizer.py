@@ -8,10 +8,10 @@ import unicodedata
 from pathlib import Path
 
 from webui.engines.cosyvoice.folder import TOKENIZER, broken
+from webui.engines.cosyvoice.prompts import END_OF_PROMPT
 from webui.errors import UserError
 from webui.text.pronunciation import Arpabet, Event, Pinyin, Syllable, Text, parse
 
-END_OF_PROMPT = "<|endofprompt|>"
 END_OF_PROMPT_ID = 151646
 
 _SYSTEM = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", END_OF_PROMPT]
@@ -90,9 +90,13 @@ def spell(text: str) -> str:
 
     Raises UserError UNKNOWN_PRONUNCIATION naming a mark that the model does not have and the nearest it has.
     """
-    text = text.replace("<|", "< |")  # no control token comes from outside
-    pieces = _SPAN.split(text)
+    pieces = _SPAN.split(without_control(text))
     return "".join(piece if piece in MARKS else _spell_piece(piece) for piece in pieces)
+
+
+def without_control(text: str) -> str:
+    """`text` with its control tokens spoilt: none comes from outside."""
+    return text.replace("<|", "< |")
 
 
 def _spell_piece(text: str) -> str:
