@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from webui.audio.intake import Decoder
 from webui.engines.host import ModelHost
@@ -11,6 +12,7 @@ from webui.jobs.runner import JobRunner
 from webui.service.accounts import AccountService
 from webui.service.exports import ExportService
 from webui.service.jobs import JobService
+from webui.service.lexicon import LexiconService
 from webui.service.models import ModelService
 from webui.service.streaming import SpeechStreams
 from webui.service.submission import Submitter
@@ -39,25 +41,37 @@ class Services:
         self._decoder = Decoder(settings)
         self._runner: JobRunner | None = None
         self._stopping = threading.Event()
+        self._hung = threading.Event()
+        self.on_hang: Callable[[], object] = self.begin_stop  # `serve` puts its own way to stop here
         accounts, history = AccountStore(self.database), History(self.database)
         store = JobStore(self.database)
         self.accounts = AccountService(accounts)
         self.models = ModelService(settings, accounts, self.host)
         self.voices = VoiceService(settings, VoiceStore(self.database), self._decoder)
-        submitter = Submitter(settings, store, self.models, self.voices, self._decoder)
+        self.lexicon = LexiconService(accounts)
+        submitter = Submitter(settings, store, self.models, self.voices, self.lexicon, self._decoder)
         self.jobs = JobService(settings, store, history, submitter, self.voices, self.feed, self._stopping)
         self.streams = SpeechStreams(settings, store, self.feed, self._stopping)
         self.exports = ExportService(history, self.jobs)
         self.system = SystemService(settings, self.database, store, self.models, self.host, self._stopping)
 
+    @property
+    def hung(self) -> bool:
+        """Whether a device hangs, so that the process should end and be started again."""
+        return self._hung.is_set()
+
     def start(self, workers: bool = True) -> None:
         """With `workers` this process works the queue, and is the only one that may. Raises AlreadyRunning."""
         self.feed.start()
         if workers:
-            runner = JobRunner(self.settings, self.database, self.host, self.feed)
+            runner = JobRunner(self.settings, self.database, self.host, self.feed, self._note_hang)
             runner.start()
             self._runner = self.system.runner = runner
             clear_incoming(self.settings)
+
+    def _note_hang(self) -> None:
+        self._hung.set()
+        self.on_hang()
 
     def begin_stop(self) -> None:
         """Not ready any more, and nobody waits any longer: what is open can be answered. May be called by a signal."""

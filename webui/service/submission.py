@@ -15,7 +15,8 @@ from webui.audio.intake import AudioInfo, Decoder
 from webui.engines.base import Capabilities, Model
 from webui.errors import UserError
 from webui.service import archives
-from webui.service.models import ModelService
+from webui.service.lexicon import LexiconService
+from webui.service.models import DEFAULTS, ModelService
 from webui.service.params import Consent, ConvertParams, SpeakParams, TranscribeParams
 from webui.service.uploads import Upload, check_space, incoming_folder
 from webui.service.validation import invalid
@@ -25,6 +26,7 @@ from webui.store.jobs import JobStore, Submission, new_uid
 from webui.store.rows import ArtifactRow, NewJob, Problem, VoiceRow
 from webui.text import hotwords
 from webui.text.file_names import safe_name
+from webui.text.lexicon import Lexicon
 from webui.text.pronunciation import parse
 from webui.text.sentences import speakable
 
@@ -32,7 +34,6 @@ INTERACTIVE = 10  # priority of what somebody is waiting for
 INTERACTIVE_SECONDS = 300.0
 INTERACTIVE_CHARACTERS = 500
 MAX_TEXT = 100_000
-MAX_INSTRUCT = 200
 MAX_KEY = 200
 _BATCH = re.compile(r"[0-9a-f]{32}")
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}")
@@ -56,12 +57,19 @@ class Submitter:
     """Writes jobs. What it cannot use it refuses at once and leaves no file behind."""
 
     def __init__(
-        self, settings: Settings, store: JobStore, models: ModelService, voices: VoiceService, decoder: Decoder
+        self,
+        settings: Settings,
+        store: JobStore,
+        models: ModelService,
+        voices: VoiceService,
+        lexicon: LexiconService,
+        decoder: Decoder,
     ) -> None:
         self._settings = settings
         self._store = store
         self._models = models
         self._voices = voices
+        self._lexicon = lexicon
         self._decoder = decoder
 
     def transcribe(
@@ -91,6 +99,7 @@ class Submitter:
         voice = self._voices.to_use(owner_id, params.voice)
         if voice is None:
             raise UserError("VOICE_NOT_FOUND", param="voice", voice=params.voice)
+        check_prompt(voice, model.capabilities)
         frozen = {**params.model_dump(mode="json"), "model": model.name, "voice": voice.name}
         template = replace(
             _template("convert", model, frozen, self._models.device_for(params.device)), voice_id=voice.id
@@ -101,10 +110,11 @@ class Submitter:
         self, owner_id: int, params: SpeakParams, prompt: Upload | None, consent: Consent | None, ticket: Ticket
     ) -> Submission:
         """One job. With a `prompt`, its voice is made for this job only, and needs `consent`."""
-        model = self._models.resolve(params.model, "synthesizer")
-        check_text(params, model.capabilities)
         if prompt is None:
-            return self._speak(owner_id, params, model, self._voices.to_use(owner_id, params.voice), ticket)
+            known = self._voices.to_use(owner_id, params.voice)
+            return self._speak(owner_id, params, self._speaker(params, cloned=known is not None), known, ticket)
+        model = self._speaker(params, cloned=True)
+        check_text(params, model.capabilities)
         voice = self._voices.make_for_job(owner_id, prompt, params.transcript, consent)
         try:
             submission = self._speak(owner_id, params, model, voice, ticket)
@@ -118,10 +128,19 @@ class Submitter:
     def _speak(
         self, owner_id: int, params: SpeakParams, model: Model, voice: VoiceRow | None, ticket: Ticket
     ) -> Submission:
-        if voice is not None and model.capabilities.needs_transcript and not voice.transcript.strip():
-            raise UserError("TRANSCRIPT_REQUIRED", param="transcript")
+        check_text(params, model.capabilities)
+        if voice is not None:
+            check_prompt(voice, model.capabilities)
+        readings = self._lexicon.frozen_for(params.text, model.capabilities)
+        model.check_text(Lexicon(readings).apply(params.text))
         check_space(self._settings)
-        frozen = {**params.model_dump(mode="json"), "model": model.name, "voice": voice.name if voice else BUILTIN}
+        frozen = {
+            **params.model_dump(mode="json"),
+            "model": model.name,
+            "language": _language(params.language, model),
+            "voice": voice.name if voice else BUILTIN,
+            "lexicon": readings,
+        }
         interactive = len(params.text) <= INTERACTIVE_CHARACTERS and ticket.batch is None
         job = replace(
             _template("speak", model, frozen, self._models.device_for(params.device)),
@@ -131,6 +150,18 @@ class Submitter:
             warnings=_speak_warnings(params, model.capabilities),
         )
         return self._write(owner_id, [job], ticket)
+
+    def _speaker(self, params: SpeakParams, cloned: bool) -> Model:
+        """The model asked for. For the builtin voice the default is one that has a voice of its own.
+
+        Raises MODEL_…, NOT_CAPABLE for the builtin voice of a model that has none.
+        """
+        model = self._models.resolve(params.model, "synthesizer")
+        if cloned or model.capabilities.own_voice:
+            return model
+        if params.model in DEFAULTS and (other := self._models.with_own_voice()) is not None:
+            return other
+        raise UserError("NOT_CAPABLE", param="voice", model=model.name, feature=BUILTIN)
 
     def _submit_files(
         self,
@@ -197,17 +228,25 @@ def check_text(params: SpeakParams, capabilities: Capabilities) -> None:
     """Raises TEXT_TOO_LONG, INSTRUCT_TOO_LONG, UNKNOWN_PRONUNCIATION or NOTHING_TO_SAY."""
     if len(params.text) > MAX_TEXT:
         raise UserError("TEXT_TOO_LONG", param="text", length=len(params.text), most=MAX_TEXT)
-    if capabilities.instruct and len(params.instruct) > MAX_INSTRUCT:
-        raise UserError("INSTRUCT_TOO_LONG", param="instruct", length=len(params.instruct), most=MAX_INSTRUCT)
+    length, most = len(params.instruct.strip()), capabilities.instruct_characters
+    if capabilities.instruct and length > most:
+        raise UserError("INSTRUCT_TOO_LONG", param="instruct", length=length, most=most)
     parse(params.text)
     if not speakable(params.text):
         raise UserError("NOTHING_TO_SAY", param="text")
 
 
+def check_prompt(voice: VoiceRow, capabilities: Capabilities) -> None:
+    """Raises PROMPT_RATE for a voice whose recording has fewer samples a second than the model needs."""
+    for finding in voice.findings:
+        if finding["code"] == "PROMPT_RATE" and finding["params"]["rate"] < capabilities.prompt_rate:
+            raise UserError("PROMPT_RATE", param="voice", **finding["params"])
+
+
 def _language(asked: str, model: Model) -> str:
     """`basic` knows English only and is not asked to guess. Raises LANGUAGE_UNSUPPORTED."""
     languages = model.capabilities.languages
-    if model.capabilities.basic:
+    if model.capabilities.basic and model.kind == "recognizer":
         return "en" if asked == "auto" else asked
     if asked != "auto" and languages and asked.split("-")[0] not in {known.split("-")[0] for known in languages}:
         known = ", ".join(languages)

@@ -1,0 +1,30 @@
+"""`/api/v1/lexicon`: how the organisation's words are read."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
+from starlette.concurrency import run_in_threadpool
+
+from webui.server.dependencies import Caller, Service
+
+router = APIRouter(prefix="/api/v1", tags=["lexicon"])
+
+
+class Lexicon(BaseModel):
+    """`entries`: word → reading, in marks ("[chong2][qing4]"), pinyin ("chong2 qing4") or other words."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    entries: dict[str, str]
+
+
+@router.get("/lexicon")
+async def lexicon(services: Service) -> Lexicon:
+    return Lexicon(entries=await run_in_threadpool(services.lexicon.entries))
+
+
+@router.put("/lexicon")
+async def replace(given: Lexicon, services: Service, owner: Caller) -> Lexicon:
+    """The whole lexicon at once; the answer is what is kept."""
+    return Lexicon(entries=await run_in_threadpool(services.lexicon.replace, given.entries, owner))
