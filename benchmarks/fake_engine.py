@@ -77,7 +77,7 @@ class FakeSynthesizer:
             times = np.arange(round(CHARACTER_SECONDS * RATE)) / RATE
             yield Waveform(np.float32(0.3 * np.sin(2 * np.pi * tone * times)), RATE)
 
-    def convert(self, source: Waveform, voice: VoiceFeatures) -> Iterator[Waveform]:  # noqa: ARG002
+    def convert(self, source: Waveform, voice: VoiceFeatures, options: SpeechOptions) -> Iterator[Waveform]:  # noqa: ARG002
         times = np.arange(round(source.seconds * RATE)) / RATE
         yield Waveform(np.float32(0.3 * np.sin(2 * np.pi * 300 * times)), RATE)
 

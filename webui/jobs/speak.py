@@ -5,27 +5,34 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
+from itertools import chain
+from pathlib import Path
 from typing import Any
-
-import soundfile
 
 from webui.audio.encode import AudioWriter
 from webui.audio.working_copy import WorkingCopy
 from webui.engines.base import EngineError, Model, SpeechOptions, Synthesizer, VoiceFeatures, Waveform
+from webui.engines.faults import fault_in
 from webui.errors import UserError
-from webui.jobs.context import Context, Seat
-from webui.jobs.fallback import PlacedModel
+from webui.jobs.context import Context, Seat, problem
+from webui.jobs.fallback import Done, PlacedModel
+from webui.jobs.live import LiveWriter, live_file
 from webui.jobs.prepare import WORKING_COPY
 from webui.jobs.publish import publish, segment_file
 from webui.jobs.transcribe import failure_code
+from webui.jobs.transcripts import read_prompt, with_transcript
 from webui.store.queue import LeaseLost
 from webui.store.rows import Claim, JobRow, SegmentResult, SegmentRow, VoiceRow
 from webui.text import sentences
+from webui.text.lexicon import Lexicon
 
 log = logging.getLogger(__name__)
 
 SECONDS_PER_CHARACTER = 0.3
+LEAST_PART_MS = 1000  # of a recording to be converted
 
 
 def speak(context: Context, claim: Claim, seat: Seat) -> None:
@@ -49,14 +56,17 @@ class _Step:
         self._claim = claim
         self._job = claim.job
         self._model = model
-        self._voice = _usable_voice(context, claim.job)
+        self._streamed = streams(claim.job, model)
+        self._lexicon = Lexicon(claim.job.params.get("lexicon", {}))
+        voice = _usable_voice(context, claim.job)
+        self._voice = voice and with_transcript(context, claim, model, voice, seat)
         self._features: VoiceFeatures | None = None
+        self._noted: set[tuple[str, str]] = set()
         self._placed = PlacedModel(context, claim, model, seat, self._job.kind)
 
     def next_sentence(self) -> bool:
         """Make and commit one segment; False where nothing is left."""
-        self._placed.load()
-        batch = self._context.queue.take(self._claim.lease, 0, 1)
+        batch = self._placed.take(0, 1)
         if not batch:
             return False
         began = time.monotonic()
@@ -64,14 +74,15 @@ class _Step:
         seconds = time.monotonic() - began
         result = replace(result, took_ms=round(seconds * 1000))
         self._context.queue.commit(self._claim.lease, [result], device=self._placed.device, seconds=seconds)
+        live_file(self._file(batch[0])).unlink(missing_ok=True)
         return True
 
-    def _made(self, segment: SegmentRow) -> SegmentResult:
-        def work(synthesizer: Synthesizer) -> int:
-            return self._write(segment, self._speech(synthesizer, segment))
+    def _file(self, segment: SegmentRow) -> Path:
+        return segment_file(self._context, self._job, segment.idx)
 
+    def _made(self, segment: SegmentRow) -> SegmentResult:
         try:
-            done = self._placed.run(work, _expected_seconds(segment))
+            done = self._spoken(segment)
         except (UserError, OSError, LeaseLost):
             raise  # the voice, the model, the disk: nothing that another sentence would survive
         except Exception as error:
@@ -81,26 +92,58 @@ class _Step:
         source = segment.source
         return SegmentResult(segment.idx, text=source, text_raw=source, end_ms=end, device=done.device)
 
+    def _spoken(self, segment: SegmentRow) -> Done[int]:
+        """The segment's file and its length in ms; what does not fit into memory at once is made in two parts."""
+
+        def work(synthesizer: Synthesizer) -> int:
+            return self._write(segment, self._speech(synthesizer, segment))
+
+        parts, seconds = _parts(segment), _expected_seconds(segment)
+        try:
+            return self._placed.run(work, seconds, divisible=len(parts) > 1)
+        except Exception as error:
+            fault = fault_in(error)
+            if fault is None or fault.kind != "memory" or len(parts) == 1:
+                raise
+        self._context.queue.warn(self._claim.lease, problem("MEMORY_PIECES", device=self._placed.device))
+        made = [self._placed.run(partial(self._whole_speech, part), seconds) for part in parts]
+        milliseconds = self._write(segment, chain.from_iterable(done.value for done in made))
+        return Done(milliseconds, made[-1].device, sum(done.seconds for done in made))
+
+    def _whole_speech(self, segment: SegmentRow, synthesizer: Synthesizer) -> list[Waveform]:
+        return list(self._speech(synthesizer, segment))
+
     def _speech(self, synthesizer: Any, segment: SegmentRow) -> Iterator[Waveform]:
+        self._note_stages(synthesizer)
         if self._voice is not None and self._features is None:
             self._features = features(self._context, self._model, synthesizer, self._voice)
+        options = speech_options(self._job, segment.source, segment.idx, self._streamed)
         if self._job.kind == "convert":
             copy = WorkingCopy(self._context.upload(self._job, WORKING_COPY))
             source = copy.read(segment.start_ms / 1000, segment.end_ms / 1000, segment.channel)
-            return iter(synthesizer.convert(Waveform(source, copy.rate), self._features))
-        options = speech_options(self._job, segment.source, segment.idx)
-        return iter(synthesizer.speak(segment.source, self._features, options))
+            return iter(synthesizer.convert(Waveform(source, copy.rate), self._features, options))
+        return iter(synthesizer.speak(self._lexicon.apply(segment.source), self._features, options))
+
+    def _note_stages(self, synthesizer: Any) -> None:
+        """Show in the job's row where each of the engine's own stages runs, where it has several."""
+        for stage in set(getattr(synthesizer, "devices", {}).items()) - self._noted:
+            self._noted.add(stage)
+            self._context.note_device(self._claim, *stage)
 
     def _write(self, segment: SegmentRow, speech: Iterable[Waveform]) -> int:
-        """Write the segment's WAV, whole or not at all; its length in ms."""
-        path = segment_file(self._context, self._job, segment.idx)
+        """Write the segment's WAV, whole or not at all; its length in ms. A streamed one can be heard meanwhile."""
+        path = self._file(segment)
         rate = self._model.capabilities.sample_rate
         samples = 0
-        with AudioWriter(path, "wav", rate) as writer:
+        live = LiveWriter(live_file(path)) if self._streamed else nullcontext()
+        with AudioWriter(path, "wav", rate) as writer, live as heard:
             for piece in speech:
                 writer.write(piece.samples)
                 samples += len(piece.samples)
-            if not samples:
+                if heard is not None:
+                    heard.write(piece.samples)
+                    self._context.queue.note(self._claim.lease)  # whoever listens looks again
+            if not samples and self._job.kind == "speak":
                 raise EngineError("ENGINE_FAILED", "no sound")
         return round(samples / rate * 1000)
 
@@ -110,7 +153,22 @@ def _expected_seconds(segment: SegmentRow) -> float:
     return max((segment.end_ms - segment.start_ms) / 1000, SECONDS_PER_CHARACTER * len(segment.source))
 
 
-def speech_options(job: JobRow, sentence: str, idx: int) -> SpeechOptions:
+def _parts(segment: SegmentRow) -> list[SegmentRow]:
+    """The segment in two, where both parts still hold something."""
+    if segment.source:
+        return [replace(segment, source=part) for part in sentences.halves(segment.source)]
+    middle = (segment.start_ms + segment.end_ms) // 2
+    if middle - segment.start_ms < LEAST_PART_MS:
+        return [segment]
+    return [replace(segment, end_ms=middle), replace(segment, start_ms=middle)]
+
+
+def streams(job: JobRow, model: Model) -> bool:
+    """Whether the job's sentences are made in pieces; another speed needs the whole sentence."""
+    return bool(job.params.get("stream")) and model.capabilities.streaming and job.params.get("speed", 1.0) == 1.0
+
+
+def speech_options(job: JobRow, sentence: str, idx: int, stream: bool = False) -> SpeechOptions:
     """The options of one sentence: each has its own seed, so that a repeated one sounds as it did."""
     params = job.params
     language = params.get("language") or "auto"
@@ -121,6 +179,7 @@ def speech_options(job: JobRow, sentence: str, idx: int) -> SpeechOptions:
         speed=params.get("speed", 1.0),
         steps=params.get("steps", 10),
         similarity=params.get("similarity", 0.55),
+        stream=stream,
     )
 
 
@@ -132,11 +191,7 @@ def features(context: Context, model: Model, synthesizer: Any, voice: VoiceRow) 
     kept = context.voices.features(voice.id, model.engine, model.revision)
     if kept is not None:
         return VoiceFeatures.from_bytes(kept)
-    try:
-        samples, rate = soundfile.read(context.settings.data / voice.prompt_path, dtype="float32", always_2d=True)
-    except (OSError, soundfile.SoundFileError):
-        raise UserError("MISSING_INPUT") from None
-    enrolled: VoiceFeatures = synthesizer.enrol(Waveform(samples[:, 0].copy(), rate), voice.transcript)
+    enrolled: VoiceFeatures = synthesizer.enrol(read_prompt(context, voice), voice.transcript)
     context.voices.keep_features(voice.id, model.engine, model.revision, enrolled.to_bytes())
     return enrolled
 

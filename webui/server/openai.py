@@ -80,6 +80,7 @@ class SpeechRequest(BaseModel):
             "seed": self.seed,
             "steps": self.steps,
             "language": self.language,
+            "stream": self.stream,
         }
         return checked(SpeakParams, given)
 

@@ -148,8 +148,8 @@ def csv_row(row: JobRow) -> list[str]:
 
 
 def _device(row: JobRow) -> str:
-    """Where the engine ran: the last stage's device."""
-    return list(row.devices.values())[-1] if row.devices else ""
+    """Where the engine ran."""
+    return row.devices.get(row.kind) or next(iter(row.devices.values()), "")
 
 
 def _csv_lines(rows: Iterator[JobRow]) -> Iterator[str]:

@@ -1,11 +1,13 @@
-"""Speech while it is made: the label first, then every sentence as soon as it is there.
+"""Speech while it is made: the label first, then every sentence as soon as it is there, or as it grows.
 
+A model that streams is heard before its sentence is finished; what is heard is what is stored.
 What is streamed is unchecked, as a stream must be; the stored file of the same job is labelled and checked.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -21,6 +23,7 @@ from webui.audio.resampling import Samples
 from webui.audio.rhythm import rhythm
 from webui.errors import UserError
 from webui.jobs.changes import ChangeFeed
+from webui.jobs.live import LiveReader, live_file
 from webui.settings import Settings
 from webui.store.jobs import JobStore
 from webui.store.rows import JobRow, SegmentRow
@@ -43,29 +46,25 @@ class SpeechStreams:
     async def stream(self, owner_id: int, uid: str, form: AudioFormat, rate: int) -> AsyncIterator[bytes]:
         """Encoded pieces, until the job has ended. `rate`: of the model's speech, Hz. Raises what failed the job,
         where nothing was spoken yet."""
-        outbox = io.BytesIO()
-        label = AigcLabel(self._settings.producer_code, uid).json()
-        writer: AudioWriter | None = None
+        player = _Player(self._settings, self._store, uid, form, rate)
         spoken = 0
-        while True:
-            since = await asyncio.to_thread(self._feed.now)
-            job = await asyncio.to_thread(self._store.get, owner_id, uid)
-            segments = await asyncio.to_thread(self._store.segments, owner_id, uid)
-            for segment in _next(segments, spoken, job):
-                if writer is None:
-                    writer = AudioWriter(outbox, form, rate, label)
-                    writer.write(np.concatenate([rhythm(rate), np.zeros(round(GAP_SECONDS * rate), np.float32)]))
-                if segment.state == "done":
-                    await asyncio.to_thread(self._write, writer, job, segment, rate)
-                    yield _taken(outbox)
-                spoken = segment.idx + 1
-            if job.final or self._stopping.is_set():
-                break
-            await self._feed.wait_async(owner_id, since, LOOK_AGAIN_S)
-        if writer is None:
-            raise self._nothing(job)
-        await asyncio.to_thread(writer.close)
-        yield _taken(outbox)
+        try:
+            while True:
+                since = await asyncio.to_thread(self._feed.now)
+                job = await asyncio.to_thread(self._store.get, owner_id, uid)
+                segments = await asyncio.to_thread(self._store.segments, owner_id, uid)
+                for segment in _audible(segments[spoken:], job):
+                    if piece := await asyncio.to_thread(player.play, job, segment):
+                        yield piece
+                    spoken += segment.state != "pending"
+                if job.final or self._stopping.is_set():
+                    break
+                await self._feed.wait_async(owner_id, since, LOOK_AGAIN_S)
+            if not player.begun:
+                raise self._nothing(job)
+            yield await asyncio.to_thread(player.finish)
+        finally:
+            player.close()
 
     def _nothing(self, job: JobRow) -> UserError:
         """Why a stream has no sound at all."""
@@ -73,13 +72,64 @@ class SpeechStreams:
             return UserError(job.error["code"], **job.error["params"])
         return UserError("JOB_CANCELLED") if job.final else UserError("UNAVAILABLE", reason={"code": "STOPPING"})
 
-    def _write(self, writer: AudioWriter, job: JobRow, segment: SegmentRow, rate: int) -> None:
-        path = self._settings.outputs / job.uid / "segments" / f"{segment.idx:05d}.wav"
-        for block in self._blocks(path, job, segment):
-            writer.write(block)
-        writer.write(np.zeros(round(pause_after(segment.source) * rate), np.float32))
 
-    def _blocks(self, path: Path, job: JobRow, segment: SegmentRow) -> Iterator[Samples]:
+class _Player:
+    """Encodes a job's segments one after the other, each as far as it is there."""
+
+    def __init__(self, settings: Settings, store: JobStore, uid: str, form: AudioFormat, rate: int) -> None:
+        self._settings, self._store = settings, store
+        self._form, self._rate = form, rate
+        self._label = AigcLabel(settings.producer_code, uid).json()
+        self._outbox = io.BytesIO()
+        self._writer: AudioWriter | None = None
+        self._live: LiveReader | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was to be heard."""
+        return self._writer is not None
+
+    def play(self, job: JobRow, segment: SegmentRow) -> bytes:
+        """What there is of the segment and was not played before, encoded; before the first sound the label."""
+        for block in self._new(job, segment):
+            self._write(block)
+        if segment.state != "pending":
+            self.close()
+        if segment.state == "done":
+            self._write(np.zeros(round(pause_after(segment.source) * self._rate), np.float32))
+        return _taken(self._outbox)
+
+    def finish(self) -> bytes:
+        """The encoder's rest."""
+        if self._writer is not None:
+            self._writer.close()
+        return _taken(self._outbox)
+
+    def close(self) -> None:
+        """Let the segment's file go."""
+        if self._live is not None:
+            self._live.close()
+            self._live = None
+
+    def _write(self, samples: Samples) -> None:
+        if self._writer is None:
+            self._writer = AudioWriter(self._outbox, self._form, self._rate, self._label)
+            gap = np.zeros(round(GAP_SECONDS * self._rate), np.float32)
+            self._writer.write(np.concatenate([rhythm(self._rate), gap]))
+        self._writer.write(samples)
+
+    def _new(self, job: JobRow, segment: SegmentRow) -> Iterator[Samples]:
+        """Samples of the growing file where there is one, else, once it is done, of the segment's own."""
+        path = self._settings.outputs / job.uid / "segments" / f"{segment.idx:05d}.wav"
+        if self._live is None:
+            with contextlib.suppress(FileNotFoundError):
+                self._live = LiveReader(live_file(path))
+        if self._live is not None:
+            yield from self._live.new()
+        elif segment.state == "done":
+            yield from self._whole(path, job, segment)
+
+    def _whole(self, path: Path, job: JobRow, segment: SegmentRow) -> Iterator[Samples]:
         """The sentence's samples: its own file, or, once the job is published, its place in the whole."""
         try:
             yield from soundfile.blocks(path, BLOCK, dtype="float32")
@@ -91,14 +141,14 @@ class SpeechStreams:
                 yield whole.read(round((final.end_ms - final.start_ms) / 1000 * whole.samplerate), dtype="float32")
 
 
-def _next(segments: Sequence[SegmentRow], spoken: int, job: JobRow) -> list[SegmentRow]:
-    """The segments that follow without a gap; those that failed are passed over."""
-    ready = []
-    for segment in segments[spoken:]:
-        if segment.state == "pending" and not job.final:
-            break
-        ready.append(segment)
-    return ready
+def _audible(segments: Sequence[SegmentRow], job: JobRow) -> Iterator[SegmentRow]:
+    """The segments that have ended, without a gap, and the one after them, which may be sounding already."""
+    for segment in segments:
+        if segment.state == "pending" and job.final:
+            return
+        yield segment
+        if segment.state == "pending":
+            return
 
 
 def _taken(outbox: io.BytesIO) -> bytes:

@@ -12,7 +12,7 @@ from webui.text.pronunciation import MARK, is_initial, is_speech, without_marks
 
 Spoken = Literal["zh", "en"]
 
-MOST: dict[Spoken, int] = {"zh": 120, "en": 300}  # characters of a sentence
+MOST: dict[Spoken, int] = {"zh": 80, "en": 300}  # characters of a sentence
 LEAST: dict[Spoken, int] = {"zh": 4, "en": 10}  # letters and digits; a shorter sentence joins its neighbour
 
 _CHINESE = re.compile("[㐀-鿿豈-\ufaff\U00020000-\U000323af]")
@@ -56,6 +56,13 @@ def split(text: str, default: Spoken = "zh") -> list[Sentence]:
         language = dominant_language(text[start:end], language)
         sentences.append(Sentence(text[start:end].strip(), language))
     return sentences
+
+
+def halves(text: str) -> list[str]:
+    """A sentence in two at a pause near its middle; in one where a half would have nothing to say."""
+    middle = _outside(_pause(text, 0, len(text) * 2 // 3), _marks(text))
+    parts = [text[:middle].strip(), text[middle:].strip()]
+    return parts if all(map(speakable, parts)) else [text]
 
 
 def speakable(text: str) -> bool:
@@ -126,7 +133,8 @@ def _pause(text: str, start: int, limit: int) -> int:
     """The best place to cut in the last two thirds before `limit`."""
     earliest = start + (limit - start) // 3
     for pause in _PAUSES:
-        places = [match.end() for match in pause.finditer(text, earliest, limit)]
+        ends = (match.end() for match in pause.finditer(text, earliest, limit + 1))  # a look at what follows
+        places = [end for end in ends if end <= limit]
         if places:
             return places[-1]
     return limit

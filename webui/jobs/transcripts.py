@@ -1,0 +1,77 @@
+"""The transcript of a voice's prompt, recognised where the user gave none."""
+
+from __future__ import annotations
+
+import logging
+
+import soundfile
+
+from webui.audio.resampling import resample
+from webui.engines.base import Model, RecognitionOptions, Waveform
+from webui.errors import UserError
+from webui.jobs.context import Context, Seat, problem
+from webui.jobs.transcribe import knows
+from webui.store.rows import Claim, VoiceRow
+from webui.text.sentences import dominant_language
+
+log = logging.getLogger(__name__)
+
+RATE = 16_000  # Hz, of what a Recognizer is given
+
+
+def with_transcript(context: Context, claim: Claim, model: Model, voice: VoiceRow, seat: Seat) -> VoiceRow:
+    """`voice` with a transcript, where `model` speaks better with one and a real model recognises the language.
+
+    It is kept with the voice, to be corrected there; the job's warnings tell where it comes from, and where there
+    is none. Raises LeaseLost.
+    """
+    job = claim.job
+    followed = job.kind == "speak" and model.capabilities.needs_transcript and not job.params.get("instruct")
+    if voice.transcript or not followed:
+        return voice
+    recognizer = _recognizer(context, _language(claim))
+    text = "" if recognizer is None else _recognised(context, recognizer, voice, seat)
+    if recognizer is None or not text:
+        context.queue.warn(claim.lease, problem("TRANSCRIPT_MISSING"))
+        return voice
+    context.queue.warn(claim.lease, problem("TRANSCRIPT_RECOGNISED", model=recognizer.name))
+    return context.voices.change(voice.owner_id, voice.uid, transcript=text)
+
+
+def read_prompt(context: Context, voice: VoiceRow) -> Waveform:
+    """The prompt's samples. Raises UserError MISSING_INPUT."""
+    try:
+        samples, rate = soundfile.read(context.settings.data / voice.prompt_path, dtype="float32", always_2d=True)
+    except (OSError, soundfile.SoundFileError):
+        raise UserError("MISSING_INPUT") from None
+    return Waveform(samples[:, 0].copy(), rate)
+
+
+def _language(claim: Claim) -> str:
+    """What is to be spoken is the best guess of what the prompt speaks."""
+    language = str(claim.job.params.get("language") or "auto")
+    return dominant_language(claim.job.params["text"]) if language == "auto" else language
+
+
+def _recognizer(context: Context, language: str) -> Model | None:
+    """The best model that recognises `language` dependably."""
+    able = [
+        model
+        for model in context.models()
+        if model.kind == "recognizer" and model.problem is None and model.default_rank >= 0
+        if not model.capabilities.basic and knows(model.capabilities, language)
+    ]
+    return max(able, key=lambda model: model.default_rank, default=None)
+
+
+def _recognised(context: Context, model: Model, voice: VoiceRow, seat: Seat) -> str:
+    """What is said in the prompt, numbers in words as they are spoken; empty where recognition fails."""
+    prompt = read_prompt(context, voice)
+    heard = Waveform(resample(prompt.samples, prompt.rate, RATE), RATE)
+    try:
+        with context.host.use(model, context.host.place(model, seat.device)) as recognizer:
+            (found,) = recognizer.recognize([heard], RecognitionOptions(itn=False))
+    except Exception as error:  # a voice speaks without a transcript, too
+        log.warning("%s did not recognise a prompt", model.name, exc_info=error)
+        return ""
+    return str(found.text).strip()
