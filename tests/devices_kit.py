@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
+import httpx
 import numpy as np
 
-from tests.jobs_kit import RATE, Store, open_store, upload
+from tests.api_kit import finish, submit, wav_of
+from tests.jobs_kit import RATE, Store, buzz, open_store, upload
 from webui.audio.working_copy import WorkingCopyWriter
 from webui.engines.base import Capabilities, Model, Recognition, RecognitionOptions, Waveform
 from webui.engines.host import ModelHost
@@ -71,12 +75,14 @@ def listener(load: Callable[[str], Any] = Listener) -> Model:
 class House:
     """A runner over a database, with one model, and jobs of seconds of noise for it."""
 
-    def __init__(self, folder: Path, device: str = "auto", model: Model | None = None, **given: Any) -> None:
+    def __init__(
+        self, folder: Path, device: str = "auto", model: Model | None = None, on_hang: Any = None, **given: Any
+    ) -> None:
         self.settings = Settings(data=folder, models=folder, device=device, disk_reserve_bytes=0, **given)
         self.store: Store = open_store(self.settings.database)
         self.feed = ChangeFeed(self.store.database)
         self.host = ModelHost(self.settings)
-        self.runner = JobRunner(self.settings, self.store.database, self.host, self.feed)
+        self.runner = JobRunner(self.settings, self.store.database, self.host, self.feed, on_hang or (lambda: None))
         object.__setattr__(self.runner.context, "models", lambda: [model or listener()])
 
     def planned(self, segments: int, **values: Any) -> JobRow:
@@ -120,3 +126,66 @@ def house(folder: Path, **given: Any) -> Iterator[House]:
     opened.feed.stop()
     opened.host.close()
     opened.store.database.close()
+
+
+class Server:
+    """`python app.py` in a process of its own, on a data folder below `folder`; `code`: what to run in its place."""
+
+    def __init__(self, folder: Path, *arguments: str, code: str = "", site: str = "", **environment: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        (folder / "models").mkdir(exist_ok=True)
+        paths = [str(TESTS.parent)] + ([str(SIMULATOR / site), str(SIMULATOR)] if site else [])
+        command = [sys.executable, *(["-c", code] if code else [str(TESTS.parent / "app.py")])]
+        options = ["--data", str(folder / "data"), "--models", str(folder / "models"), "--port", str(port), *arguments]
+        self._log = folder / "server.log"
+        self._process = subprocess.Popen(
+            [*command, *options],
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(paths),
+                "OMP_NUM_THREADS": "1",
+                "SHENGFANG_DISK_RESERVE_BYTES": "0",
+                **environment,
+            },
+            stdout=self._log.open("ab"),
+            stderr=subprocess.STDOUT,
+        )
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+
+    def __enter__(self) -> Server:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                self.client.get("/healthz").raise_for_status()
+            except httpx.HTTPError:
+                assert self._process.poll() is None and time.monotonic() < deadline, self.log()
+                time.sleep(0.1)
+            else:
+                return self
+
+    def __exit__(self, _kind: type | None, _error: Exception | None, _trace: TracebackType | None) -> None:
+        self.client.close()
+        self._process.terminate()
+        self.exit_code(40)
+
+    def transcribe(self, name: str, sound: bytes | None = None, **params: Any) -> str:
+        """Submit a recording; the job's id. Without `sound`: one second of a voice if `name` is "short", else four."""
+        given = {"language": "zh", **params}
+        audio = sound or wav_of(buzz(1.0 if name == "short" else 4.0))
+        answer = submit(self.client, (f"{name}.wav", audio), params=json.dumps(given))
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["jobs"][0]["id"])
+
+    def finish(self, job: str) -> dict[str, Any]:
+        return finish(self.client, job)
+
+    def exit_code(self, seconds: float) -> int:
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")[-3000:]

@@ -1,7 +1,8 @@
 """`serve`: the pages, the API and the workers in one process, with signal handling of our own.
 
 The first SIGTERM or SIGINT drains (the batch in hand is finished and committed, the rest is queued again) and ends with
-exit code 0; a second one ends at once.
+exit code 0; a second one ends at once. A device that hangs ends it the same way with exit code 75, upon which
+`start_app.sh` and the systemd unit start it again.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 import re
 import signal
@@ -16,7 +18,7 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -29,6 +31,7 @@ from webui.settings import Settings, systemd_socket
 if TYPE_CHECKING:
     from uvicorn import Server
 
+START_AGAIN = 75  # sysexits.h: EX_TEMPFAIL
 _WATCHDOG_S = 20  # WatchdogSec of the unit is a minute
 _GRACE_S = 5  # for open requests; long polls would hold the server for ever
 
@@ -121,12 +124,22 @@ def _run(settings: Settings, listeners: dict[str, socket.socket]) -> int:
         raise Failed(say("already_running", pid=error.pid or "?")) from None
     try:
         servers = [_server(settings, app, scheme) for scheme in listeners]
-        _stop_on_signal(servers, services.begin_stop)
+        services.on_hang = _stop_on_signal(servers, services.begin_stop)
         _announce(listeners)
         asyncio.run(_serve_all(servers, list(listeners.values())))
     finally:
         services.stop()
+    if services.hung:
+        _leave(START_AGAIN)
     return DONE
+
+
+def _leave(code: int) -> NoReturn:
+    """End without Python's own tidying up, which could wait for ever for the thread or the driver that hangs."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _server(settings: Settings, app: Any, scheme: str) -> Server:
@@ -169,21 +182,28 @@ def _announce(listeners: dict[str, socket.socket]) -> None:
     _tell_systemd("READY=1")
 
 
-def _stop_on_signal(servers: list[Server], begin_stop: Callable[[], None]) -> None:
-    """First signal: stop accepting, then drain; second: leave at once, as after a crash: nothing committed is lost."""
+def _stop_on_signal(servers: list[Server], begin_stop: Callable[[], None]) -> Callable[[], None]:
+    """First signal: stop accepting, then drain; second: leave at once, as after a crash: nothing committed is lost.
+
+    Returns what the first signal does.
+    """
+
+    def stop() -> None:
+        for server in servers:
+            server.should_exit = True
+        begin_stop()
 
     def on_signal(_number: int, _frame: object) -> None:
         if servers[0].should_exit:
             os._exit(1)
-        for server in servers:
-            server.should_exit = True
-        begin_stop()
+        stop()
         if sys.stdin is not None and sys.stdin.isatty():
             complain(say("stopping"))
         _tell_systemd("STOPPING=1")
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
+    return stop
 
 
 def _tell_systemd(state: str) -> None:

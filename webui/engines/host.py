@@ -64,17 +64,18 @@ class ModelHost:
         return devices.resolve(device).device if device in ("auto", "npu", "cuda") else device
 
     @contextmanager
-    def use(self, model: Model, device: str = "auto", limit_s: float = math.inf) -> Iterator[Any]:
+    def use(self, model: Model, device: str = "auto", limit_s: float = math.inf, work: Any = None) -> Iterator[Any]:
         """The Recognizer or Synthesizer, loaded if it is not, for this thread alone.
 
         `limit_s`: loading and working that take longer count as hanging; waiting for another thread does not.
+        `work`: what `watch` tells of a call that hangs.
         Raises UserError (MODEL_BROKEN, DEVICE_UNAVAILABLE, OUT_OF_MEMORY) and EngineError where it does not load.
         """
         slot = self._slot(model, self.place(model, device))
         with slot.lock:
             slot.cancel_unloading()
             try:
-                with self.watch.over(model.name, slot.device, limit_s):
+                with self.watch.over(model.name, slot.device, limit_s, work):
                     yield self._load(slot) if slot.instance is None else slot.instance
             finally:
                 slot.unload_after(self._idle_unload_s)

@@ -7,17 +7,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Call:
-    """`began`: on the monotonic clock; `limit_s`: after so many seconds it counts as hanging."""
+    """`began`: on the monotonic clock; `limit_s`: after so many seconds it counts as hanging.
+
+    `work`: whatever the caller wants to know again of what it was doing.
+    """
 
     thread: int
     model: str
     device: str
     began: float
     limit_s: float
+    work: Any = None
 
     @property
     def overdue(self) -> bool:
@@ -32,9 +37,9 @@ class Watch:
         self._calls: dict[int, Call] = {}
 
     @contextmanager
-    def over(self, model: str, device: str, limit_s: float) -> Iterator[None]:
+    def over(self, model: str, device: str, limit_s: float, work: Any = None) -> Iterator[None]:
         """Watch what this thread does inside."""
-        call = Call(threading.get_ident(), model, device, time.monotonic(), limit_s)
+        call = Call(threading.get_ident(), model, device, time.monotonic(), limit_s, work)
         with self._lock:
             self._calls[call.thread] = call
         try:

@@ -17,13 +17,21 @@ from webui.devices import Reason
 from webui.engines.base import Model
 from webui.engines.faults import Fault, fault_in
 from webui.jobs.context import Context, Seat, problem
-from webui.store.rows import Claim
+from webui.store.rows import Claim, Lease, SegmentRow
 
 log = logging.getLogger(__name__)
 
 SLOWEST = 100.0  # seconds of work for a second of audio: what is slower than that hangs
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The segments that a call works on; none while the model is loading."""
+
+    lease: Lease
+    segments: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,11 +56,20 @@ class PlacedModel:
         self._noted: list[str] = []
         self.device = self._choose()
         self._retried = False
+        self._begun = Begun(claim.lease)
         self.load()
         self._note(self.device)
 
+    def take(self, seconds: float, count: int) -> list[SegmentRow]:
+        """The next batch, as Queue.take gives it, with the model in memory: no segment begins while it is loading."""
+        self.load()
+        batch = self._context.queue.take(self._claim.lease, seconds, count)
+        self._begun = Begun(self._claim.lease, tuple(segment.idx for segment in batch))
+        return batch
+
     def load(self) -> None:
-        """Have the model in memory: nobody's segment has begun while it is loading. Raises as `run`."""
+        """Have the model in memory. Raises as `run`."""
+        self._begun = Begun(self._claim.lease)
         self.device = self.run(_nothing, 0).device  # the CPU, where the device has no room for the model
 
     def run(self, work: Callable[[Any], T], seconds: float, divisible: bool = False) -> Done[T]:
@@ -82,7 +99,7 @@ class PlacedModel:
 
     def _attempt(self, work: Callable[[Any], T], seconds: float, device: str) -> Done[T]:
         limit = self._context.settings.hang_limit_s + SLOWEST * seconds
-        with self._context.host.use(self._model, device, limit) as engine:
+        with self._context.host.use(self._model, device, limit, self._begun) as engine:
             began = time.monotonic()  # loading is not the owner's service
             value = work(engine)
             took = time.monotonic() - began

@@ -16,12 +16,15 @@ from sqlalchemy.exc import DatabaseError
 from webui import devices
 from webui.audio.intake import Decoder
 from webui.audio.vad import SpeechDetector
+from webui.devices import Reason
 from webui.engines import catalog
 from webui.engines.base import EngineError
 from webui.engines.host import ModelHost
+from webui.engines.watch import Call
 from webui.errors import UserError
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.context import Context, Seat, understood
+from webui.jobs.fallback import Begun
 from webui.jobs.prepare import Interrupted, prepare
 from webui.jobs.recovery import AppLock, recover
 from webui.jobs.speak import speak
@@ -30,7 +33,7 @@ from webui.settings import Settings
 from webui.store.database import Database
 from webui.store.jobs import JobStore
 from webui.store.queue import Cancelled, LeaseLost, Queue
-from webui.store.rows import Claim
+from webui.store.rows import Claim, SegmentResult
 from webui.store.voices import VoiceStore
 
 log = logging.getLogger(__name__)
@@ -38,7 +41,12 @@ log = logging.getLogger(__name__)
 INTERACTIVE = 10  # the priority from which a job does not wait behind long recordings being prepared
 MOST_PREPARERS = 4
 TRY_AGAIN_S = 5.0  # after a full disk or a locked file
+LOOK_EVERY_S = 0.5
 DRAIN_S = 30.0  # how long `stop` waits for the batch in hand
+
+
+def _nothing() -> None:
+    """What there is to undo before `start`, and nobody to tell."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +61,21 @@ class Activity:
 class JobRunner:
     """Works the queue. One per data folder: the lock in it refuses a second.
 
-    Several cards: a `Seat` each is all it takes. A device that hangs shows in `activity()`; retiring it and
-    leaving with exit code 75 is for whoever watches that.
+    A device that hangs is given up, its segment is HUNG, and `on_hang` is told, once: the thread that hangs cannot be
+    ended, so that the process shall end and be started again. Its job stays `running`, for the next start to queue.
     """
 
-    def __init__(self, settings: Settings, database: Database, host: ModelHost, changes: ChangeFeed) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        host: ModelHost,
+        changes: ChangeFeed,
+        on_hang: Callable[[], object] = _nothing,
+    ) -> None:
+        self._on_hang = on_hang
+        self._hung: set[int] = set()  # idents of threads that hang
+        self._ended = threading.Event()
         self._settings = settings
         self._changes = changes
         self._boot = f"{os.getpid()}-{secrets.token_hex(4)}"
@@ -91,6 +109,7 @@ class JobRunner:
             self._begin(f"prepare-{number}", self._prepare, partial(self._claim_to_prepare, 0))
         self._begin("prepare-interactive", self._prepare, partial(self._claim_to_prepare, INTERACTIVE))
         threading.Thread(target=self._begin_workers, args=(device,), name="devices", daemon=True).start()
+        threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
     def stop(self, timeout: float = DRAIN_S) -> bool:
         """Drain: the batch in hand is finished and committed, its job goes back into the queue.
@@ -101,7 +120,9 @@ class JobRunner:
         self._wake()
         deadline = time.monotonic() + timeout
         for thread in tuple(self._threads):
-            thread.join(max(0.0, deadline - time.monotonic()))
+            while thread.is_alive() and thread.ident not in self._hung and time.monotonic() < deadline:
+                thread.join(LOOK_EVERY_S)
+        self._ended.set()
         self._unsubscribe()
         self.context.decoder.close()
         drained = not any(thread.is_alive() for thread in self._threads)
@@ -123,6 +144,26 @@ class JobRunner:
         """In a thread of its own: finding an accelerator loads torch, and the pages shall not wait for that."""
         for seat in _seats(device or _device(self._settings.device)):
             self._begin(f"work-{seat.device}", partial(self._work, seat), partial(self._claim_to_work, seat))
+
+    def _watch(self) -> None:
+        while not self._ended.wait(LOOK_EVERY_S):
+            for call in self.context.host.watch.overdue():
+                self._give_up(call)
+
+    def _give_up(self, call: Call) -> None:
+        """End what hangs, as far as it can be ended. Of several segments begun together each goes alone next time."""
+        log.error("%s on %s has not answered for %.0f s", call.model, call.device, call.limit_s)
+        first = not self._hung
+        self._hung.add(call.thread)
+        self.context.host.retire(call.device, Reason("DEVICE_HUNG", {"device": call.device}))
+        if isinstance(call.work, Begun) and len(call.work.segments) == 1:
+            hung = SegmentResult(call.work.segments[0], "failed", error_code="HUNG")
+            try:
+                self.context.queue.commit(call.work.lease, [hung], device=call.device, seconds=call.limit_s)
+            except (LeaseLost, UserError, DatabaseError):
+                log.exception("the segment that hangs could not be noted")
+        if first:
+            self._on_hang()
 
     def _wake(self) -> None:
         for thread in self._threads:
@@ -222,10 +263,6 @@ class _Loop(threading.Thread):
 
     def _note(self, job: str | None) -> None:
         self._job, self._since = job, time.monotonic()
-
-
-def _nothing() -> None:
-    """What there is to undo before `start`."""
 
 
 def _seats(device: str) -> list[Seat]:

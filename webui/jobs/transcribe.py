@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from webui import devices
 from webui.audio.working_copy import WorkingCopy
@@ -77,8 +76,7 @@ class _Step:
     def next_batch(self) -> bool:
         """Recognise and commit one batch; False where nothing is left."""
         queue, lease, capabilities = self._context.queue, self._claim.lease, self._model.capabilities
-        self._placed.load()
-        batch = queue.take(lease, capabilities.batch_seconds, _count(capabilities))
+        batch = self._placed.take(capabilities.batch_seconds, _count(capabilities))
         if not batch:
             return False
         found = self._found([self._waveform(segment) for segment in batch])

@@ -58,6 +58,7 @@ def rewrite_text(connection: Connection, job_id: int) -> None:
 
 def first_error(connection: Connection, job_id: int, params: Mapping[str, Any]) -> Problem | None:
     """The error of the first segment that has one, as the job's own."""
-    query = select(segments.c.error_code).where(segments.c.job_id == job_id, segments.c.error_code.is_not(None))
-    code = connection.execute(query.order_by(segments.c.idx).limit(1)).scalar_one_or_none()
-    return code and {"code": code, "params": dict(params)}
+    failed = (segments.c.job_id == job_id) & segments.c.error_code.is_not(None)
+    query = select(segments.c.error_code, segments.c.device).where(failed).order_by(segments.c.idx).limit(1)
+    row = connection.execute(query).one_or_none()
+    return row and {"code": row.error_code, "params": {**params, "device": row.device or ""}}
