@@ -4,7 +4,7 @@ import { announce, button, errorBox, h } from "./dom.js";
 import { clock, languageName } from "./format.js";
 import { t } from "./i18n.js";
 
-const SHOWN_STATES = ["done", "failed"];
+const SHOWN_STATES = ["done", "failed", "skipped"]; // skipped: speech that no model here understands, with its times
 const ROWS_A_FRAME = 200; // a ten-hour recording has thousands of sentences; the page must stay awake
 
 /** Light-DOM list of segments; `seek` events carry the second to play from, `edited` events the new segment. */
@@ -74,6 +74,7 @@ export class Transcript extends HTMLElement {
   }
 
   #silence(segment) {
+    if (segment.state === "skipped") return t("speech_without_text", { seconds: (segment.end - segment.start).toFixed(1) });
     return segment.error?.message ?? t("no_text");
   }
 
