@@ -76,13 +76,18 @@ class House:
     """A runner over a database, with one model, and jobs of seconds of noise for it."""
 
     def __init__(
-        self, folder: Path, device: str = "auto", model: Model | None = None, on_hang: Any = None, **given: Any
+        self,
+        folder: Path,
+        device: str = "auto",
+        model: Model | None = None,
+        on_hang: Callable[[], object] = lambda: None,
+        **given: Any,
     ) -> None:
         self.settings = Settings(data=folder, models=folder, device=device, disk_reserve_bytes=0, **given)
         self.store: Store = open_store(self.settings.database)
         self.feed = ChangeFeed(self.store.database)
         self.host = ModelHost(self.settings)
-        self.runner = JobRunner(self.settings, self.store.database, self.host, self.feed, on_hang or (lambda: None))
+        self.runner = JobRunner(self.settings, self.store.database, self.host, self.feed, on_hang)
         object.__setattr__(self.runner.context, "models", lambda: [model or listener()])
 
     def planned(self, segments: int, **values: Any) -> JobRow:
@@ -139,6 +144,7 @@ class Server:
         command = [sys.executable, *(["-c", code] if code else [str(TESTS.parent / "app.py")])]
         options = ["--data", str(folder / "data"), "--models", str(folder / "models"), "--port", str(port), *arguments]
         self._log = folder / "server.log"
+        file = self._log.open("ab")
         self._process = subprocess.Popen(
             [*command, *options],
             env={
@@ -148,9 +154,10 @@ class Server:
                 "SHENGFANG_DISK_RESERVE_BYTES": "0",
                 **environment,
             },
-            stdout=self._log.open("ab"),
+            stdout=file,
             stderr=subprocess.STDOUT,
         )
+        file.close()
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
 
     def __enter__(self) -> Server:
