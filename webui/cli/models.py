@@ -1,4 +1,4 @@
-"""`models list | import | pull | verify`."""
+"""`models list | import | pull | verify | optimise`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from webui.engines import catalog
 from webui.engines.base import Model
 from webui.engines.catalog import Entry
 from webui.errors import word
-from webui.settings import terminal_language
+from webui.settings import terminal_language, work_offline
 
 
 def list_models(
@@ -71,6 +71,18 @@ def verify_model(context: typer.Context, name: Annotated[str, typer.Argument(hel
     return FAILED if findings else DONE
 
 
+def optimise_model(context: typer.Context, name: Annotated[str, typer.Argument(help=help_text("model"))]) -> int:
+    from webui.engines import funasr
+
+    settings = settings_of(context)
+    work_offline(settings)
+    report = funasr.optimise(name, settings)
+    for part, error in report.errors.items():
+        typer.echo(say("optimised_part", part=part, error=f"{error:.2%}"))
+    typer.echo(say("optimised", use=report.use))
+    return DONE
+
+
 def _show_progress(done: int, total: int) -> None:
     if sys.stderr.isatty():
         print(f"\r{done / 2**20:.0f} / {total / 2**20:.0f} MiB", end="", file=sys.stderr, flush=True)
@@ -109,4 +121,5 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "import": import_model,
     "pull": pull_model,
     "verify": verify_model,
+    "optimise": optimise_model,
 }

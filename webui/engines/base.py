@@ -185,6 +185,8 @@ class Model:
 
     `load(device)` returns the Recognizer or Synthesizer, ready on that torch device ("cpu", "npu:0" …).
     `check_text(text)` raises UserError (UNKNOWN_PRONUNCIATION) for a text with marks that the model lacks; quick.
+    `optimise()` makes a form that is faster on the CPU, in a minute or two; raises UserError. None = it has none.
+    `optimised`: what was found out about that form, where it was made: {"use": precision, "errors": {part: relative}}.
     `problem`: why a folder that is there cannot be used: (code, params) of errors.toml.
     `default_rank`: the highest one present is the default; below 0 = never chosen by itself.
     """
@@ -200,6 +202,8 @@ class Model:
     size_bytes: int = 0
     problem: tuple[str, Mapping[str, Any]] | None = None
     check_text: Callable[[str], None] = read_everything
+    optimise: Callable[[], None] | None = None
+    optimised: Mapping[str, Any] | None = None
 
 
 def prompt_hash(prompt: Waveform, transcript: str) -> str:

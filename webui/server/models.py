@@ -43,6 +43,13 @@ async def pull(name: str, services: Service, language: Language, source: str | N
     return await run_in_threadpool(services.models.listing, language)
 
 
+@router.post("/models/{name}/optimise", status_code=202, dependencies=[Depends(local_only)])
+async def optimise(name: str, services: Service, language: Language) -> dict[str, Any]:
+    """Begin to make a model faster on the CPU; `models[].optimise` of the listing shows what comes of it."""
+    await run_in_threadpool(services.models.optimise, name)
+    return await run_in_threadpool(services.models.listing, language)
+
+
 @router.get("/settings")
 async def options(services: Service) -> dict[str, Any]:
     """The default models and the device."""

@@ -13,6 +13,7 @@ from webui.engines import catalog
 from webui.engines.base import Capabilities, Model
 from webui.engines.host import ModelHost
 from webui.errors import UserError
+from webui.service.optimising import Optimisations
 from webui.service.wording import message
 from webui.settings import Settings
 from webui.store.accounts import AccountStore
@@ -53,6 +54,7 @@ class ModelService:
         self._accounts = accounts
         self._host = host
         self._pulls: dict[str, _Pull] = {}
+        self._optimisations = Optimisations(done=host.free)
         self._lock = threading.Lock()
 
     def available(self) -> list[Model]:
@@ -107,9 +109,11 @@ class ModelService:
             loaded.setdefault((instance.name, instance.kind), []).append(instance.device)
         return {
             "models": [
-                _model_view(
-                    model, defaults[model.kind] == model.name, loaded.get((model.name, model.kind), []), language
-                )
+                {
+                    **_model_view(model, loaded.get((model.name, model.kind), []), language),
+                    "default": defaults[model.kind] == model.name,
+                    "optimise": self._optimisations.view(model, language),
+                }
                 for model in models
             ],
             "catalog": [self._entry_view(entry, language) for entry in catalog.entries(self._settings).values()],
@@ -147,6 +151,17 @@ class ModelService:
             pull.done, pull.total = done, total
 
         try:
+    def optimise(self, name: str) -> None:
+        """Begin to make a model faster on the CPU; `listing` shows how far it is.
+
+        Raises MODEL_NOT_FOUND, MODEL_BROKEN, NOT_CAPABLE.
+        """
+        if name in DEFAULTS:
+            raise UserError(
+                "MODEL_NOT_FOUND", param="model", model=name, available=_names(self.available(), "recognizer")
+            )
+        self._optimisations.begin(self.resolve(name, "recognizer"))
+
             download(self._settings, name, source, progress)
         except UserError as error:
             pull.error = error.stored()
@@ -213,7 +228,7 @@ def _names(models: list[Model], kind: Kind) -> str:
     return ", ".join(model.name for model in models if model.kind == kind)
 
 
-def _model_view(model: Model, default: bool, loaded_on: list[str], language: str) -> dict[str, Any]:
+def _model_view(model: Model, loaded_on: list[str], language: str) -> dict[str, Any]:
     problem = {"code": model.problem[0], "params": {"model": model.name, **model.problem[1]}} if model.problem else None
     return {
         "name": model.name,
@@ -222,7 +237,6 @@ def _model_view(model: Model, default: bool, loaded_on: list[str], language: str
         "revision": model.revision,
         "size_bytes": model.size_bytes,
         "capabilities": capabilities_view(model.capabilities, language),
-        "default": default,
         "self_test": model.capabilities.self_test,
         "problem": message(problem, language).model_dump() if problem else None,
         "loaded_on": loaded_on,

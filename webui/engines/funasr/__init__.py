@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from webui.engines.base import Model
+from webui.engines.funasr import optimising
 from webui.engines.funasr.folder import Folder, folders
 from webui.errors import UserError
 
@@ -30,8 +31,6 @@ def optimise(name: str, settings: Settings) -> Report:
 
     Raises UserError (MODEL_NOT_FOUND, MODEL_BROKEN, NOT_CAPABLE where nothing of it can be exported).
     """
-    from webui.engines.funasr import optimising
-
     present = {folder.name: folder for folder in folders(settings.models, settings.model_path)}
     if name not in present:
         raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=", ".join(present))
@@ -44,6 +43,12 @@ def _model(folder: Folder, settings: Settings) -> Model:
 
         return open_recognizer(folder, device, settings)
 
+    def optimise() -> None:
+        from webui.engines.funasr.apart import optimise_apart
+
+        optimise_apart(folder.name, settings)
+
+    exported = optimising.find(folder, settings)
     return Model(
         name=folder.name,
         engine="funasr",
@@ -55,4 +60,6 @@ def _model(folder: Folder, settings: Settings) -> Model:
         default_rank=folder.family.rank,
         size_bytes=folder.size_bytes,
         problem=folder.problem,
+        optimise=optimise if optimising.optimisable(folder) else None,
+        optimised={"use": exported.report.use, "errors": exported.report.errors} if exported else None,
     )

@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import tempfile
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webui.devices import load_torch
+from webui.engines.funasr.fence import contained
 from webui.engines.funasr.folder import Folder
 from webui.engines.funasr.graphs import REPLACED, Graph, graphs
 from webui.engines.funasr.loading import build
@@ -81,11 +83,12 @@ def optimise(folder: Folder, settings: Settings, use: Precision | None = None) -
     Takes a minute or two and twice the weights in memory. Raises UserError (MODEL_BROKEN, NOT_CAPABLE).
     """
     if not optimisable(folder):
-        raise UserError("NOT_CAPABLE", model=folder.name, feature="optimise")
+        raise UserError("NOT_CAPABLE", param="model", model=folder.name, feature={"code": "FEATURE_OPTIMISE"})
     built = build(folder, "cpu")
     target = _writable(folder, settings)
     with tempfile.TemporaryDirectory(prefix=".optimising-", dir=target.parent) as temporary:
-        directory = Path(temporary)
+        directory = Path(temporary) / _DIRECTORY
+        directory.mkdir()
         errors: dict[str, float] = {}
         for graph in graphs(folder.family.kind, built):
             _export(graph, directory)
@@ -94,7 +97,7 @@ def optimise(folder: Folder, settings: Settings, use: Precision | None = None) -
         report = Report(folder.revision, use or ("int8" if worst <= _MOST_INT8_ERROR else "fp32"), errors)
         (directory / _REPORT).write_text(json.dumps(asdict(report), indent=1), "utf-8")
         shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(directory, target)
+        directory.rename(target)
     log.info("optimised %s: %s", folder.name, errors)
     return Optimised(target, report)
 
@@ -118,7 +121,8 @@ def _export(graph: Graph, directory: Path) -> None:
 
     torch = load_torch()
     traced = directory / f"{graph.name}.onnx"
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the exporter's own future, and constants that are meant
         torch.onnx.export(
             graph.module,
             tuple(graph.inputs.values()),
@@ -129,12 +133,14 @@ def _export(graph: Graph, directory: Path) -> None:
             opset_version=17,
             dynamo=False,
         )
-    quantize_dynamic(
-        str(traced),
-        str(directory / f"{graph.name}.int8.onnx"),
-        weight_type=QuantType.QInt8,
-        op_types_to_quantize=["MatMul", "Gemm"],
-    )
+    with contained(torch):
+        logging.getLogger().setLevel(logging.ERROR)  # its advice to prepare the graph in another way
+        quantize_dynamic(
+            str(traced),
+            str(directory / f"{graph.name}.int8.onnx"),
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=["MatMul", "Gemm"],
+        )
     model = onnx.load(str(traced))
     onnx.save(
         model,

@@ -32,10 +32,10 @@ class System extends Island {
     try {
       const [{ models, catalog }, system, devices] = await Promise.all([get("/models", {}, this.signal), get("/system", {}, this.signal), get("/devices", {}, this.signal)]);
       this.message.replaceChildren();
-      this.installed.replaceChildren(...models.map(installed));
+      this.installed.replaceChildren(...models.map((model) => installed(model, this.#optimise(model))));
       this.catalogue.replaceChildren(...catalog.map((entry) => this.#entry(entry)));
       this.facts.replaceChildren(...definitions(system, devices));
-      if (catalog.some((entry) => pulling(entry))) this.timer = setTimeout(() => this.load(), PULL_LOOK_MS);
+      if (catalog.some((entry) => pulling(entry)) || models.some((model) => model.optimise?.state === "running")) this.timer = setTimeout(() => this.load(), PULL_LOOK_MS);
     } catch (error) {
       if (!this.signal.aborted) this.message.replaceChildren(errorBox(error));
     }
@@ -53,6 +53,19 @@ class System extends Island {
       pulling(entry) ? pullProgress(entry.pull) : null,
       entry.pull?.error ? h("p", { class: "sf-error-text" }, entry.pull.error.message, " ", entry.pull.error.hint) : null,
       entry.present ? null : byHand(entry),
+    );
+  }
+
+  /** What there is to show of making the model faster on the CPU. */
+  #optimise({ name, optimise, problem, capabilities }) {
+    if (!optimise || problem || capabilities.self_test) return null;
+    if (optimise.state === "running") return h("p", { class: "sf-hint" }, t("optimising"));
+    const begin = button(t("optimise"), () => this.#run(post(`/models/${encodeURIComponent(name)}/optimise`)), { icon: "chip", style: "quiet" });
+    return h(
+      "div",
+      {},
+      optimise.use ? h("p", { class: "sf-hint" }, t("optimised_with", { use: optimise.use })) : begin,
+      optimise.error ? h("p", { class: "sf-error-text" }, optimise.error.message, " ", optimise.error.hint) : null,
     );
   }
 
@@ -100,7 +113,7 @@ function section(title, body, action = null, info = "") {
   );
 }
 
-function installed(model) {
+function installed(model, optimisation) {
   const languages = languageNames(model.capabilities.languages);
   const facts = [t(`model_kind_${model.kind}`), languages, model.size_bytes ? bytes(model.size_bytes) : null, model.loaded_on?.length ? t("loaded_on", { device: [model.loaded_on].flat().join(", ") }) : null];
   return h(
@@ -108,6 +121,7 @@ function installed(model) {
     { class: "sf-model" },
     h("div", { class: "sf-row-head" }, h("h3", { class: "sf-title" }, modelName(model.name)), model.capabilities.self_test ? chip("self_test_only", "queued") : null, model.default ? chip("is_default", "done") : null),
     h("p", { class: "sf-facts" }, facts.filter(Boolean).join(" · ")),
+    optimisation,
     model.problem ? h("div", { class: "sf-box sf-error" }, icon("warning"), h("div", {}, h("p", {}, model.problem.message), h("p", { class: "sf-hint" }, model.problem.hint))) : null,
   );
 }

@@ -1,0 +1,61 @@
+"""Making models faster on the CPU in the background, and how far that is."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from webui.engines.base import Model
+from webui.errors import UserError
+from webui.service.wording import message
+
+log = logging.getLogger(__name__)
+
+
+class Optimisations:
+    """Thread-safe. `done` is called after each that came to a good end: loaded instances are then out of date."""
+
+    def __init__(self, done: Callable[[], Any]) -> None:
+        self._done = done
+        self._running: set[str] = set()
+        self._errors: dict[str, Mapping[str, Any]] = {}
+        self._lock = threading.Lock()
+
+    def begin(self, model: Model) -> None:
+        """Start it, where it is not running already. Raises NOT_CAPABLE."""
+        if model.optimise is None:
+            raise UserError("NOT_CAPABLE", param="model", model=model.name, feature={"code": "FEATURE_OPTIMISE"})
+        with self._lock:
+            if model.name in self._running:
+                return
+            self._running.add(model.name)
+            self._errors.pop(model.name, None)
+        work = threading.Thread(target=self._work, args=(model.name, model.optimise), daemon=True)
+        work.start()
+
+    def view(self, model: Model, language: str) -> dict[str, Any] | None:
+        """{"state": none | running | failed | done, "use", "errors", "error"}; None where it cannot be done."""
+        if model.optimise is None:
+            return None
+        with self._lock:
+            running, error = model.name in self._running, self._errors.get(model.name)
+        report = dict(model.optimised or {"use": None, "errors": None})
+        state = "running" if running else "failed" if error else "done" if model.optimised else "none"
+        return {"state": state, **report, "error": message(error, language).model_dump() if error else None}
+
+    def _work(self, name: str, optimise: Callable[[], None]) -> None:
+        error: Mapping[str, Any] | None = None
+        try:
+            optimise()
+            self._done()
+        except UserError as refused:
+            error = refused.stored()
+        except Exception:
+            log.exception("optimising %s failed", name)
+            error = {"code": "ENGINE_FAILED", "params": {}}
+        with self._lock:
+            self._running.discard(name)
+            if error:
+                self._errors[name] = error
