@@ -19,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from webui.errors import UserError
+from webui.service.archives import is_archive
 from webui.service.uploads import Incoming, Upload
 
 FEED = 2**20  # bytes handed to the parsing thread at a time
@@ -180,3 +181,11 @@ class _Reader:
 
     def _end(self) -> None:
         self._ended = True
+
+
+def one_recording(form: Form) -> list[Upload]:
+    """The one file of a form whose answer is one text; an archive would be several. Raises NOT_AUDIO."""
+    uploads = form.uploads()[:1]
+    if uploads and is_archive(uploads[0].path):
+        raise UserError("NOT_AUDIO", param="file", file=uploads[0].name, sniffed="ZIP")
+    return uploads

@@ -13,14 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 
-from webui.errors import UserError
 from webui.server.dependencies import FILE, TEXT, Caller, Language, Service, form_body
-from webui.server.multipart import Form, read_form
-from webui.service.archives import is_archive
+from webui.server.multipart import Form, one_recording, read_form
 from webui.service.models import capabilities_view
 from webui.service.params import AudioFormat, SpeakParams, TranscribeParams
 from webui.service.services import Services
-from webui.service.uploads import Upload, check_space, incoming_folder
+from webui.service.uploads import check_space, incoming_folder
 from webui.service.validation import checked, invalid
 from webui.service.views import Job, Segment
 
@@ -116,7 +114,7 @@ async def transcribe(request: Request, services: Service, owner: Caller, languag
             raise invalid("response_format", "FIELD_CHOICE", expected=", ".join(FORMATS))
         granularities = _granularities(form)
         submitted = await run_in_threadpool(
-            services.jobs.submit_transcribe, owner, _recording(form), _params(form), language=language
+            services.jobs.submit_transcribe, owner, one_recording(form), _params(form), language=language
         )
     uid = submitted.jobs[0].id
     request.state.job = uid
@@ -202,14 +200,6 @@ def _segment(segment: Segment) -> dict[str, Any]:
 
 def _warnings(job: Job) -> dict[str, Any]:
     return {"warnings": [warning.model_dump() for warning in job.warnings]} if job.warnings else {}
-
-
-def _recording(form: Form) -> list[Upload]:
-    """The one file; an archive would be several answers."""
-    uploads = form.uploads()[:1]
-    if uploads and is_archive(uploads[0].path):
-        raise UserError("NOT_AUDIO", param="file", file=uploads[0].name, sniffed="ZIP")
-    return uploads
 
 
 def _params(form: Form) -> TranscribeParams:

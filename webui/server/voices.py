@@ -11,9 +11,9 @@ from starlette.responses import FileResponse
 
 from webui.server.dependencies import FILE, TEXT, Caller, Language, Service, form_body
 from webui.server.downloads import media_response
-from webui.server.multipart import Form, read_form
+from webui.server.multipart import Form, one_recording, read_form
 from webui.service.jobs import Media
-from webui.service.params import Consent
+from webui.service.params import Consent, TranscribeParams
 from webui.service.services import Services
 from webui.service.uploads import incoming_folder
 from webui.service.validation import read_params
@@ -30,6 +30,7 @@ ENROLMENT = form_body(
     consent={**TEXT, "description": 'JSON: {"basis": "self|written|recorded", "subject": "…"}'},
     shared={"type": "boolean"},
 )
+TRANSCRIPT = form_body(("file",), file=FILE, language=TEXT)
 
 
 class Change(BaseModel):
@@ -67,6 +68,28 @@ def _create(services: Services, owner: int, form: Form, language: str) -> Voice:
         shared=form.value("shared").lower() in ("1", "true", "on"),
         language=language,
     )
+
+
+@router.post("/transcript", openapi_extra=TRANSCRIPT)
+async def transcript(request: Request, services: Service, owner: Caller, language: Language) -> dict[str, str]:
+    """What a prompt says, by the default recognizer: a draft to correct, of which no job stays behind.
+
+    MODEL_NEEDED where only the basic engine is there.
+    """
+    async with read_form(request, incoming_folder(services.settings)) as form:
+        spoken = form.value("language") or "auto"
+        await run_in_threadpool(services.models.dependable_recognizer, spoken)
+        params = TranscribeParams(language=spoken, itn=False)
+        submitted = await run_in_threadpool(
+            services.jobs.submit_transcribe, owner, one_recording(form), params, language=language
+        )
+    uid = submitted.jobs[0].id
+    await services.jobs.ended(owner, uid)
+    try:
+        job = await run_in_threadpool(services.jobs.successful, owner, uid, language)
+    finally:
+        await run_in_threadpool(services.jobs.delete, owner, uid)
+    return {"transcript": job.text, "model": job.model}
 
 
 @router.get("/{uid}")

@@ -82,6 +82,13 @@ class ModelService:
         ]
         return max(ranked, key=lambda model: model.default_rank, default=None)
 
+    def dependable_recognizer(self, language: str) -> Model:
+        """The default recognizer, where it is not the basic engine. Raises MODEL_NEEDED."""
+        model = self.resolve("auto", "recognizer")
+        if model.capabilities.basic:
+            raise UserError("MODEL_NEEDED", param="file", language=language)
+        return model
+
     def device_for(self, asked: str) -> str:
         """The device a job waits for: as asked, else the administrator's choice. Raises DEVICE_UNAVAILABLE where
         this server has no worker on it, so that nothing waits for ever."""
@@ -144,13 +151,6 @@ class ModelService:
             self._pulls[name] = pull = _Pull()
         threading.Thread(target=self._pull, args=(name, source, pull), name=f"pull {name}", daemon=True).start()
 
-    def _pull(self, name: str, source: str | None, pull: _Pull) -> None:
-        from webui.engines.download import pull as download
-
-        def progress(done: int, total: int) -> None:
-            pull.done, pull.total = done, total
-
-        try:
     def optimise(self, name: str) -> None:
         """Begin to make a model faster on the CPU; `listing` shows how far it is.
 
@@ -162,6 +162,13 @@ class ModelService:
             )
         self._optimisations.begin(self.resolve(name, "recognizer"))
 
+    def _pull(self, name: str, source: str | None, pull: _Pull) -> None:
+        from webui.engines.download import pull as download
+
+        def progress(done: int, total: int) -> None:
+            pull.done, pull.total = done, total
+
+        try:
             download(self._settings, name, source, progress)
         except UserError as error:
             pull.error = error.stored()

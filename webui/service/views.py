@@ -26,6 +26,7 @@ class Job(BaseModel):
     params: dict[str, Any]
     file_name: str
     duration_s: float | None
+    work_s: float  # spent by device workers
     model: str
     model_revision: str
     devices: dict[str, str]

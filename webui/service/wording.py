@@ -39,6 +39,7 @@ def job_view(row: JobRow, place: QueuePlace | None, language: str) -> Job:
         params=dict(row.params),
         file_name=row.file_name,
         duration_s=_seconds(row.duration_ms),
+        work_s=row.work_ms / 1000,
         model=row.model,
         model_revision=row.model_revision,
         devices=dict(row.devices),

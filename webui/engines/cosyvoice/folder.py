@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -58,14 +59,21 @@ def language_model(folder: Path) -> Path:
 
 
 def problem(folder: Path) -> tuple[str, Mapping[str, Any]] | None:
-    """Why `folder` cannot be used, as (code, params) of errors.toml; None where all files are there."""
+    """Why `folder` cannot be used, as (code, params) of errors.toml; None where all files are there.
+
+    A weight file that was cut off lacks the directory at its end, which is quickly seen.
+    """
     version = _other_version(folder)
     if version:
         return _broken(folder, "COSYVOICE_VERSION", version=version)
     missing = [name for name in NEEDED if not (folder / name).is_file()]
     if not language_model(folder).is_file():
         missing.insert(0, "llm.pt")
-    return _broken(folder, "FILES_MISSING", files=", ".join(missing)) if missing else None
+    if missing:
+        return _broken(folder, "FILES_MISSING", files=", ".join(missing))
+    weights = (language_model(folder), folder / "flow.pt", folder / "hift.pt")
+    damaged = next((path.name for path in weights if not zipfile.is_zipfile(path)), None)
+    return _broken(folder, "FILE_DAMAGED", file=damaged) if damaged else None
 
 
 def broken(folder: Path, reason: str, **params: Any) -> UserError:
