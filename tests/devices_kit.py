@@ -25,6 +25,7 @@ from webui.engines.host import ModelHost
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.runner import JobRunner
 from webui.settings import Settings
+from webui.store.memory import Findings
 from webui.store.rows import JobRow
 
 TESTS = Path(__file__).resolve().parent
@@ -81,12 +82,13 @@ class House:
         device: str = "auto",
         model: Model | None = None,
         on_hang: Callable[[], object] = lambda: None,
+        memory: bool = False,
         **given: Any,
     ) -> None:
         self.settings = Settings(data=folder, models=folder, device=device, disk_reserve_bytes=0, **given)
         self.store: Store = open_store(self.settings.database)
         self.feed = ChangeFeed(self.store.database)
-        self.host = ModelHost(self.settings)
+        self.host = ModelHost(self.settings, Findings(self.store.database) if memory else None)
         self.runner = JobRunner(self.settings, self.store.database, self.host, self.feed, on_hang)
         object.__setattr__(self.runner.context, "models", lambda: [model or listener()])
 

@@ -142,6 +142,22 @@ def resolve(name: str = "auto") -> Resolved:
     return Resolved(chosen.id)
 
 
+def cards(wanted: str = "auto") -> list[str]:
+    """The devices that `wanted` means: every usable card of its kind for `auto` or a kind, else the one named.
+
+    Raises UserError DEVICE_UNAVAILABLE.
+    """
+    first = resolve(wanted).device
+    if first in ("cpu", wanted):
+        return [first]
+    return [device.id for device in probe() if device.kind == kind_of(first) and device.usable]
+
+
+def kind_of(device: str) -> str:
+    """ "npu:0" → "npu"."""
+    return device.split(":")[0]
+
+
 def free_memory() -> int:
     """Collect garbage and hand cached memory back, on the accelerator and to the system; returns the bytes freed."""
     before = _resident()

@@ -14,6 +14,7 @@ from typing import Any
 from webui import devices
 from webui.devices import Reason
 from webui.engines.base import EngineError, Model
+from webui.engines.calibration import Calibrations, Forgetful, Memory
 from webui.engines.placement import Placement
 from webui.engines.watch import Watch
 from webui.errors import UserError
@@ -44,10 +45,12 @@ class Freed:
 class ModelHost:
     """Thread-safe. An instance is used by one thread at a time; others wait for it in `use`.
 
-    `placement` knows which devices failed, `watch` which calls are under way.
+    `placement` knows which devices failed, `watch` which calls are under way, `calibrations` what was measured;
+    `memory` keeps that for the next start.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, memory: Memory | None = None) -> None:
+        self.calibrations = Calibrations(memory or Forgetful())
         self.placement = Placement()
         self.watch = Watch()
         self._idle_unload_s = settings.idle_unload_s
@@ -91,6 +94,10 @@ class ModelHost:
             slots = list(self._slots.values())
         unloaded = tuple(slot.model.name for slot in slots if slot.unload_if_unused())
         return Freed(unloaded, devices.free_memory())
+
+    def unload(self, model: Model, device: str) -> None:
+        """Unload one model, where it is not at work."""
+        self._slot(model, device).unload_if_unused()
 
     def retire(self, device: str, why: Reason) -> None:
         """Use `device` no more. What hangs on it is left alone: nobody waits for it, not even `close`."""

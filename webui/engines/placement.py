@@ -50,7 +50,7 @@ class Placement:
         if model.device_kinds == ("cpu",):
             return Choice("cpu", Reason("MODEL_CPU_ONLY", {"model": model.name}))
         with self._lock:
-            refusal = self._refusals.get((model.name, model.kind, _kind(device)))
+            refusal = self._refusals.get((model.name, model.kind, devices.kind_of(device)))
             lost = dict(self._lost)
         if refusal is not None:
             return Choice("cpu", refusal.reason())
@@ -62,7 +62,7 @@ class Placement:
         """`device` cannot compute `operator`: from now on `model` runs on the CPU."""
         log.warning("%s lacks %s: %s runs on the cpu from now on", device, operator, model.name)
         with self._lock:
-            refusal = Refusal(model.name, _kind(device), device, operator)
+            refusal = Refusal(model.name, devices.kind_of(device), device, operator)
             self._refusals[model.name, model.kind, refusal.kind] = refusal
 
     def lose(self, device: str, why: Reason) -> None:
@@ -82,9 +82,5 @@ class Placement:
 
 def _another(device: str, lost: Mapping[str, Reason]) -> str:
     """A card of the same kind that is still at work, else the CPU."""
-    cards = [card for card in devices.probe() if card.kind == _kind(device) and card.usable]
+    cards = [card for card in devices.probe() if card.kind == devices.kind_of(device) and card.usable]
     return next((card.id for card in cards if card.id not in lost), "cpu")
-
-
-def _kind(device: str) -> str:
-    return device.split(":")[0]

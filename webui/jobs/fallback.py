@@ -8,6 +8,7 @@ device is given up and the job goes on elsewhere. Nothing of it is silent: the j
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from webui.devices import Reason
 from webui.engines.base import Model
+from webui.engines.calibration import Speeds, Stopped, measure
 from webui.engines.faults import Fault, fault_in
 from webui.jobs.context import Context, Seat, problem
 from webui.store.rows import Claim, Lease, SegmentRow
@@ -22,6 +24,8 @@ from webui.store.rows import Claim, Lease, SegmentRow
 log = logging.getLogger(__name__)
 
 SLOWEST = 100.0  # seconds of work for a second of audio: what is slower than that hangs
+
+LONGEST_TRIAL_S = 10.0  # seconds of audio
 
 T = TypeVar("T")
 
@@ -51,12 +55,13 @@ class PlacedModel:
         self._context = context
         self._claim = claim
         self._model = model
-        self._wanted = context.host.place(model, seat.device)
+        self._wanted = seat.device
         self._stage = stage
+        self._automatic = context.settings.device == "auto" and claim.job.device == "auto"
         self._noted: list[str] = []
-        self.device = self._choose()
         self._retried = False
         self._begun = Begun(claim.lease)
+        self.device = self._choose()
         self.load()
         self._note(self.device)
 
@@ -98,14 +103,16 @@ class PlacedModel:
                 freed = True
 
     def _attempt(self, work: Callable[[Any], T], seconds: float, device: str) -> Done[T]:
-        limit = self._context.settings.hang_limit_s + SLOWEST * seconds
-        with self._context.host.use(self._model, device, limit, self._begun) as engine:
+        with self._context.host.use(self._model, device, self._limit(seconds), self._begun) as engine:
             began = time.monotonic()  # loading is not the owner's service
             value = work(engine)
             took = time.monotonic() - began
         if work is not _nothing:
             self._note(device)
         return Done(value, device, took)
+
+    def _limit(self, seconds: float) -> float:
+        return self._context.settings.hang_limit_s + SLOWEST * seconds
 
     def _recover(self, fault: Fault) -> None:
         """After this `self.device` is the one to try next."""
@@ -125,9 +132,39 @@ class PlacedModel:
 
     def _choose(self) -> str:
         choice = self._context.host.placement.choose(self._model, self._wanted)
-        if choice.why is not None:
+        if choice.why is not None and not (choice.why.code == "MODEL_CPU_ONLY" and self._claim.job.device == "auto"):
             self._warn(choice.why.code, **choice.why.params)
-        return choice.device
+        if choice.device == "cpu" or not self._automatic:
+            return choice.device
+        speeds = self._speeds(choice.device)
+        return "cpu" if speeds and speeds.cpu_wins else choice.device
+
+    def _speeds(self, device: str) -> Speeds | None:
+        """What the model does on `device` and on the CPU, measured now where it never was; None: nobody knows."""
+        calibrations = self._context.host.calibrations
+        with calibrations.lock:
+            known = calibrations.find(self._model, device)
+            if known is not None:
+                return known
+            try:
+                there = self._measured(device)
+                speeds = Speeds(device, there, self._measured("cpu", enough=there))
+            except Stopped:
+                return None
+            except Exception as error:  # a job meets the same, and knows what to do about it
+                log.warning("%s could not be measured on %s", self._model.name, device, exc_info=error)
+                return None
+            calibrations.keep(self._model, speeds)
+        self._context.host.unload(self._model, device if speeds.cpu_wins else "cpu")
+        return speeds
+
+    def _measured(self, device: str, enough: float = math.inf) -> float:
+        with self._context.host.use(self._model, device, self._limit(LONGEST_TRIAL_S), self._begun) as engine:
+            return measure(engine, self._model, self._unwanted, enough)
+
+    def _unwanted(self) -> bool:
+        """Whether the job was cancelled or the program ends."""
+        return self._context.stopping() or self._context.jobs.get(None, self._claim.job.uid).state != "running"
 
     def _warn(self, code: str, **params: Any) -> None:
         self._context.queue.warn(self._claim.lease, problem(code, **params))

@@ -101,14 +101,14 @@ class JobRunner:
         Raises AlreadyRunning, UserError DEVICE_UNAVAILABLE for a device named in the settings that does not work.
         """
         wanted = self._settings.device
-        device = devices.resolve(wanted).device if wanted not in ("auto", "cpu") else None
+        cards = devices.cards(wanted) if wanted not in ("auto", "cpu") else None
         self._lock = AppLock(self._settings.lock_file)
         recover(self._settings, self.context.queue, self.context.jobs)
         self._unsubscribe = self._changes.subscribe(self._wake)
         for number in range(max(1, min(MOST_PREPARERS, (os.cpu_count() or 1) // 2))):
             self._begin(f"prepare-{number}", self._prepare, partial(self._claim_to_prepare, 0))
         self._begin("prepare-interactive", self._prepare, partial(self._claim_to_prepare, INTERACTIVE))
-        threading.Thread(target=self._begin_workers, args=(device,), name="devices", daemon=True).start()
+        threading.Thread(target=self._begin_workers, args=(cards,), name="devices", daemon=True).start()
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
     def stop(self, timeout: float = DRAIN_S) -> bool:
@@ -140,9 +140,9 @@ class JobRunner:
         self._threads.append(thread)
         thread.start()
 
-    def _begin_workers(self, device: str | None) -> None:
+    def _begin_workers(self, cards: list[str] | None) -> None:
         """In a thread of its own: finding an accelerator loads torch, and the pages shall not wait for that."""
-        for seat in _seats(device or _device(self._settings.device)):
+        for seat in _seats(cards or _cards(self._settings.device)):
             self._begin(f"work-{seat.device}", partial(self._work, seat), partial(self._claim_to_work, seat))
 
     def _watch(self) -> None:
@@ -265,14 +265,14 @@ class _Loop(threading.Thread):
         self._job, self._since = job, time.monotonic()
 
 
-def _seats(device: str) -> list[Seat]:
-    """The device in use takes what names none; the CPU beside an accelerator takes what asks for it."""
-    if device == "cpu":
+def _seats(cards: list[str]) -> list[Seat]:
+    """A worker per card, each taking what names none; the CPU beside accelerators takes what asks for it."""
+    if cards == ["cpu"]:
         return [Seat("cpu", ("auto", "cpu"))]
-    return [Seat(device, ("auto", device, device.split(":")[0])), Seat("cpu", ("cpu",))]
+    return [*(Seat(card, ("auto", card, devices.kind_of(card))) for card in cards), Seat("cpu", ("cpu",))]
 
 
-def _device(wanted: str) -> str:
-    """The device of the main worker, `wanted` being auto or cpu; torch is only loaded where a driver suggests more."""
+def _cards(wanted: str) -> list[str]:
+    """The devices of the workers, `wanted` being auto or cpu; torch is only loaded where a driver suggests more."""
     expected = any(device.kind != "cpu" for device in devices.probe(load=False))
-    return devices.resolve("auto").device if wanted == "auto" and expected else "cpu"
+    return devices.cards("auto") if wanted == "auto" and expected else ["cpu"]

@@ -24,6 +24,7 @@ from webui.store.accounts import AccountStore
 from webui.store.database import Database
 from webui.store.history import History
 from webui.store.jobs import JobStore
+from webui.store.memory import Findings
 from webui.store.voices import VoiceStore
 
 
@@ -37,7 +38,7 @@ class Services:
         self.settings = settings
         self.database = Database.open(settings.database)
         self.feed = ChangeFeed(self.database)
-        self.host = ModelHost(settings)
+        self.host = ModelHost(settings, Findings(self.database))
         self._decoder = Decoder(settings)
         self._runner: JobRunner | None = None
         self._stopping = threading.Event()

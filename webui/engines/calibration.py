@@ -1,0 +1,166 @@
+"""How fast a model is on an accelerator and on the CPU: measured once, remembered with what it was measured with."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from webui import devices
+from webui.engines.base import Model, RecognitionOptions, Samples, SpeechOptions, Waveform
+
+log = logging.getLogger(__name__)
+
+PIECE_S = 4.0  # of the recordings that are recognised on trial
+SENTENCE = "今天天气很好。"
+_RATE = 16_000
+_PACKAGES = ("torch", "torch_npu", "torch_mlu")
+_DRIVERS = (  # files that name the driver's version
+    "/usr/local/Ascend/driver/version.info",
+    "/usr/local/Ascend/ascend-toolkit/latest/version.cfg",
+    "/proc/driver/nvidia/version",
+)
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """Seconds of audio in a second of work, on `device` and on the CPU."""
+
+    device: str
+    there: float
+    cpu: float
+
+    @property
+    def cpu_wins(self) -> bool:
+        return self.cpu > self.there
+
+    def __str__(self) -> str:
+        """As it is shown: "npu:0: 38× real time; cpu: 4.1×"."""
+        return f"{self.device}: {_figure(self.there)}× real time; cpu: {_figure(self.cpu)}×"
+
+
+class Stopped(Exception):
+    """Whoever asked for the calibration no longer wants it."""
+
+
+class Memory(Protocol):
+    """Where measurements outlive the process."""
+
+    def load(self, key: str) -> Mapping[str, Any] | None: ...
+
+    def save(self, key: str, value: Mapping[str, Any]) -> None: ...
+
+
+class Forgetful:
+    """A memory of this process only."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Mapping[str, Any]] = {}
+
+    def load(self, key: str) -> Mapping[str, Any] | None:
+        return self._kept.get(key)
+
+    def save(self, key: str, value: Mapping[str, Any]) -> None:
+        self._kept[key] = value
+
+
+class Calibrations:
+    """The measurements. Thread-safe; one is made at a time. Exchanged weights, drivers or torch make them void."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self.lock = threading.Lock()  # held by who measures
+
+    def find(self, model: Model, device: str) -> Speeds | None:
+        """What is known of `model` on the kind of `device`."""
+        kept = self._memory.load(_key(model, device))
+        if not kept or kept.get("of") != [model.revision, versions()]:
+            return None
+        return Speeds(kept["device"], kept["there"], kept["cpu"])
+
+    def keep(self, model: Model, speeds: Speeds) -> None:
+        of = [model.revision, versions()]
+        value = {"of": of, "device": speeds.device, "there": speeds.there, "cpu": speeds.cpu}
+        self._memory.save(_key(model, speeds.device), value)
+        log.info("%s: %s", model.name, speeds)
+
+
+def measure(engine: Any, model: Model, stop: Callable[[], bool], enough: float = float("inf")) -> float:
+    """Seconds of audio in a second of work; a few seconds. The first of two trials, which may compile, does not count,
+    unless it is already slower than `enough`, half of what it is compared with.
+
+    Raises Stopped, and what the engine raises.
+    """
+    trial = _hearing(engine) if model.kind == "recognizer" else _speaking(engine, stop)
+    first = _timed(trial, stop)
+    return first if first < enough / 2 else _timed(trial, stop)
+
+
+def versions() -> str:
+    """What a measurement depends on beside the weights: torch, its plug-ins, the driver."""
+    found = []
+    for package in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            found.append(f"{package} {version(package)}")
+    for file in map(Path, _DRIVERS):
+        with suppress(OSError):
+            found.append(hashlib.sha256(file.read_bytes()).hexdigest()[:12])
+    return ", ".join(found)
+
+
+def hum(seconds: float) -> Samples:
+    """A voice-like hum, float32 at 16 kHz: what is in it does not matter, only how long it takes."""
+    times = np.arange(round(seconds * _RATE)) / _RATE
+    phase = 2 * np.pi * np.cumsum(120 + 30 * np.sin(2 * np.pi * 0.7 * times)) / _RATE
+    voice = np.sum([np.sin(k * phase) / k for k in range(1, 16)], axis=0)
+    return np.asarray(0.1 * voice * np.clip(np.sin(2 * np.pi * 4 * times), 0.05, 1), np.float32)
+
+
+def _figure(speed: float) -> str:
+    """Two significant digits, without an exponent."""
+    return f"{speed:.0f}" if speed >= 10 else f"{speed:.2g}"
+
+
+def _timed(trial: Callable[[], float], stop: Callable[[], bool]) -> float:
+    if stop():
+        raise Stopped
+    began = time.perf_counter()
+    seconds = trial()
+    return seconds / (time.perf_counter() - began)
+
+
+def _hearing(engine: Any) -> Callable[[], float]:
+    batch = [Waveform(hum(PIECE_S), _RATE)] * 2
+
+    def trial() -> float:
+        engine.recognize(batch, RecognitionOptions())
+        return len(batch) * PIECE_S
+
+    return trial
+
+
+def _speaking(engine: Any, stop: Callable[[], bool]) -> Callable[[], float]:
+    voice = engine.enrol(Waveform(hum(PIECE_S), _RATE), "")
+
+    def trial() -> float:
+        seconds = 0.0
+        for piece in engine.speak(SENTENCE, voice, SpeechOptions(language="zh")):
+            seconds += piece.seconds
+            if stop():
+                raise Stopped
+        return seconds
+
+    return trial
+
+
+def _key(model: Model, device: str) -> str:
+    return f"speed {model.kind} {model.name} {devices.kind_of(device)}"
