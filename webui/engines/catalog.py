@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from webui.disk import disk_full, free_bytes
 from webui.engines import marker
 from webui.engines.base import Model
 from webui.errors import UserError
@@ -141,9 +142,8 @@ def import_folder(settings: Settings, folder: Path, link: bool = False) -> str:
 
 def need_space(settings: Settings, size: int) -> None:
     """Raises UserError DISK_FULL where `size` more bytes would eat into the reserve."""
-    free = shutil.disk_usage(settings.models).free
-    if free < size + settings.disk_reserve_bytes:
-        raise UserError("DISK_FULL", free=f"{free / 2**30:.1f} GiB")
+    if free_bytes(settings.models) < size + settings.disk_reserve_bytes:
+        raise disk_full(settings.models)
 
 
 def checksum(path: Path) -> str:

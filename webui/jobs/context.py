@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from webui.audio.intake import Decoder
 from webui.audio.vad import SpeechDetector
+from webui.disk import disk_full
 from webui.engines.base import Model
 from webui.engines.host import ModelHost
 from webui.errors import UserError
 from webui.settings import Settings
-from webui.store.database import free_space
 from webui.store.jobs import JobStore
 from webui.store.queue import Queue
 from webui.store.rows import Claim, JobRow, Problem
@@ -84,7 +84,7 @@ def problem(code: str, **params: Any) -> Problem:
 def understood(error: OSError, folder: Path) -> UserError:
     """A failure to write as the user's error."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return UserError("DISK_FULL", free=free_space(folder))
+        return disk_full(folder)
     if isinstance(error, FileNotFoundError):
         return UserError("MISSING_INPUT")
     raise error

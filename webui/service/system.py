@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import DatabaseError
 
-from webui import __version__, devices
+from webui import __version__
+from webui.disk import worded
 from webui.engines.host import ModelHost
 from webui.errors import UserError
+from webui.service.device_table import device_table
 from webui.service.models import ModelService
 from webui.service.wording import message
 from webui.settings import Settings
@@ -80,8 +82,8 @@ class SystemService:
         }
 
     def devices(self, language: str) -> list[dict[str, Any]]:
-        """Every device with why it cannot be used, where it cannot."""
-        return [device.worded(language) for device in devices.probe()]
+        """Every device with why it cannot be used, where it cannot, and what was found out about models on it."""
+        return device_table(self._host, self._models.available(), language)
 
     def queue(self) -> dict[str, int]:
         return {"queued": 0, "running": 0, "cancelling": 0, **self._store.counts()}
@@ -107,7 +109,7 @@ class SystemService:
             problems.append({"code": "UNAVAILABLE", "params": {"reason": {"code": "DATABASE_LOCKED"}}})
         free = self.free_disk()
         if free < self._settings.disk_reserve_bytes:
-            problems.append({"code": "DISK_FULL", "params": {"free": f"{free / 2**30:.1f} GB"}})
+            problems.append({"code": "DISK_FULL", "params": {"free": worded(free)}})
         if self._models.default_name("recognizer") is None:
             problems.append({"code": "UNAVAILABLE", "params": {"reason": {"code": "NO_MODEL"}}})
         return Readiness(tuple(problems))

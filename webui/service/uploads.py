@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from webui.audio.durable import move_into_place
-from webui.errors import UserError
+from webui.disk import disk_full, free_bytes
 from webui.settings import Settings
 
 BLOCK = 2**20  # bytes copied at a time
@@ -106,12 +106,8 @@ def copy_in(path: Path, settings: Settings) -> Upload:
 def check_space(settings: Settings, expected: int = 0) -> None:
     """Raises DISK_FULL when `expected` more bytes would touch the reserve."""
     settings.data.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(settings.data).free - expected < settings.disk_reserve_bytes:
+    if free_bytes(settings.data) - expected < settings.disk_reserve_bytes:
         raise disk_full(settings.data)
-
-
-def disk_full(folder: Path) -> UserError:
-    return UserError("DISK_FULL", free=f"{shutil.disk_usage(folder).free / 2**30:.1f} GB")
 
 
 def _blocks(source: BinaryIO) -> Iterator[bytes]:

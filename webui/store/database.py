@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -18,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
-from webui.errors import UserError
+from webui.disk import disk_full
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +72,7 @@ class Database:
                 yield connection
         except OperationalError as error:
             if "disk is full" in str(error.orig):
-                raise UserError("DISK_FULL", free=free_space(self.path)) from error
+                raise disk_full(self.path) from error
             raise
         for listener in tuple(self._listeners.values()):
             listener()
@@ -96,11 +95,6 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
-
-
-def free_space(path: Path) -> str:
-    """Free space of the file system, worded for a message."""
-    return f"{shutil.disk_usage(path.parent).free / 2**30:.1f} GB"
 
 
 def _engine(path: Path) -> Engine:

@@ -1,0 +1,23 @@
+"""Room on the disk, and the one error for having none."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from webui.errors import UserError
+
+
+def free_bytes(path: Path) -> int:
+    """Of the file system that holds `path`, or its nearest folder that is there."""
+    return shutil.disk_usage(next(folder for folder in (path, *path.parents) if folder.exists())).free
+
+
+def disk_full(path: Path) -> UserError:
+    """The error that says how much is left."""
+    return UserError("DISK_FULL", free=worded(free_bytes(path)))
+
+
+def worded(size: int) -> str:
+    """A number of bytes for a message: 320 MB, 1.5 GB."""
+    return f"{size / 2**30:.1f} GB" if size >= 2**30 else f"{size / 2**20:.0f} MB"
