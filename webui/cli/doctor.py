@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -59,17 +59,27 @@ def _short(value: float | None) -> float | None:
 def devices(
     context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help=help_text("json"))] = False
 ) -> int:
-    from webui.devices import probe
-
-    settings_of(context)
-    found = [device.worded(terminal_language()) for device in probe()]
+    found = _device_table(settings_of(context))
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
         return DONE
     for device in found:
         memory = f"{device['memory_total'] / 2**30:.1f} GiB" if device["memory_total"] else ""
         mark = _MARKS["ok" if device["usable"] else "bad"]
-        typer.echo(f"{mark} {device['id']:8} {device['name']}  {memory}  {device['reason']}".rstrip())
-        if device["hint"]:
-            typer.echo(f"       → {device['hint']}")
+        facts = [device["name"], memory, device["tested"], device["reason"]]
+        typer.echo(f"{mark} {device['id']:8} {'  '.join(fact for fact in facts if fact)}")
+        for line in [*device["notes"], *([f"→ {device['hint']}"] if device["hint"] else [])]:
+            typer.echo(f"       {line}")
     return DONE
+
+
+def _device_table(settings: Settings) -> list[dict[str, Any]]:
+    """The table, with what a server on this data folder has measured, where there is one."""
+    from webui.cli.session import opened
+    from webui.engines.host import ModelHost
+    from webui.service.device_table import device_table
+
+    if not settings.database.exists():
+        return device_table(ModelHost(settings), [], terminal_language())
+    with opened(settings, workers=False) as services:
+        return device_table(services.host, services.models.available(), terminal_language())

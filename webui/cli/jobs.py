@@ -163,6 +163,8 @@ def _follow(services: Services, owner: int, jobs: Sequence[Job]) -> dict[str, Jo
 
 def _wait(services: Services, owner: int, job: Job) -> Job:
     while not job.finished_at:
+        if services.hung:
+            raise UserError("DEVICE_HUNG", device=", ".join(services.host.placement.lost()))
         job = services.jobs.wait(owner, job.id, _LOOK_S, terminal_language())
         _show_progress(job)
     if sys.stderr.isatty():

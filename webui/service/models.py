@@ -13,6 +13,7 @@ from webui.engines import catalog
 from webui.engines.base import Capabilities, Model
 from webui.engines.host import ModelHost
 from webui.errors import UserError
+from webui.service.device_table import speed_of
 from webui.service.optimising import Optimisations
 from webui.service.wording import message
 from webui.settings import Settings
@@ -95,10 +96,11 @@ class ModelService:
         device = self.options().device if asked == "auto" else asked
         if device in ("auto", "cpu"):
             return device
-        found = devices.resolve(device).device
-        if found != devices.resolve(self._settings.device).device:
+        devices.resolve(device)
+        served = devices.cards(self._settings.device)
+        if device not in {*served, *map(devices.kind_of, served)}:
             raise UserError("DEVICE_UNAVAILABLE", param="device", device=device, reason={"code": "DEVICE_NOT_SERVED"})
-        return found
+        return device
 
     def default_name(self, kind: Kind) -> str | None:
         """The default's name, None where no model of the kind can be used."""
@@ -119,6 +121,7 @@ class ModelService:
                 {
                     **_model_view(model, loaded.get((model.name, model.kind), []), language),
                     "default": defaults[model.kind] == model.name,
+                    "speed": speed_of(self._host, model),
                     "optimise": self._optimisations.view(model, language),
                 }
                 for model in models

@@ -1,0 +1,57 @@
+"""The table of devices: what is there, what works, why not; for the System tab, the API and `app.py devices`."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from webui import devices
+from webui.devices import Device
+from webui.engines.base import Model
+from webui.engines.host import ModelHost
+from webui.errors import word
+
+_SIMULATED = ("npu",)  # kinds whose path was run on the simulator
+
+
+def device_table(host: ModelHost, models: Sequence[Model], language: str) -> list[dict[str, Any]]:
+    """Every device as the outside sees it, given-up ones with the reason.
+
+    `tested`: whether the program was ever run on such hardware; `notes`: per model what was measured on the device,
+    or why the model runs on the CPU instead.
+    """
+    lost = host.placement.lost()
+    rows = []
+    for device in devices.probe():
+        if device.kind != "cpu" and device.id in lost:
+            device = replace(device, usable=False, problem=lost[device.id])
+        notes = _notes(host, models, device, language)
+        rows.append({**device.worded(language), "tested": word(_tested(device), {}, language).message, "notes": notes})
+    return rows
+
+
+def speed_of(host: ModelHost, model: Model) -> str:
+    """What was measured of `model` on the accelerator of this machine, as text; "" where nothing was."""
+    kinds = {device.kind for device in devices.probe(load=False) if device.kind != "cpu"}
+    found = (host.calibrations.find(model, kind) for kind in sorted(kinds))
+    return next((str(speeds) for speeds in found if speeds), "")
+
+
+def _tested(device: Device) -> str:
+    if device.kind == "cpu" and platform.machine() == "x86_64":
+        return "TESTED_HARDWARE"
+    return "TESTED_SIMULATOR" if device.kind in _SIMULATED else "UNTESTED"
+
+
+def _notes(host: ModelHost, models: Sequence[Model], device: Device, language: str) -> list[str]:
+    refused = [refusal for refusal in host.placement.refusals() if refusal.kind == device.kind]
+    notes = [word(refusal.reason().code, refusal.reason().params, language).message for refusal in refused]
+    if device.kind != "cpu":
+        for model in models:
+            if speeds := host.calibrations.find(model, device.id):
+                chosen = "cpu" if speeds.cpu_wins else speeds.device
+                given = {"model": model.name, "speeds": str(speeds), "device": chosen}
+                notes.append(word("MEASURED", given, language).message)
+    return notes
