@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import itertools
 import os
 import time
@@ -21,6 +22,7 @@ from webui.audio.working_copy import WorkingCopy, WorkingCopyWriter
 from webui.engines.base import Capabilities, EngineError, Model, Recognition, Waveform
 from webui.engines.basic.espeak import Espeak
 from webui.engines.host import ModelHost
+from webui.jobs import runner
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.recovery import AlreadyRunning, lock_holder
 from webui.jobs.runner import JobRunner
@@ -166,6 +168,39 @@ def test_a_language_the_model_lacks_gives_times_and_no_text(
     english_job = stopped.until(stopped.submit(speech, params={}))
     assert (english_job.state, english_job.language) == ("done", "en")
     assert [warning["code"] for warning in english_job.warnings] == ["BASIC_ENGLISH"]
+
+
+def full_disk(monkeypatch: pytest.MonkeyPatch, room: Callable[[], int]) -> None:
+    """Preparing finds no room while less than a megabyte is free."""
+    monkeypatch.setattr(runner, "TRY_AGAIN_S", 0.05)
+    monkeypatch.setattr(runner, "free_bytes", lambda path: room())
+    real = runner.prepare
+
+    def prepare(context: Any, claim: Any) -> None:
+        if room() < 2**20 or claim.job.file_name == "大.wav":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(context, claim)
+
+    monkeypatch.setattr(runner, "prepare", prepare)
+
+
+def test_jobs_wait_while_the_disk_is_full_and_go_on_by_themselves(
+    house: House, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = [0]
+    full_disk(monkeypatch, lambda: free[0])
+    job = house.submit(speech)
+    house.until(job, lambda row: row.started_at is not None and row.state == "queued")
+    free[0] = 2**40
+    assert house.until(job).state == "done"
+
+
+def test_a_job_that_is_too_large_for_the_room_there_is_fails(
+    house: House, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full_disk(monkeypatch, lambda: 2**30)
+    job = house.until(house.store.submit(file_name="大.wav"))
+    assert (job.state, (job.error or {})["code"]) == ("failed", "DISK_FULL")
 
 
 def test_a_segment_that_fails_does_not_take_its_batch_along(

@@ -17,6 +17,7 @@ from webui import devices
 from webui.audio.intake import Decoder
 from webui.audio.vad import SpeechDetector
 from webui.devices import Reason
+from webui.disk import free_bytes
 from webui.engines import catalog
 from webui.engines.base import EngineError
 from webui.engines.host import ModelHost
@@ -42,6 +43,7 @@ INTERACTIVE = 10  # the priority from which a job does not wait behind long reco
 MOST_PREPARERS = 4
 TRY_AGAIN_S = 5.0  # after a full disk or a locked file
 LOOK_EVERY_S = 0.5
+ROOM_TO_WORK = 16 * 2**20  # bytes free, below which no job is worked on after the disk was full
 DRAIN_S = 30.0  # how long `stop` waits for the batch in hand
 
 
@@ -193,7 +195,20 @@ class JobRunner:
         except Interrupted:
             self._settle(partial(queue.release, lease))
         except Exception as error:
-            self._settle(partial(queue.fail, lease, self._worded(claim, error)))
+            worded = self._worded(claim, error)
+            if worded.code == "DISK_FULL" and not self._room():
+                self._settle(partial(queue.release, lease))
+                self._await_room()
+            else:  # with room left the job itself was too large for it
+                self._settle(partial(queue.fail, lease, worded))
+
+    def _room(self) -> bool:
+        return free_bytes(self._settings.data) >= ROOM_TO_WORK
+
+    def _await_room(self) -> None:
+        """The queue waits until somebody has made room; readiness and the pages say so meanwhile."""
+        while not self._room() and not self._stopping.wait(TRY_AGAIN_S):
+            pass
 
     def _worded(self, claim: Claim, error: Exception) -> UserError:
         if isinstance(error, OSError):
