@@ -236,6 +236,46 @@ def test_a_voice_is_saved_spoken_with_and_withdrawn(open_page: Opener) -> None:
     assert page.evaluate("window.canary") is None
 
 
+def test_an_instruction_in_ones_own_words_goes_with_the_job(open_page: Opener) -> None:
+    page = open_page("clone")
+    page.get_by_role("combobox", name="声音").click()
+    page.get_by_role("option", name="内置").click()
+    page.locator("#sf-text textarea").fill("您好。")
+    page.get_by_label("语气指令").fill("0.01")  # the fake engine takes it for seconds
+    with page.expect_request(lambda request: request.method == "POST" and request.url.endswith("/jobs")) as sent:
+        page.click("#sf-start-speaking")
+    assert '"instruct":"0.01"' in sent.value.post_data
+    finished(page, "sf-speech")
+
+
+def test_a_prompt_is_recognised_into_a_draft_of_its_transcript(open_page: Opener) -> None:
+    page = open_page("voices")
+    form = page.locator(".sf-voice-form")
+    form.get_by_role("button", name="用模型识别填入").click()
+    expect(form.locator("[role=alert]")).to_be_visible()
+    form.get_by_role("button", name="用示例声音").click()
+    expect(form.locator(".sf-file")).to_be_visible()
+    form.get_by_label("录音里说的话").fill("")
+    form.get_by_role("button", name="用模型识别填入").click()
+    expect(form.get_by_label("录音里说的话")).to_have_value(re.compile("听到"))
+
+
+def test_the_lexicon_is_written_a_line_a_word(open_page: Opener) -> None:
+    page = open_page("voices")
+    page.get_by_text("发音词典").click()
+    lines = page.get_by_role("textbox", name="发音词典")
+    lines.fill("重庆 = chonk2")
+    page.locator("sf-lexicon").get_by_role("button", name="保存").click()
+    expect(page.locator("sf-lexicon [role=alert]")).to_contain_text("chonk2")
+    lines.fill(f"重庆 = chong2 qing4\nNPU＝{CANARY}\n")
+    page.locator("sf-lexicon").get_by_role("button", name="保存").click()
+    expect(lines).to_have_value(f"重庆 = [chong2][qing4]\nNPU = {CANARY}")
+    lines.fill("")
+    page.locator("sf-lexicon").get_by_role("button", name="保存").click()
+    expect(page.locator(".sf-announcement")).to_have_text("已保存")
+    assert page.evaluate("window.canary") is None
+
+
 def test_history_is_searched_filtered_exported_and_deleted(open_page: Opener) -> None:
     page = open_page()
     transcribe(page, "供水投诉.wav")

@@ -38,13 +38,13 @@ def _voice_step(t: gr.I18n) -> gr.Dropdown:
     return voice
 
 
-def _text_step(t: gr.I18n) -> tuple[gr.Dropdown, gr.Textbox, gr.Textbox]:
+def _text_step(t: gr.I18n) -> tuple[gr.Dropdown, gr.Textbox, gr.Dropdown]:
     with gr.Column(elem_classes="sf-card"):
         island("sf-step", number="2", text="step_text")
         text = gr.Textbox(label=t("text_to_speak"), lines=6, placeholder=t("text_example"), elem_id="sf-text")
         island("sf-text-help")
         model = gr.Dropdown([(t("auto_model"), "auto")], value="auto", label=t("model"))
-        instruct = gr.Textbox(label=t("instruct"), info=t("instruct_info"), placeholder=t("instruct_example"))
+        instruct = gr.Dropdown([], value="", label=t("instruct"), info=t("instruct_info"), allow_custom_value=True)
     return model, text, instruct
 
 

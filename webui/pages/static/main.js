@@ -3,6 +3,7 @@ import "./batch.js";
 import "./header.js";
 import "./history.js";
 import "./job-panel.js";
+import "./lexicon.js";
 import "./recording.js";
 import "./system.js";
 import "./text-help.js";
@@ -13,11 +14,13 @@ import { ignoreStrayDrops } from "./drop-zone.js";
 import { t } from "./i18n.js";
 import * as models from "./models.js";
 import { startNavigation } from "./navigation.js";
+import * as wordLists from "./word-lists.js";
 
 const find = (selector) => document.querySelector(selector);
 
 const events = {
   ...models,
+  ...wordLists,
 
   opened() {
     startNavigation();

@@ -56,7 +56,9 @@ function fitRecognizer(name) {
 
 function fitSynthesizer(name) {
   const model = chosen("synthesizer", name);
-  return [gated(model, "instruct", t("instruct_info")), gated(model, "similarity", t("similarity_info"))];
+  const menu = (model?.capabilities.instructions ?? []).map(([label]) => [label, label]);
+  const instruct = { ...gated(model, "instruct", t("instruct_info")), choices: menu };
+  return [instruct, gated(model, "similarity", t("similarity_info"))];
 }
 
 /** For Gradio: the choices of a model dropdown, and the controls that depend on it. */
@@ -92,7 +94,7 @@ export function recognitionParams([model, language, hotwords, itn, channels]) {
 
 export function speechParams([voice, model, text, instruct, similarity, speed, seed, format]) {
   const present = chosen("synthesizer", model);
-  const said = lack(present, "instruct") ? "" : instruct.trim();
+  const said = lack(present, "instruct") ? "" : (instruct ?? "").trim();
   const alike = lack(present, "similarity") ? {} : { similarity };
   return { model, text, instruct: said, speed, seed: seed ?? 0, format, ...alike, ...(voice ? { voice } : {}) };
 }

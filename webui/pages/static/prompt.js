@@ -1,4 +1,5 @@
 // A voice to clone: the prompt, what is said in it, and on whose consent. Used on Clone and on Voices.
+import { upload } from "./api.js";
 import { button, errorBox, h, icon, Island } from "./dom.js";
 import { dropZone, sample } from "./drop-zone.js";
 import { bytes, plainName } from "./format.js";
@@ -21,6 +22,7 @@ class Prompt extends Island {
       this.fileBox,
       ...(named ? [field("voice_name", this.name)] : []),
       field("prompt_transcript", this.transcript, t("prompt_transcript_info")),
+      button(t("prompt_recognise"), (event) => this.#recognise(event.currentTarget), { style: "link" }),
       h("fieldset", { class: "sf-consent" }, h("legend", {}, t("consent")), h("p", { class: "sf-hint" }, t("consent_info")), h("div", { class: "sf-pair" }, field("consent_subject", this.subject), field("consent_basis", this.basis))),
       this.message,
     );
@@ -45,6 +47,20 @@ class Prompt extends Island {
     if (!this.basis.value) return this.#missing(t("consent_needed"), this.basis);
     const consent = { basis: this.basis.value, subject: this.subject.value.trim() };
     return { file: this.file, transcript: this.transcript.value.trim(), consent, name: this.name.value.trim() };
+  }
+
+  async #recognise(asked) {
+    if (!this.file) return void this.#missing(t("prompt_needed"), this.querySelector(".sf-drop-button"));
+    this.message.replaceChildren();
+    asked.disabled = true;
+    try {
+      const { transcript } = await upload("/voices/transcript", { file: this.file });
+      this.transcript.value = transcript;
+    } catch (error) {
+      this.message.replaceChildren(errorBox(error));
+    } finally {
+      asked.disabled = false;
+    }
   }
 
   #missing(message, element) {
