@@ -7,7 +7,7 @@ import random
 import pytest
 
 from webui.text.pronunciation import parse
-from webui.text.sentences import LEAST, MOST, Sentence, dominant_language, speakable, split
+from webui.text.sentences import LEAST, MOST, Sentence, dominant_language, halves, speakable, split
 
 
 def texts(text: str) -> list[str]:
@@ -51,6 +51,20 @@ def test_long_ones_are_cut_at_their_pauses() -> None:
     assert all(part.endswith(",") and len(part) <= MOST["en"] for part in parts)
     assert all(part.startswith("word") and part.endswith("word") for part in texts("word " * 300))
     assert all(not part.startswith(("0", ",")) for part in texts("金额1,000,000元整" * 40))
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("今天天气很好，我们去公园。", ["今天天气很好，", "我们去公园。"]),
+        ("a short walk in the park", ["a short walk in", "the park"]),
+        ("一二三[hao4]四", ["一二三", "[hao4]四"]),
+        ("好。", ["好。"]),
+        ("。。。", ["。。。"]),
+    ],
+)
+def test_a_sentence_is_halved_where_both_parts_say_something(text: str, parts: list[str]) -> None:
+    assert halves(text) == parts
 
 
 def test_marks_are_never_divided() -> None:

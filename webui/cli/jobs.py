@@ -85,6 +85,7 @@ def speak(
     language: Annotated[str, typer.Option(help=help_text("language"))] = "auto",
     instruct: Annotated[str, typer.Option(help=help_text("instruct"))] = "",
     seed: Annotated[int, typer.Option(help=help_text("seed"))] = 0,
+    steps: Annotated[int, typer.Option(help=help_text("steps"))] = 10,
     speed: Annotated[float, typer.Option(help=help_text("speed"))] = 1.0,
     form: Annotated[str | None, typer.Option("--format", "-f", help=help_text("speech_format"))] = None,
 ) -> int:
@@ -103,6 +104,7 @@ def speak(
         transcript=transcript,
         instruct=instruct,
         seed=seed,
+        steps=steps,
         speed=speed,
         format=form,
     )

@@ -149,6 +149,8 @@ class Recognizer(Protocol):
 
 
 class Synthesizer(Protocol):
+    """One of several stages may have `devices`, stage → device, for the job's row."""
+
     capabilities: Capabilities
 
     def enrol(self, prompt: Waveform, transcript: str) -> VoiceFeatures:
