@@ -375,3 +375,20 @@ def test_a_job_outlives_a_reload_and_can_be_cancelled(open_page: Opener) -> None
     expect(page.locator("sf-job .sf-title")).to_have_text("long.wav")
     page.locator("sf-job").get_by_role("button", name="取消").click()
     expect(page.locator("sf-job .sf-chip").first).to_have_text(re.compile("取消"))
+
+
+def test_hotwords_are_kept_chosen_and_marked(open_page: Opener) -> None:
+    page = open_page()
+    panel = page.get_by_role("tabpanel").filter(visible=True)
+    panel.get_by_label("热词").fill("听到\n声坊")
+    panel.get_by_label("常用词表").fill("医保局")
+    panel.get_by_label("常用词表").press("Enter")
+    panel.get_by_role("button", name="保存词表").click()
+    expect(page.get_by_text("已保存")).to_be_visible()
+    page.reload()
+    page.wait_for_selector("sf-header h1")
+    panel.get_by_label("常用词表").click()
+    page.get_by_role("option", name="医保局").click()
+    expect(panel.get_by_label("热词")).to_have_value("听到\n声坊")
+    transcribe(page, "marked.wav")
+    expect(page.locator(f"{LINE} mark").first).to_have_text("听到")

@@ -208,3 +208,20 @@ def test_speakers_are_told_apart_and_numbered_as_they_appear() -> None:
     assert all(labels[index] == {2: 0, 0: 1, 1: 2}[who] for index, who in enumerate(order))
     assert len(set(speakers.cluster(prints[:60], speakers=2))) == 2
     assert speakers.cluster([None, None]) == [0, 0]
+
+
+@pytest.mark.parametrize("name", ["sensevoice", "paraformer", "streaming"])
+def test_hotwords_are_corrected_by_sound_where_the_model_takes_none(
+    model_folders: Path,
+    settings: Settings,
+    speech: Callable[[float], Waveform],
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    models = {model.name: model for model in funasr.models(Settings(data=settings.data, models=model_folders))}
+    recognizer = models[name].load("cpu")
+    heard = Recognition("找章小名办事", "找章小名办事", "zh", (Word("章", 1.0, 1.2),))
+    monkeypatch.setattr(recognizer, "_recognize", lambda batch, options: [heard] * len(batch))
+    (found,) = recognizer.recognize([speech(1)], RecognitionOptions(hotwords=("张晓明",)))
+    assert (found.text, found.text_raw, found.words[0].text) == ("找张晓明办事", "找章小名办事", "张")
+    assert recognizer.recognize([speech(1)], RecognitionOptions())[0] == heard

@@ -55,6 +55,7 @@ class RecognitionControls:
     model: gr.Dropdown
     language: gr.Dropdown
     hotwords: gr.Textbox
+    saved: gr.Dropdown
     itn: gr.Checkbox
     channels: gr.Radio
 
@@ -63,12 +64,13 @@ class RecognitionControls:
 
 
 def recognition(screen: Screen) -> RecognitionControls:
-    """Model, language, hotwords, ITN and channels; the models arrive from `/api/v1/models` when the tab is shown."""
+    """What is asked of a transcription; the models arrive from `/api/v1/models` when the tab is shown."""
     t = screen.t
     controls = RecognitionControls(
         model=gr.Dropdown([(t("auto_model"), "auto")], value="auto", label=t("model")),
         language=gr.Dropdown([(t(f"language_{code}"), code) for code in LANGUAGES], value="auto", label=t("language")),
         hotwords=gr.Textbox(label=t("hotwords"), info=t("hotwords_info"), placeholder=t("hotwords_example"), lines=3),
+        saved=gr.Dropdown([], label=t("word_lists"), info=t("word_lists_info"), allow_custom_value=True),
         itn=gr.Checkbox(label=t("itn"), info=t("itn_info"), value=True),
         channels=gr.Radio(
             [(t("channels_mix"), "mix"), (t("channels_split"), "split")],
@@ -79,5 +81,16 @@ def recognition(screen: Screen) -> RecognitionControls:
     )
     fitted: list[Component] = [controls.language, controls.hotwords, controls.itn]
     screen.when_shown("recognizers", [controls.model], [controls.model, *fitted])
+    _save_hotwords(screen, controls)
     controls.model.input(js=script("recognizerChosen"), **quiet([controls.model], fitted))
     return controls
+
+
+def _save_hotwords(screen: Screen, controls: RecognitionControls) -> None:
+    """The menu of saved lists: choosing fills the hotwords, the button keeps them under the name in the menu."""
+    save = gr.Button(screen.t("word_list_save"), size="sm")
+    screen.when_shown("wordLists", [controls.saved], [controls.saved])
+    controls.saved.select(
+        js=script("wordListChosen"), **quiet([controls.saved, controls.hotwords], [controls.hotwords])
+    )
+    save.click(js=script("saveWordList"), **quiet([controls.saved, controls.hotwords], [controls.saved]))

@@ -8,7 +8,7 @@ from starlette.routing import Match, Route
 
 from webui import __version__
 from webui.errors import UserError
-from webui.server import devices, history, jobs, lexicon, models, openai, system, voices
+from webui.server import devices, history, hotwords, jobs, lexicon, models, openai, system, voices
 from webui.server.errors import error_response, register_handlers
 from webui.server.guard import Guard
 from webui.service.services import Services
@@ -23,7 +23,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.add_middleware(Guard, settings=services.settings, owners=services.accounts)
     register_handlers(app)
-    for module in (jobs, history, voices, lexicon, models, devices, system, openai):
+    for module in (jobs, history, hotwords, voices, lexicon, models, devices, system, openai):
         app.include_router(module.router)
     for prefix in API:
         app.router.routes.append(Route(prefix + "/{rest:path}", _nowhere, methods=METHODS, include_in_schema=False))

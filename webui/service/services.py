@@ -11,6 +11,7 @@ from webui.jobs.changes import ChangeFeed
 from webui.jobs.runner import JobRunner
 from webui.service.accounts import AccountService
 from webui.service.exports import ExportService
+from webui.service.hotwords import HotwordService
 from webui.service.jobs import JobService
 from webui.service.lexicon import LexiconService
 from webui.service.models import ModelService
@@ -23,6 +24,7 @@ from webui.settings import Settings
 from webui.store.accounts import AccountStore
 from webui.store.database import Database
 from webui.store.history import History
+from webui.store.hotwords import HotwordStore
 from webui.store.jobs import JobStore
 from webui.store.memory import Findings
 from webui.store.voices import VoiceStore
@@ -47,6 +49,7 @@ class Services:
         accounts, history = AccountStore(self.database), History(self.database)
         store = JobStore(self.database)
         self.accounts = AccountService(accounts)
+        self.hotwords = HotwordService(HotwordStore(self.database))
         self.models = ModelService(settings, accounts, self.host)
         self.voices = VoiceService(settings, VoiceStore(self.database), self._decoder)
         self.lexicon = LexiconService(accounts)

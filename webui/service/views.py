@@ -51,6 +51,7 @@ class Segment(BaseModel):
     text_raw: str
     source: str
     words: list[dict[str, Any]]
+    hits: list[dict[str, Any]]
     language: str | None
     speaker: str | None
     confidence: float | None
@@ -72,6 +73,12 @@ class Voice(BaseModel):
     shared: bool
     mine: bool
     created_at: str
+
+
+class HotwordList(BaseModel):
+    name: str
+    words: list[str]
+    warnings: list[Message] = []
 
 
 class Submitted(BaseModel):

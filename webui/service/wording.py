@@ -9,6 +9,7 @@ from typing import Any
 from webui.errors import word
 from webui.service.views import Job, Message, Segment, Voice
 from webui.store.rows import ConsentRow, JobRow, Problem, QueuePlace, SegmentRow, VoiceRow
+from webui.text.hotwords import Hit, find
 
 _NOWHERE = QueuePlace(None, None)
 
@@ -66,6 +67,7 @@ def segment_view(row: SegmentRow, job: JobRow, language: str) -> Segment:
         text_raw=row.text_raw,
         source=row.source,
         words=[word_view(word_) for word_ in row.words],
+        hits=[{"word": hit.word, "start": hit.start, "end": hit.end} for hit in _hits(row, job)],
         language=row.language,
         speaker=row.speaker,
         confidence=row.confidence,
@@ -75,6 +77,11 @@ def segment_view(row: SegmentRow, job: JobRow, language: str) -> Segment:
         version=row.version,
         change=row.change,
     )
+
+
+def _hits(row: SegmentRow, job: JobRow) -> Sequence[Hit]:
+    """The job's hotwords in the text as it is shown, after an edit too."""
+    return find(row.shown_text, job.params.get("hotwords", ()))
 
 
 def word_view(stored: Sequence[Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from webui.store import audit
 from webui.store.database import Database
 from webui.store.rows import OwnerRow, build, columns, now_ms
-from webui.store.schema import jobs, owners, settings, voices
+from webui.store.schema import hotword_lists, jobs, owners, settings, voices
 from webui.store.search import fill_index
 
 SEEN_EVERY_MS = 3_600_000  # `last_seen` is written at most once an hour: reading a page must not write
@@ -37,10 +37,12 @@ class AccountStore:
             return None if row is None else build(OwnerRow, row)
 
     def adopt(self, new_owner: int, old_owner: int) -> int:
-        """Give all jobs and voices of one owner to another, in the search index too; returns the number of jobs."""
+        """Give what one owner has to another: jobs (in the search index too), voices, lists; the number of jobs."""
         with self._database.write() as connection:
             moved = connection.execute(update(jobs).where(jobs.c.owner_id == old_owner).values(owner_id=new_owner))
             connection.execute(update(voices).where(voices.c.owner_id == old_owner).values(owner_id=new_owner))
+            mine = hotword_lists.c.owner_id == old_owner  # a list whose name both have stays where it is
+            connection.execute(update(hotword_lists).prefix_with("OR IGNORE").where(mine).values(owner_id=new_owner))
             fill_index(connection)
             audit.record(connection, "owner.adopt", "", new_owner, old_owner=old_owner, jobs=moved.rowcount)
             return moved.rowcount

@@ -140,6 +140,12 @@ class VoiceRow:
 
 
 @dataclass(frozen=True)
+class HotwordListRow:
+    name: str
+    words: Sequence[str]
+
+
+@dataclass(frozen=True)
 class ConsentRow:
     id: int
     voice_id: int

@@ -176,6 +176,15 @@ voices = Table(
 )
 Index("voices_owner_name", voices.c.owner_id, voices.c.name)
 
+hotword_lists = Table(
+    "hotword_lists",
+    metadata,
+    Column("owner_id", ForeignKey("owners.id"), primary_key=True),
+    Column("name", String(100), primary_key=True),
+    Column("words", JSON, nullable=False),
+    Column("changed_at", Integer, nullable=False),
+)
+
 voice_consents = Table(
     "voice_consents",
     metadata,

@@ -74,9 +74,10 @@ def find(text: str, hotwords: Sequence[str]) -> tuple[Hit, ...]:
     taken = [False] * len(text)
     lowered = text.lower() if len(text.lower()) == len(text) else text
     hits: list[Hit] = []
-    for word in sorted(hotwords, key=len, reverse=True):
+    present = [word for word in hotwords if word and word.lower() in lowered]
+    for word in sorted(present, key=len, reverse=True):
         for match in re.finditer(re.escape(word.lower()), lowered):
-            if word and not any(taken[match.start() : match.end()]):
+            if not any(taken[match.start() : match.end()]):
                 taken[match.start() : match.end()] = [True] * len(match[0])
                 hits.append(Hit(word, match.start(), match.end()))
     return tuple(sorted(hits, key=lambda hit: hit.start))

@@ -41,12 +41,6 @@ class Family:
 
 
 _PARAFORMER = Capabilities(
-    languages=("zh",),
-    word_times=True,
-    batch_seconds=300,
-    unavailable={**_NO_SPEAKERS, "hotwords": "HOTWORDS_UNSUPPORTED"},
-)
-_CONTEXTUAL = Capabilities(
     languages=("zh",), hotwords=True, word_times=True, batch_seconds=300, unavailable=_NO_SPEAKERS
 )
 
@@ -64,8 +58,8 @@ _FAMILIES = {
         ),
         rank=30,
     ),
-    "SeacoParaformer": Family("paraformer", "recognizer", _CONTEXTUAL, rank=25),
-    "ContextualParaformer": Family("paraformer", "recognizer", _CONTEXTUAL, rank=22),
+    "SeacoParaformer": Family("paraformer", "recognizer", _PARAFORMER, rank=25),
+    "ContextualParaformer": Family("paraformer", "recognizer", _PARAFORMER, rank=22),
     "BiCifParaformer": Family("paraformer", "recognizer", _PARAFORMER, rank=21),
     "Paraformer": Family("paraformer", "recognizer", _PARAFORMER, rank=20),
     "ParaformerStreaming": Family(
@@ -73,8 +67,9 @@ _FAMILIES = {
         "recognizer",
         Capabilities(
             languages=("zh",),
+            hotwords=True,
             streaming=True,
-            unavailable={**_NO_SPEAKERS, "hotwords": "HOTWORDS_UNSUPPORTED"},
+            unavailable=_NO_SPEAKERS,
         ),
         rank=10,
     ),
@@ -97,9 +92,7 @@ _FAMILIES = {
     "CTTransformerStreaming": Family("helper", "punctuation"),
     "CAMPPlus": Family("helper", "speaker"),
 }
-_GENERIC = Family(
-    "generic", "recognizer", Capabilities(unavailable={**_NO_SPEAKERS, "hotwords": "HOTWORDS_UNSUPPORTED"}), rank=5
-)
+_GENERIC = Family("generic", "recognizer", Capabilities(hotwords=True, unavailable=_NO_SPEAKERS), rank=5)
 
 
 def family_of(class_name: str, config: Mapping[str, Any]) -> Family:

@@ -35,6 +35,8 @@ class CtcHead:
 class Nano(FunasrRecognizer):
     """Language "auto" is no language for this model: it gets none then."""
 
+    takes_hotwords = True
+
     def __init__(self, built: Built, capabilities: Capabilities) -> None:
         super().__init__(built, capabilities)
         head = _take_head(built.model)

@@ -22,11 +22,12 @@ class Paraformer(FunasrRecognizer):
         super().__init__(built, capabilities)
         self._frontend = ArrayFrontend(built.config["frontend_conf"])
         self._punctuator = punctuator
+        self.takes_hotwords = hasattr(built.model, "generate_hotwords_list")  # SeACo and contextual ones
         _skip_unused_times(built.model)
 
     def _recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
         built = self.built
-        if self.capabilities.hotwords:
+        if self.takes_hotwords:
             ids = hotword_ids(options.hotwords, built.tokenizer, built.model.sos)
             # FunASR reads a hotword string as a URL or a file name where it looks like one: it gets no string.
             built.model.generate_hotwords_list = lambda *_args, **_kwargs: ids

@@ -14,7 +14,6 @@ from webui.engines.base import Capabilities, Recognition, RecognitionOptions, Wa
 from webui.engines.funasr import features, transcript
 from webui.engines.funasr.loading import Built
 from webui.engines.funasr.recognizer import FunasrRecognizer
-from webui.text import hotwords
 
 ASKED = 4  # frames: language, event, emotion, text normalisation
 _EVENT_AND_EMOTION = (1, 2)
@@ -47,7 +46,7 @@ class TorchEncoder:
 
 
 class SenseVoice(FunasrRecognizer):
-    """Recognizes Mandarin, Cantonese, English, Japanese and Korean; hotwords by correction afterwards."""
+    """Recognizes Mandarin, Cantonese, English, Japanese and Korean; with a switch for ITN."""
 
     def __init__(self, built: Built, capabilities: Capabilities, encoder: Encoder | None = None) -> None:
         super().__init__(built, capabilities)
@@ -68,7 +67,7 @@ class SenseVoice(FunasrRecognizer):
             spoken = self._pass([extracted[index] for index in numbers], options, False)
             for index, raw in zip(numbers, spoken, strict=True):
                 results[index] = _with_raw(results[index], raw.text)
-        return [_with_hotwords(result, options.hotwords) for result in results]
+        return results
 
     def _pass(
         self, extracted: Sequence[features.Features], options: RecognitionOptions, itn: bool
@@ -101,14 +100,3 @@ def _with_raw(result: Recognition, raw: str) -> Recognition:
     return Recognition(
         result.text, raw or result.text, result.language, result.words, result.speaker, result.confidence
     )
-
-
-def _with_hotwords(result: Recognition, words: Sequence[str]) -> Recognition:
-    """The hotwords that were nearly heard, in the text and in its words."""
-    if not words or not result.text:
-        return result
-    text, hits = hotwords.correct(result.text, words)
-    if not any(hit.heard for hit in hits):
-        return result
-    times = transcript.rewritten(result.words, result.text, text)
-    return Recognition(text, result.text_raw, result.language, times, result.speaker, result.confidence)

@@ -62,7 +62,7 @@ export class Transcript extends HTMLElement {
 
   #row(segment) {
     const seek = () => this.dispatchEvent(new CustomEvent("seek", { detail: segment.start }));
-    const text = segment.text || segment.source;
+    const text = segment.text ? marked(segment) : segment.source;
     const said = h("p", { class: text ? "sf-said" : "sf-said sf-empty", onclick: () => getSelection().isCollapsed && seek() }, text || this.#silence(segment));
     return h(
       "div",
@@ -130,6 +130,18 @@ export class Transcript extends HTMLElement {
       if (row.classList.contains("sf-now") !== sounding) row.classList.toggle("sf-now", sounding);
     }
   }
+}
+
+/** The text in pieces, the hotwords in it marked; `hits` count characters, not UTF-16 units. */
+function marked({ text, hits }) {
+  const characters = [...text];
+  const pieces = [];
+  let done = 0;
+  for (const { start, end } of hits ?? []) {
+    pieces.push(characters.slice(done, start).join(""), h("mark", {}, characters.slice(start, end).join("")));
+    done = end;
+  }
+  return [...pieces, characters.slice(done).join("")];
 }
 
 const inTime = (a, b) => a.start - b.start || a.n - b.n;

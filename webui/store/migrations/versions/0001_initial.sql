@@ -54,6 +54,15 @@ CREATE TABLE voices (
 
 CREATE INDEX voices_owner_name ON voices (owner_id, name);
 
+CREATE TABLE hotword_lists (
+    owner_id INTEGER NOT NULL,
+    name VARCHAR(100) NOT NULL,
+    words JSON NOT NULL,
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (owner_id, name),
+    FOREIGN KEY(owner_id) REFERENCES owners (id)
+);
+
 CREATE TABLE jobs (
     id INTEGER NOT NULL,
     uid VARCHAR(32) NOT NULL,
