@@ -97,3 +97,14 @@ def test_memory_is_handed_back_and_running_out_is_recognised() -> None:
         SIM_NPU_MEMORY_MB="64",
     )
     assert freed >= 16 << 20 and recognised
+
+
+def test_threads_that_ask_at_once_get_the_same_answer() -> None:
+    found = run(
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    tables = list(pool.map(lambda _: [(one.id, one.usable) for one in devices.probe()], range(8)))\n"
+        "print(json.dumps(tables))",
+        site="site/no_cann",
+    )
+    assert found == [[["npu:0", False], ["cpu", True]]] * 8

@@ -16,6 +16,7 @@ import os
 import platform
 import re
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -28,6 +29,7 @@ from webui.errors import UserError, word
 log = logging.getLogger(__name__)
 
 DEV = Path("/dev")
+_LOADING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -186,8 +188,14 @@ class _Loaded:
     failures: Mapping[str, str]  # plug-in → what its import said
 
 
-@cache
 def _load() -> _Loaded:
+    """Threads that ask at once get the same answer: of a plug-in that one hides, another would find no trace."""
+    with _LOADING:
+        return _load_once()
+
+
+@cache
+def _load_once() -> _Loaded:
     if importlib.util.find_spec("torch") is None:
         raise UserError("TORCH_MISSING")
     os.environ["TORCH_DEVICE_BACKEND_AUTOLOAD"] = "0"
