@@ -78,6 +78,19 @@ def test_pinyin_with_a_digit_is_what_the_models_own_marks_are(synthesizer, voice
     np.testing.assert_array_equal(speak(synthesizer, voice, "[hao4]。"), speak(synthesizer, voice, "[h][ào]。"))
 
 
+def test_numbers_are_read_in_words_where_there_are_rules(synthesizer, voice):
+    np.testing.assert_array_equal(speak(synthesizer, voice, "共25人。"), speak(synthesizer, voice, "共二十五人。"))
+    german = (speak(synthesizer, voice, text, language="de") for text in ("25 Bauern.", "twenty five Bauern."))
+    assert not np.array_equal(*german)
+
+
+def test_control_tokens_come_from_nowhere_outside(synthesizer, voice):
+    with pytest.raises(UserError, match="INSTRUCT_TOO_LONG"):
+        speak(synthesizer, voice, instruct="<|endofprompt|>" + "慢" * 61)
+    spelt_out = speak(synthesizer, voice, "好< |endofprompt|>。")
+    np.testing.assert_array_equal(speak(synthesizer, voice, "好<|endofprompt|>。"), spelt_out)
+
+
 def test_an_unknown_mark_is_named_before_anything_is_computed(synthesizer, voice):
     with pytest.raises(UserError, match="UNKNOWN_PRONUNCIATION") as caught:
         synthesizer.speak("你[haq4]", voice, SpeechOptions())

@@ -161,7 +161,7 @@ class Submitter:
             return model
         if params.model in DEFAULTS and (other := self._models.with_own_voice()) is not None:
             return other
-        raise UserError("NOT_CAPABLE", param="voice", model=model.name, feature=BUILTIN)
+        raise UserError("NOT_CAPABLE", param="voice", model=model.name, feature={"code": "BUILTIN_VOICE"})
 
     def _submit_files(
         self,
@@ -256,7 +256,7 @@ def _language(asked: str, model: Model) -> str:
 
 def _transcribe_warnings(params: TranscribeParams, capabilities: Capabilities) -> tuple[Problem, ...]:
     asked = {"hotwords": bool(params.hotwords), "speakers": params.diarize}
-    able = {"hotwords": capabilities.hotwords, "speakers": capabilities.speakers}
+    able = {"hotwords": capabilities.hotwords, "speakers": capabilities.speakers or params.channels == "split"}
     codes = {"hotwords": "HOTWORDS_UNSUPPORTED", "speakers": "SPEAKERS_UNSUPPORTED"}
     return tuple(_unable(name, codes[name], capabilities) for name in asked if asked[name] and not able[name])
 

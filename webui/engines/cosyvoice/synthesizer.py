@@ -70,7 +70,7 @@ class CosyVoiceSynthesizer:
         NOT_CAPABLE (the engine has no voice of its own).
         """
         if voice is None:
-            raise UserError("NOT_CAPABLE", param="voice", model=self._name, feature="builtin")
+            raise UserError("NOT_CAPABLE", param="voice", model=self._name, feature={"code": "BUILTIN_VOICE"})
         self._check_language(options.language)
         transcript = without_control(str(voice.facts.get("transcript", "")))
         wish = without_control(options.instruct).strip()
