@@ -21,6 +21,8 @@ from webui.settings import ROOT, Settings, terminal_language
 
 State = Literal["ok", "note", "bad"]
 
+_PAIR_RUN = "2.13.0"  # the torch with which the code for Ascend was run, on the simulator
+
 
 @dataclass(frozen=True)
 class Line:
@@ -40,6 +42,7 @@ def examine(settings: Settings) -> Iterator[Line]:
     checks: tuple[Callable[[Settings], Iterator[Line]], ...] = (
         _python,
         _packages,
+        _pair,
         _torch,
         _devices,
         _models,
@@ -90,6 +93,33 @@ def _packages(_settings: Settings) -> Iterator[Line]:
         yield _line("packages", "note", "packages_other", names=", ".join(other))
     if not missing and not other:
         yield _line("packages", "ok", "packages", count=len(wanted))
+
+
+def _pair(_settings: Settings) -> Iterator[Line]:
+    """torch and torch_npu by what is installed, before either is loaded: they must be of the same release."""
+    torch, npu = _installed("torch"), _installed("torch_npu")
+    if torch is None or npu is None:
+        return
+    pair = {"torch": torch, "npu": npu}
+    if _release(torch) != _release(npu):
+        yield _line("torch-npu", "bad", "pair_unfit", wanted=".".join(map(str, _release(npu))), **pair)
+    elif _release(torch) < (2, 6, 0):
+        yield _line("torch-npu", "bad", "pair_old", **pair)
+    else:
+        run = torch.startswith(_PAIR_RUN)
+        yield _line("torch-npu", "ok" if run else "note", "pair_run" if run else "pair_untested", **pair)
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """ "2.10.0.post3+cpu" → (2, 10, 0)."""
+    return tuple(int(part) for part in version.split("+")[0].split(".")[:3] if part.isdigit())
 
 
 def _torch(_settings: Settings) -> Iterator[Line]:

@@ -21,7 +21,7 @@ def say(key: str, **values: Any) -> str:
 def diagnosis(key: str, **values: Any) -> tuple[str, str]:
     """What `doctor` says of a subject, and the cure ("" where none is needed)."""
     entry, language = _texts()["doctor"][key], terminal_language()
-    return str(entry[language]).format_map(values), str(entry.get(f"hint_{language}", ""))
+    return str(entry[language]).format_map(values), str(entry.get(f"hint_{language}", "")).format_map(values)
 
 
 @cache

@@ -135,13 +135,25 @@ function byHand(entry) {
 function definitions(system, devices) {
   const libraries = Object.entries(system.libraries).map(([name, version]) => `${name} ${version}`);
   const rows = [
-    ...devices.map((device) => [`${device.name} (${device.id})`, device.usable ? usableText(device) : device.reason]),
+    ...devices.map((device) => [`${device.name} (${device.id})`, deviceFacts(device)]),
     [t("queue"), t("queue_counts", { queued: system.queue.queued, running: system.queue.running })],
     [t("disk"), t("disk_free", { free: bytes(system.disk.free), total: bytes(system.disk.total) })],
     [t("label"), t(system.label.producer_code ? "label_complete" : "label_no_producer")],
     [t("versions"), [`${t("product")} ${system.version}`, `Python ${system.python}`, ...libraries].join(", ")],
   ];
   return rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
+}
+
+/** Whether a device works, else why not and the cure; how far it was tested; what models did on it. */
+function deviceFacts(device) {
+  const state = device.usable ? usableText(device) : device.reason;
+  const problem = device.reason ? "sf-error-text" : null;
+  return [
+    h("p", { class: device.usable ? null : problem }, `${state} · ${device.tested}`),
+    device.usable && device.reason ? h("p", { class: "sf-hint" }, device.reason) : null,
+    device.hint ? h("p", { class: "sf-hint" }, device.hint) : null,
+    ...device.notes.map((note) => h("p", { class: "sf-hint" }, note)),
+  ];
 }
 
 const usableText = (device) => (device.memory_free ? t("device_usable", { free: bytes(device.memory_free) }) : t("usable"));
