@@ -31,7 +31,10 @@ from webui.settings import Settings
 RATE = 24_000  # Hz, of what it speaks
 CHARACTER_SECONDS = 0.05
 _HEARS = Capabilities(languages=("zh", "en"), hotwords=True, word_times=True, batch_seconds=30)
-_SPEAKS = Capabilities(languages=("zh", "en"), instruct=True, convert=True, sample_rate=RATE)
+_INSTRUCTIONS = (("0.02", "0.02 seconds a sentence"), ("0.5", "half a second a sentence"))
+_SPEAKS = Capabilities(
+    languages=("zh", "en"), instruct=True, instructions=_INSTRUCTIONS, convert=True, sample_rate=RATE
+)
 
 
 def models(_settings: Settings) -> list[Model]:

@@ -236,15 +236,21 @@ def test_a_voice_is_saved_spoken_with_and_withdrawn(open_page: Opener) -> None:
     assert page.evaluate("window.canary") is None
 
 
-def test_an_instruction_in_ones_own_words_goes_with_the_job(open_page: Opener) -> None:
+@pytest.mark.parametrize("chosen", [True, False])
+def test_an_instruction_is_chosen_or_written(open_page: Opener, chosen: bool) -> None:
     page = open_page("clone")
     page.get_by_role("combobox", name="声音").click()
     page.get_by_role("option", name="内置").click()
     page.locator("#sf-text textarea").fill("您好。")
-    page.get_by_label("语气指令").fill("0.01")  # the fake engine takes it for seconds
+    instruct, seconds = page.get_by_role("combobox", name="语气指令"), "0.02" if chosen else "0.01"
+    if chosen:
+        instruct.click()
+        page.get_by_role("option", name=seconds).click()
+    else:
+        instruct.fill(seconds)
     with page.expect_request(lambda request: request.method == "POST" and request.url.endswith("/jobs")) as sent:
         page.click("#sf-start-speaking")
-    assert '"instruct":"0.01"' in sent.value.post_data
+    assert f'"instruct":"{seconds}"' in sent.value.post_data
     finished(page, "sf-speech")
 
 
