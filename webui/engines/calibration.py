@@ -43,6 +43,11 @@ class Speeds:
     def cpu_wins(self) -> bool:
         return self.cpu > self.there
 
+    def figures(self) -> dict[str, str]:
+        """What fills the wording MEASURED."""
+        chosen = "cpu" if self.cpu_wins else self.device
+        return {"device": self.device, "there": _figure(self.there), "cpu": _figure(self.cpu), "chosen": chosen}
+
     def __str__(self) -> str:
         """As it is shown: "npu:0: 38× real time; cpu: 4.1×"."""
         return f"{self.device}: {_figure(self.there)}× real time; cpu: {_figure(self.cpu)}×"

@@ -51,7 +51,5 @@ def _notes(host: ModelHost, models: Sequence[Model], device: Device, language: s
     if device.kind != "cpu":
         for model in models:
             if speeds := host.calibrations.find(model, device.id):
-                chosen = "cpu" if speeds.cpu_wins else speeds.device
-                given = {"model": model.name, "speeds": str(speeds), "device": chosen}
-                notes.append(word("MEASURED", given, language).message)
+                notes.append(word("MEASURED", {"model": model.name, **speeds.figures()}, language).message)
     return notes
