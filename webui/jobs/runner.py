@@ -222,7 +222,9 @@ class JobRunner:
         log.error("job %s failed", claim.lease.uid, exc_info=error)
         if isinstance(error, EngineError):
             return UserError(error.code)
-        return UserError("OUT_OF_MEMORY" if devices.is_out_of_memory(error) else "INTERNAL")
+        if devices.is_out_of_memory(error):
+            return UserError("OUT_OF_MEMORY")
+        return UserError("INTERNAL", id=claim.lease.uid)
 
     def _settle(self, write: Callable[[], None]) -> None:
         """Write the end of a turn, however long the disk stays full: a job must not stay running without a worker."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from webui.audio.encode import AudioWriter
 from webui.audio.working_copy import WorkingCopy
+from webui.engines.answers import checked_sound
 from webui.engines.base import EngineError, Model, SpeechOptions, Synthesizer, VoiceFeatures, Waveform
 from webui.engines.faults import fault_in
 from webui.errors import UserError
@@ -138,7 +139,7 @@ class _Step:
         live = LiveWriter(live_file(path)) if self._streamed else nullcontext()
         with AudioWriter(path, "wav", rate) as writer, live as heard:
             for piece in speech:
-                writer.write(piece.samples)
+                writer.write(checked_sound(piece).samples)
                 samples += len(piece.samples)
                 if heard is not None:
                     heard.write(piece.samples)

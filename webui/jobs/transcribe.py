@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from webui import devices
 from webui.audio.working_copy import WorkingCopy
+from webui.engines.answers import checked_recognitions
 from webui.engines.base import Capabilities, EngineError, Model, Recognition, RecognitionOptions, Recognizer, Waveform
 from webui.errors import UserError
 from webui.jobs.context import MOST_IN_BATCH, Context, Seat, problem
@@ -88,10 +89,7 @@ class _Step:
         """Per waveform its recognition, or the code of what went wrong; a batch that fails is tried in halves."""
 
         def work(recognizer: Recognizer) -> list[Recognition]:
-            found = recognizer.recognize(batch, self._options)
-            if len(found) != len(batch):
-                raise EngineError("ENGINE_FAILED", f"{len(found)} results for {len(batch)} segments")
-            return found
+            return checked_recognitions(recognizer.recognize(batch, self._options), batch)
 
         half = len(batch) // 2
         try:
