@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-from typing import Annotated, Any, get_args
+from datetime import datetime
+from typing import Annotated, get_args
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi import Path as PathPart
@@ -11,12 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, StreamingResponse
 
-from webui.errors import UserError
 from webui.server.dependencies import FILES, TEXT, Caller, Language, Service, form_body
 from webui.server.downloads import attachment, media_response
 from webui.server.multipart import Form, read_form
 from webui.service.jobs import JobFilter
-from webui.service.params import Consent, ConvertParams, JobKind, JobState, SpeakParams, TranscribeParams
+from webui.service.params import Consent, ConvertParams, JobKind, JobState, Moment, SpeakParams, TranscribeParams
 from webui.service.services import Services
 from webui.service.submission import Ticket
 from webui.service.uploads import check_space, incoming_folder
@@ -46,8 +45,8 @@ def listing_filter(
     kind: JobKind | None = None,
     state: JobState | None = None,
     batch: Annotated[str | None, Query(max_length=32)] = None,
-    since: Annotated[datetime | None, Query(alias="from")] = None,
-    until: Annotated[datetime | None, Query(alias="to")] = None,
+    since: Annotated[Moment | None, Query(alias="from")] = None,
+    until: Annotated[Moment | None, Query(alias="to")] = None,
 ) -> JobFilter:
     """The filters that listing and exports share; `from` is inclusive, `to` exclusive, both UTC unless they say."""
     return JobFilter(owner, q, kind, state, batch, _ms(since), _ms(until))
@@ -210,10 +209,4 @@ def _length(request: Request) -> int:
 
 
 def _ms(at: datetime | None) -> int | None:
-    if at is None:
-        return None
-    aware: Any = at if at.tzinfo else at.replace(tzinfo=timezone.utc)
-    try:
-        return int(aware.timestamp() * 1000)
-    except (OverflowError, ValueError):
-        raise UserError("INVALID_FIELD", param="from", field="from/to", reason={"code": "FIELD_FORMAT"}) from None
+    return None if at is None else int(at.timestamp() * 1000)

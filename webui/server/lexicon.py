@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
 from webui.server.dependencies import Caller, Service
+from webui.service.params import Text
 
 router = APIRouter(prefix="/api/v1", tags=["lexicon"])
 
@@ -16,7 +17,7 @@ class Lexicon(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    entries: dict[str, str]
+    entries: dict[Text, Text]
 
 
 @router.get("/lexicon")

@@ -21,9 +21,10 @@ from starlette.requests import Request
 from webui.errors import UserError
 from webui.service.archives import is_archive
 from webui.service.uploads import Incoming, Upload
+from webui.text.file_names import safe_name
 
 FEED = 2**20  # bytes handed to the parsing thread at a time
-FIELD_LIMIT = 2**20  # bytes of all fields that are no files
+FIELD_LIMIT = 4 * 2**20  # bytes of all fields that are no files
 MAX_FILES = 1000
 MAX_FIELDS = 200
 
@@ -168,7 +169,7 @@ class _Reader:
             return
         self._field_bytes += end - start
         if self._field is None or self._field_bytes > FIELD_LIMIT:
-            raise _malformed("the form's fields are too large")
+            raise UserError("TOO_LARGE", limit=f"{FIELD_LIMIT // 2**20} MB")
         self._field += data[start:end]
 
     def _part_end(self) -> None:
@@ -187,5 +188,5 @@ def one_recording(form: Form) -> list[Upload]:
     """The one file of a form whose answer is one text; an archive would be several. Raises NOT_AUDIO."""
     uploads = form.uploads()[:1]
     if uploads and is_archive(uploads[0].path):
-        raise UserError("NOT_AUDIO", param="file", file=uploads[0].name, sniffed="ZIP")
+        raise UserError("NOT_AUDIO", param="file", file=safe_name(uploads[0].name), sniffed="ZIP")
     return uploads

@@ -11,6 +11,7 @@ from typing import IO, BinaryIO, cast
 
 from webui.errors import UserError
 from webui.service.uploads import BLOCK, Incoming, Upload
+from webui.text.file_names import safe_name
 
 MAX_FILES = 500
 MAX_FILE_BYTES = 512 * 2**20
@@ -111,7 +112,8 @@ class _Bounded:
 
 
 def _bad(archive_name: str, reason: str, **params: object) -> UserError:
-    return UserError("BAD_ARCHIVE", param="file", file=archive_name, reason={"code": reason, "params": params})
+    why = {"code": reason, "params": params}
+    return UserError("BAD_ARCHIVE", param="file", file=safe_name(archive_name), reason=why)
 
 
 def _discard(uploads: list[Upload]) -> None:

@@ -37,7 +37,8 @@ def checked(model: type[_M], given: Any, field: str = "") -> _M:
 def invalid_field(findings: Sequence[Mapping[str, Any]], field: str = "body") -> UserError:
     """The first finding."""
     first = findings[0]
-    name = ".".join(str(part) for part in first["loc"] if part not in _PLACES) or field
+    places = () if first["type"] == "json_invalid" else first["loc"]
+    name = ".".join(str(part) for part in places if part not in _PLACES) or field
     return UserError("INVALID_FIELD", param=name, field=name, reason=_reason(first))
 
 
