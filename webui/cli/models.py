@@ -1,8 +1,9 @@
-"""`models list | import | pull | verify | optimise`."""
+"""`models list | import | pull | verify | optimise | export-onnx`."""
 
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -83,6 +84,25 @@ def optimise_model(context: typer.Context, name: Annotated[str, typer.Argument(h
     return DONE
 
 
+def export_onnx(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help=help_text("model"))],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help=help_text("onnx_out"))] = None,
+) -> int:
+    from webui.engines.offline_models.exporting import export
+    from webui.engines.offline_models.manifest import CHIPS
+
+    settings = settings_of(context)
+    target = out or settings.cache / "onnx" / name
+    manifest = export(name, settings, target)
+    for bucket in manifest.buckets:
+        typer.echo(say("exported", file=target / bucket.file, frames=bucket.frames, error=f"{bucket.error:.1e}"))
+    typer.echo(say("atc", folder=target))
+    for chip in CHIPS:
+        typer.echo("\n".join(shlex.join(bucket.atc(chip)) for bucket in manifest.buckets))
+    return DONE
+
+
 def _show_progress(done: int, total: int) -> None:
     if sys.stderr.isatty():
         print(f"\r{done / 2**20:.0f} / {total / 2**20:.0f} MiB", end="", file=sys.stderr, flush=True)
@@ -122,4 +142,5 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "pull": pull_model,
     "verify": verify_model,
     "optimise": optimise_model,
+    "export-onnx": export_onnx,
 }
