@@ -69,25 +69,27 @@ class WorkingCopyWriter:
 
 
 class WorkingCopy:
-    """Random access to a working copy, memory-mapped: reading a piece touches that piece only."""
+    """Random access to a working copy, by reading: mapped pages would count as the memory of the program."""
 
     def __init__(self, path: Path) -> None:
         """Raises OSError, or ValueError for a file that no `WorkingCopyWriter` made."""
         chunk = data_chunk(path)
         self.rate = chunk.rate
         self.channels = chunk.channels
-        shape = (chunk.length // (2 * chunk.channels), chunk.channels)
-        self._samples: NDArray[np.int16]
-        if shape[0]:
-            self._samples = np.memmap(path, "<i2", "r", chunk.offset, shape)
-        else:
-            self._samples = np.zeros(shape, np.int16)
+        self._path = path
+        self._offset = chunk.offset
+        self._frames = chunk.length // (2 * chunk.channels)
 
     @property
     def seconds(self) -> float:
-        return len(self._samples) / self.rate
+        return self._frames / self.rate
 
     def read(self, start: float, end: float, channel: int = 0) -> NDArray[np.float32]:
-        """Seconds `start` to `end` (cut to the recording) of one channel as float32 in -1…1, shape (n,)."""
-        piece = self._samples[max(0, round(start * self.rate)) : max(0, round(end * self.rate)), channel]
-        return piece.astype(np.float32) / np.float32(32768)
+        """Seconds `start` to `end` (cut to the recording) of one channel as float32 in -1…1, shape (n,).
+
+        Raises OSError where the file is gone.
+        """
+        first, last = (min(max(0, round(at * self.rate)), self._frames) for at in (start, end))
+        count = max(0, last - first) * self.channels
+        samples = np.fromfile(self._path, "<i2", count, offset=self._offset + 2 * self.channels * first)
+        return samples[channel :: self.channels].astype(np.float32) / np.float32(32768)
