@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.fake_acl import FakeAcl
 from tests.funasr import builder
 from webui.cli.application import main
 from webui.engines.base import EngineError
 from webui.engines.offline_models.buckets import choose, padded, repeated
 from webui.engines.offline_models.exporting import export
 from webui.engines.offline_models.manifest import FILE, Manifest
+from webui.engines.offline_models.om import OmSession
 from webui.engines.offline_models.sessions import CANN, OfflineEncoder, OrtSession
 from webui.errors import UserError
 from webui.settings import Settings
@@ -110,3 +113,43 @@ def test_the_command_line_exports_and_says_what_to_run(
     assert main(["models", "export-onnx", "paraformer", *given]) == 0
     assert "--soc_version=Ascend310P3" in capsys.readouterr().out and (tmp_path / "x" / FILE).is_file()
     assert main(["models", "export-onnx", "nobody", *given]) == 2
+
+
+class TestOm:
+    """The experimental way to a card, against a stand-in for pyACL that computes the bucket's ONNX."""
+
+    def session(self, models: Settings, monkeypatch: pytest.MonkeyPatch, acl: FakeAcl) -> OmSession:
+        monkeypatch.setitem(sys.modules, "acl", acl)
+        return OmSession(models.data / "out" / "sensevoice" / "encoder.20.onnx", ["speech", "mask"], ["logits"])
+
+    def feeds(self, frames: int = 20) -> dict[str, np.ndarray]:
+        features = np.random.default_rng(2).normal(size=(13, 560)).astype(np.float32)
+        return dict(zip(("speech", "mask"), padded(features, frames), strict=True))
+
+    def test_it_gives_what_onnx_runtime_gives_and_frees_its_memory(
+        self, models: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        acl = FakeAcl()
+        session = self.session(models, monkeypatch, acl)
+        wanted = OrtSession(models.data / "out" / "sensevoice" / "encoder.20.onnx").run(self.feeds())
+        assert np.array_equal(session.run(self.feeds())["logits"], wanted["logits"])
+        session.close()
+        assert acl.memory == {} and acl.calls[:3] == ["init", "set_device", "load_from_file"]
+        assert acl.calls[-1] == "unload"
+
+    def test_a_bucket_that_is_another_is_refused(self, models: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(EngineError, match="the model wants"):
+            self.session(models, monkeypatch, FakeAcl()).run(self.feeds(40))
+
+    @pytest.mark.parametrize("call", ["set_device", "load_from_file", "malloc", "memcpy", "execute"])
+    def test_what_acl_refuses_is_named_and_nothing_is_left(
+        self, models: Settings, monkeypatch: pytest.MonkeyPatch, call: str
+    ) -> None:
+        acl = FakeAcl({call: 507018})
+        with pytest.raises(EngineError, match=f"{call}: 507018"):
+            self.session(models, monkeypatch, acl).run(self.feeds())
+        assert acl.memory == {}
+
+    def test_without_pyacl_it_says_so(self, models: Settings) -> None:
+        with pytest.raises(EngineError, match=r"set_env\.sh"):
+            OmSession(models.data / "x.om", [], [])
