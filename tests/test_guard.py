@@ -200,15 +200,21 @@ def test_every_answer_has_the_security_headers_and_no_cors(client: httpx.AsyncCl
     assert run(client.get("/api/v1/echo")).headers["cache-control"] == "no-store"
 
 
-def test_a_length_above_the_limit_is_refused_before_the_body(client: httpx.AsyncClient) -> None:
-    async def body() -> AsyncIterator[bytes]:
-        raise AssertionError("the body was read")
-        yield b""
+@pytest.mark.parametrize(("waits", "read"), [({}, 3), ({"expect": "100-continue"}, 0)])
+def test_a_length_above_the_limit_is_refused_while_the_client_can_hear_it(
+    client: httpx.AsyncClient, waits: dict[str, str], read: int
+) -> None:
+    pieces = []
 
-    headers = {"content-length": str(5 * 2**20), "content-type": "application/json"}
+    async def body() -> AsyncIterator[bytes]:
+        for number in range(3):
+            pieces.append(number)
+            yield b"x"
+
+    headers = {"content-length": str(5 * 2**20), "content-type": "application/json", **waits}
     response = run(client.post("/api/v1/echo", content=body(), headers=headers))
     assert (response.status_code, response.json()["error"]["code"]) == (413, "TOO_LARGE")
-    assert response.headers["connection"] == "close"
+    assert (response.headers["connection"], len(pieces)) == ("close", read)
 
 
 def chunks(total: int, head: bytes = b"") -> Callable[[], AsyncIterator[bytes]]:

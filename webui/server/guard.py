@@ -8,7 +8,9 @@ body, says who the caller is, and sees to security headers and to the one shape 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
+import time
 from typing import Protocol
 
 from starlette.concurrency import run_in_threadpool
@@ -25,7 +27,9 @@ COOKIE = "shengfang_owner"
 COOKIE_AGE_S = 400 * 24 * 3600  # the longest that browsers keep a cookie
 BODY_LIMIT = 4 * 2**20  # bytes, of a request without files
 FORM_SLACK = 2**20  # bytes, what a form's fields and headers may add to its files
-IDLE_S = 30.0  # seconds without a byte before an upload is given up
+IDLE_S = 30.0  # seconds of waiting for the next IDLE_BYTES before an upload is given up
+IDLE_BYTES = 4096  # a byte a second is no upload
+LINGER_S, LINGER_BYTES = 5.0, 256 * 2**20  # how long and how much of a refused body is still read
 
 UPLOAD_ROUTES = ("/api/v1/jobs", "/api/v1/voices", "/v1/audio/transcriptions")
 OWNED = ("/api/", "/v1/", "/ws/")
@@ -131,6 +135,8 @@ class _Exchange:
         self._receive = receive
         self._send = send
         self._received = 0
+        self._awaited = IDLE_BYTES  # bytes received that give new patience
+        self._patience_s = IDLE_S
         self._body_ended = connection.scope["type"] == "websocket"
         self._started = False
         self._replaced = False
@@ -155,11 +161,15 @@ class _Exchange:
         """The next message; raises TOO_LARGE or UPLOAD_STALLED, which then is the answer whoever catches it."""
         if self._body_ended:
             return await self._receive()
+        began = time.monotonic()
         try:
-            message = await asyncio.wait_for(self._receive(), IDLE_S)
+            message = await asyncio.wait_for(self._receive(), self._patience_s)
         except asyncio.TimeoutError:
             raise self._fail(UserError("UPLOAD_STALLED", seconds=int(IDLE_S))) from None
         self._received += len(message.get("body", b""))
+        self._patience_s -= time.monotonic() - began
+        if self._received >= self._awaited:
+            self._awaited, self._patience_s = self._received + IDLE_BYTES, IDLE_S
         self._body_ended = not message.get("more_body", False)
         if self._received > self.limit:
             raise self._fail(too_large(self.limit))
@@ -180,6 +190,8 @@ class _Exchange:
         self._started = True
         if message["status"] >= 400 and (self._failure or MARK not in Headers(raw=message["headers"])):
             self._replaced = True
+            if self._failure and self._failure.code == "TOO_LARGE":
+                await _drain(self._receive)
             response = (
                 error_response(self._failure, self.connection)
                 if self._failure
@@ -239,4 +251,16 @@ async def _refuse(error: UserError, connection: HTTPConnection, receive: Receive
     if connection.scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": error.code})
         return
+    if error.code == "TOO_LARGE" and "expect" not in connection.headers:
+        await _drain(receive)
     await error_response(error, connection)(connection.scope, receive, send)
+
+
+async def _drain(receive: Receive) -> None:
+    """Read what a client is still sending, within bounds: closed meanwhile, the connection would lose the answer."""
+    deadline, left, more = time.monotonic() + LINGER_S, LINGER_BYTES, True
+    with contextlib.suppress(asyncio.TimeoutError):
+        while more and left > 0:
+            message = await asyncio.wait_for(receive(), deadline - time.monotonic())
+            left -= len(message.get("body", b""))
+            more = message.get("more_body", False)
