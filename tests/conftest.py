@@ -6,11 +6,14 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from webui.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.devices_kit import Server as Program
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -41,6 +44,24 @@ def shared() -> Path:
     if not (folder / "eval" / "manifest.jsonl").is_file():
         pytest.skip("evaluation material (shared/eval) is not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """`python app.py` with the fake engine as its default, and limits low enough to be reached; one for all tests."""
+    from tests.devices_kit import Server
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("SHENGFANG_")]:
+            patch.delenv(name)
+        limits = {"MAX_UPLOAD_BYTES": 20 * 2**20, "MAX_AUDIO_HOURS": 0.05, "MAX_QUEUED_JOBS": 30}
+        given = {f"SHENGFANG_{name}": str(value) for name, value in limits.items()}
+        folder = tmp_path_factory.mktemp("program")
+        started = Server(folder, "--device", "cpu", SHENGFANG_ENGINES="benchmarks.fake_engine", **given)
+    with started:
+        models = {"default_recognizer": "fake", "default_synthesizer": "fake"}
+        started.client.put("/api/v1/settings", json=models).raise_for_status()
+        yield started
 
 
 @pytest.fixture(autouse=True)

@@ -85,7 +85,7 @@ _SCRIPTS: tuple[tuple[str, str], ...] = (
     (r"(?:<\?(?:xml|wpl)[^>]*>\s*)?<(?:playlist|asx|smil)\b", "PLAYLIST"),
     (r"\[playlist\]|\[Reference\]|RTSPtext", "PLAYLIST"),
     (r";FFMETADATA", "FFMETADATA"),
-    (r"#!", "SCRIPT"),
+    (r"#!|<\?php|<script\b|@echo\b|\[InternetShortcut\]", "SCRIPT"),
     (r"file ['\"]|(?:file|https?|rtsp|rtmp|ftp)://", "PLAYLIST"),
 )
 _TEXTS: tuple[tuple[str, str], ...] = (

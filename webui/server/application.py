@@ -13,7 +13,7 @@ from webui.server.errors import error_response, register_handlers
 from webui.server.guard import Guard
 from webui.service.services import Services
 
-API = ("/api", "/v1", "/ws")
+API = ("/api/{rest:path}", "/v1/{rest:path}", "/ws/{rest:path}", "/healthz", "/readyz", "/metrics")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -25,8 +25,8 @@ def create_app(services: Services) -> FastAPI:
     register_handlers(app)
     for module in (jobs, history, hotwords, voices, lexicon, models, devices, system, openai):
         app.include_router(module.router)
-    for prefix in API:
-        app.router.routes.append(Route(prefix + "/{rest:path}", _nowhere, methods=METHODS, include_in_schema=False))
+    for path in API:
+        app.router.routes.append(Route(path, _nowhere, methods=METHODS, include_in_schema=False))
     return app
 
 

@@ -15,11 +15,11 @@ from webui.server.dependencies import FILES, TEXT, Caller, Language, Service, fo
 from webui.server.downloads import attachment, media_response
 from webui.server.multipart import Form, read_form
 from webui.service.jobs import JobFilter
-from webui.service.params import Consent, ConvertParams, JobKind, JobState, Moment, SpeakParams, TranscribeParams
+from webui.service.params import ConvertParams, JobKind, JobState, Moment, SpeakParams, TranscribeParams
 from webui.service.services import Services
 from webui.service.submission import Ticket
 from webui.service.uploads import check_space, incoming_folder
-from webui.service.validation import invalid, read_params
+from webui.service.validation import invalid, read_consent, read_params
 from webui.service.views import Job, JobChanges, JobPage, Segment, Submitted
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
@@ -89,8 +89,7 @@ def _submit(services: Services, owner: int, form: Form, ticket: Ticket, language
         return jobs.submit_convert(owner, uploads, read_params(ConvertParams, params, "params"), ticket, language)
     if kind == "speak":
         prompt = uploads[0] if uploads else None
-        text = form.value("consent")
-        consent = read_params(Consent, text, "consent") if text else None
+        consent = read_consent(form.value("consent"))
         return jobs.submit_speak(owner, read_params(SpeakParams, params, "params"), prompt, consent, ticket, language)
     raise invalid("kind", "FIELD_CHOICE" if kind else "FIELD_MISSING", expected=", ".join(KINDS))
 

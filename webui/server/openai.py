@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 
+from webui.errors import UserError
 from webui.server.dependencies import FILE, TEXT, Caller, Language, Service, form_body
 from webui.server.multipart import Form, one_recording, read_form
 from webui.service.models import capabilities_view
@@ -26,6 +27,7 @@ router = APIRouter(prefix="/v1", tags=["openai"])
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 GRANULARITIES = ("segment", "word")
+OPENAI_NAMES = {"text": "input", "instruct": "instructions"}  # a parameter of ours → the field that they call so
 _TRUE = ("", "1", "true", "on", "yes")
 
 TRANSCRIPTION = form_body(
@@ -136,7 +138,11 @@ async def speak(
     request: Request, asked: SpeechRequest, services: Service, owner: Caller, language: Language
 ) -> Response:
     """Speech in the format asked for, labelled as generated."""
-    submitted = await run_in_threadpool(services.jobs.submit_speak, owner, asked.params(), language=language)
+    try:
+        submitted = await run_in_threadpool(services.jobs.submit_speak, owner, asked.params(), language=language)
+    except UserError as error:
+        error.param = OPENAI_NAMES.get(error.param or "", error.param)
+        raise
     uid = submitted.jobs[0].id
     request.state.job = uid
     if asked.stream:

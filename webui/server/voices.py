@@ -16,7 +16,7 @@ from webui.service.jobs import Media
 from webui.service.params import Consent, TranscribeParams
 from webui.service.services import Services
 from webui.service.uploads import incoming_folder
-from webui.service.validation import read_params
+from webui.service.validation import read_consent
 from webui.service.views import Voice
 from webui.service.voices import VoiceChange
 
@@ -58,13 +58,12 @@ async def create(request: Request, services: Service, owner: Caller, language: L
 
 
 def _create(services: Services, owner: int, form: Form, language: str) -> Voice:
-    consent = form.value("consent")
     return services.voices.create(
         owner,
         next(iter(form.uploads()), None),
         form.value("name"),
         form.value("transcript"),
-        read_params(Consent, consent, "consent") if consent else None,
+        read_consent(form.value("consent")),
         shared=form.value("shared").lower() in ("1", "true", "on"),
         language=language,
     )

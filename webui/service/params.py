@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 JobKind = Literal["transcribe", "speak", "convert"]
 JobState = Literal["queued", "running", "cancelling", "done", "partial", "failed", "cancelled", "expired"]
@@ -27,6 +27,10 @@ def _in_utc(at: datetime) -> datetime:
         return at.astimezone(timezone.utc) if at.tzinfo else at.replace(tzinfo=timezone.utc)
     except OverflowError:
         raise ValueError("outside the calendar") from None
+
+
+def _none_is_empty(value: Any) -> Any:
+    return "" if value is None else value
 
 
 Text = Annotated[str, AfterValidator(_encodable)]
@@ -75,5 +79,5 @@ class Consent(BaseModel):
 
     basis: Literal["self", "written", "recorded"]
     subject: str = Field(min_length=1, max_length=200)
-    evidence: str = Field(default="", max_length=2000)
+    evidence: Annotated[str, BeforeValidator(_none_is_empty)] = Field(default="", max_length=2000)
     expires_at: Moment | None = None

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from webui.errors import UserError
+from webui.service.params import Consent
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -24,6 +25,19 @@ def read_params(model: type[_M], text: str, field: str) -> _M:
     except (ValueError, RecursionError):
         raise invalid(field, "FIELD_FORMAT") from None
     return checked(model, given, field)
+
+
+def read_consent(text: str) -> Consent | None:
+    """The consent in a form field, None where there is none.
+
+    Raises CONSENT_REQUIRED for one without a known basis or a subject, INVALID_FIELD for what else is wrong.
+    """
+    try:
+        return read_params(Consent, text, "consent") if text else None
+    except UserError as error:
+        if error.param in ("basis", "subject"):
+            raise UserError("CONSENT_REQUIRED", param="consent") from None
+        raise
 
 
 def checked(model: type[_M], given: Any, field: str = "") -> _M:
