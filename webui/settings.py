@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     max_queued_jobs: int = Field(default=10_000, gt=0, description="waiting jobs per owner")
     disk_reserve_bytes: int = Field(default=2 * 2**30, ge=0, description="uploads are refused below this free space")
 
+    vad: Literal["silero", "fsmn"] = Field(default="silero", description="speech detector; fsmn needs its folder")
+
     espeak_library: Path | None = Field(default=None, description="libespeak-ng.so, where not the wheel's")
     espeak_data: Path | None = Field(default=None, description="espeak-ng-data, where not the wheel's")
 

@@ -106,6 +106,23 @@ def nano(folder: Path, with_ctc: bool = True) -> Path:
     return folder
 
 
+def campplus(folder: Path) -> Path:
+    """CAM++ of reduced size; its prints are meaningless, and the same for the same sound."""
+    import torch
+
+    from webui.engines.funasr.folder import read
+    from webui.engines.funasr.loading import construct
+
+    sizes = {"feat_dim": 80, "embedding_size": 24, "growth_rate": 8, "bn_size": 2, "init_channels": 16}
+    (folder / "config.yaml").write_text(yaml.safe_dump({"model": "CAMPPlus", "model_conf": sizes}), "utf-8")
+    (folder / "model.pt").write_bytes(b"")
+    described = read(folder)
+    assert described is not None
+    torch.manual_seed(7)
+    torch.save(construct(described).model.state_dict(), folder / "model.pt")
+    return folder
+
+
 def _say_letters(folder: Path) -> None:
     """Let the language model choose among a…z only, so that its random bytes are text."""
     import torch

@@ -195,7 +195,7 @@ class Model:
 
     name: str
     engine: str
-    kind: Literal["recognizer", "synthesizer"]
+    kind: Literal["recognizer", "synthesizer", "speaker"]
     revision: str
     capabilities: Capabilities
     load: Callable[[str], Any]

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from webui.audio.intake import Decoder
-from webui.audio.vad import SpeechDetector
 from webui.disk import disk_full
 from webui.engines.base import Model
 from webui.engines.host import ModelHost
 from webui.errors import UserError
+from webui.jobs.detection import Detector
 from webui.settings import Settings
 from webui.store.jobs import JobStore
 from webui.store.queue import Queue
@@ -41,7 +41,7 @@ class Context:
     voices: VoiceStore
     host: ModelHost
     decoder: Decoder
-    detector: SpeechDetector
+    detector: Detector
     models: Callable[[], list[Model]]
     stopping: Callable[[], bool]
 

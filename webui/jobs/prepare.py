@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from webui.audio.intake import Decoding
-from webui.audio.vad import Span, VadSession
+from webui.audio.vad import Span
 from webui.audio.working_copy import WorkingCopyWriter
 from webui.errors import UserError
 from webui.jobs.context import Context, problem
+from webui.jobs.detection import Session
 from webui.store.rows import ArtifactRow, Claim, JobRow, NewSegment
 from webui.text import sentences
 
@@ -73,7 +74,7 @@ def _input(context: Context, job: JobRow) -> Path:
 def _listen(context: Context, claim: Claim, decoding: Decoding, copy: Path) -> tuple[float, list[tuple[int, Span]]]:
     """Write the working copy and find speech block by block; (seconds, [(channel, span)] in time order)."""
     spans: list[tuple[int, Span]] = []
-    sessions: list[VadSession] = []
+    sessions: list[Session] = []
     writer: WorkingCopyWriter | None = None
     due = time.monotonic() + PROGRESS_EVERY_S
     try:

@@ -15,7 +15,6 @@ from sqlalchemy.exc import DatabaseError
 
 from webui import devices
 from webui.audio.intake import Decoder
-from webui.audio.vad import SpeechDetector
 from webui.devices import Reason
 from webui.disk import free_bytes
 from webui.engines import catalog
@@ -25,6 +24,7 @@ from webui.engines.watch import Call
 from webui.errors import UserError
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.context import Context, Seat, understood
+from webui.jobs.detection import detector_for
 from webui.jobs.fallback import Begun
 from webui.jobs.prepare import Interrupted, prepare
 from webui.jobs.recovery import AppLock, recover
@@ -92,7 +92,7 @@ class JobRunner:
             voices=VoiceStore(database),
             host=host,
             decoder=Decoder(settings),
-            detector=SpeechDetector(),
+            detector=detector_for(settings),
             models=partial(catalog.available, settings),
             stopping=self._stopping.is_set,
         )

@@ -14,6 +14,7 @@ from webui.errors import UserError
 from webui.jobs.context import MOST_IN_BATCH, Context, Seat, problem
 from webui.jobs.fallback import PlacedModel
 from webui.jobs.prepare import WORKING_COPY
+from webui.jobs.speakers import SpeakerStep
 from webui.store.queue import LeaseLost
 from webui.store.rows import Claim, JobRow, Problem, SegmentResult, SegmentRow
 from webui.text import itn
@@ -37,7 +38,9 @@ def transcribe(context: Context, claim: Claim, seat: Seat) -> None:
     while step.next_batch():
         if context.hand_over(claim, seat):
             return
-    context.queue.finish(claim.lease, warnings=_warnings(model))
+    speakers = SpeakerStep(context, claim).run(seat) if _diarize(claim.job, model.capabilities) else {}
+    if speakers is not None:
+        context.queue.finish(claim.lease, warnings=_warnings(model), speakers=speakers)
 
 
 def spoken_language(job: JobRow, capabilities: Capabilities) -> str:
@@ -76,8 +79,8 @@ class _Step:
 
     def next_batch(self) -> bool:
         """Recognise and commit one batch; False where nothing is left."""
-        queue, lease, capabilities = self._context.queue, self._claim.lease, self._model.capabilities
-        batch = self._placed.take(capabilities.batch_seconds, _count(capabilities))
+        queue, lease = self._context.queue, self._claim.lease
+        batch = self._placed.take(*_batch_limits(self._model.capabilities, self._placed.device))
         if not batch:
             return False
         found = self._found([self._waveform(segment) for segment in batch])
@@ -123,7 +126,7 @@ class _Step:
             text_raw=found.text_raw,
             words=tuple((w, _ms(segment, start), _ms(segment, end), sure) for w, start, end, sure in words),
             language=language,
-            speaker=found.speaker,
+            speaker=str(segment.channel + 1) if self._copy.channels > 1 else found.speaker,
             confidence=found.confidence,
             took_ms=took_ms,
             device=each.device,
@@ -164,12 +167,19 @@ def _skip_all(context: Context, claim: Claim, seat: Seat) -> None:
     context.queue.finish(claim.lease, error=problem("MODEL_NEEDED", language=language))
 
 
-def _count(capabilities: Capabilities) -> int:
-    return MOST_IN_BATCH if capabilities.batch_seconds > 0 else 1
+def _batch_limits(capabilities: Capabilities, device: str) -> tuple[float, int]:
+    """Seconds and segments of a batch. On a CPU a batch gains nothing, and a crash or a cancellation loses one."""
+    together = capabilities.batch_seconds > 0 and device != "cpu"
+    return (capabilities.batch_seconds, MOST_IN_BATCH) if together else (0, 1)
 
 
 def _hotwords(job: JobRow) -> tuple[str, ...]:
     return tuple(job.params.get("hotwords", ()))
+
+
+def _diarize(job: JobRow, capabilities: Capabilities) -> bool:
+    """Whether voices are to be told apart; of split channels each is a speaker already."""
+    return bool(job.params.get("diarize")) and job.params.get("channels") != "split" and capabilities.speakers
 
 
 def _itn(job: JobRow) -> bool:

@@ -17,6 +17,7 @@ _NAMES = {
     "zh": ("文件", "提交时间", "时长", "模型", "语言", "SHA-256"),
     "en": ("File", "Submitted", "Duration", "Model", "Language", "SHA-256"),
 }
+_SPEAKER = {"zh": "说话人 {}", "en": "Speaker {}"}
 _CHANNEL = {"zh": "声道 {}", "en": "Channel {}"}
 
 
@@ -60,6 +61,15 @@ def _facts(job: JobRow, language: str) -> tuple[tuple[str, str], ...]:
 
 
 def _segment(row: SegmentRow, split: bool, language: str) -> TranscriptSegment:
-    speaker = row.speaker or (_CHANNEL[language].format(row.channel + 1) if split else None)
+    speaker = _speaker(row, split, language)
     words = tuple(TimedWord(text, start / 1000, end / 1000) for text, start, end, _ in row.words)
     return TranscriptSegment(row.start_ms / 1000, row.end_ms / 1000, row.shown_text, speaker, words)
+
+
+def _speaker(row: SegmentRow, split: bool, language: str) -> str | None:
+    """A name that was given; else the channel or the number, in words."""
+    if row.speaker and not row.speaker.isdecimal():
+        return row.speaker
+    if split:
+        return _CHANNEL[language].format(row.channel + 1)
+    return _SPEAKER[language].format(row.speaker) if row.speaker else None

@@ -217,11 +217,13 @@ class Queue:
         warnings: Iterable[Problem] = (),
         error: Problem | None = None,
         times: Mapping[int, tuple[int, int]] | None = None,
+        speakers: Mapping[int, str] | None = None,
         **values: Any,
     ) -> str:
         """End the job by what its segments became; returns the state: done, partial or failed.
 
-        `times`: segment → start and end in ms, where joining moved them. `values`: further columns (language …).
+        `times`: segment → start and end in ms, where joining moved them. `speakers`: segment → who speaks.
+        `values`: further columns (language …).
         Raises LeaseLost.
         """
         with self._database.write() as connection:
@@ -231,6 +233,7 @@ class Queue:
             for idx, (start, end) in (times or {}).items():
                 moved = update(segments).where(_among(lease, [idx])).values(start_ms=start, end_ms=end)
                 connection.execute(moved)
+            _name_speakers(connection, lease, speakers or {})
             state, found = _verdict(connection, job)
             values = {"language": _main_language(connection, job)} | values
             values |= {"state": state, "error": error or found, "warnings": [*job.warnings, *warnings]}
@@ -356,6 +359,14 @@ def _commit_segment(connection: Connection, lease: Lease, result: SegmentResult,
     here = _among(lease, [result.idx]) & (segments.c.state == "pending")
     if connection.execute(update(segments).where(here).values(values)).rowcount != 1:
         raise LeaseLost
+
+
+def _name_speakers(connection: Connection, lease: Lease, speakers: Mapping[int, str]) -> None:
+    """A name that somebody gave meanwhile stays."""
+    change = next_change(connection) if speakers else 0
+    for idx, speaker in speakers.items():
+        here = _among(lease, [idx]) & segments.c.speaker.is_(None)
+        connection.execute(update(segments).where(here).values(speaker=speaker, change=change))
 
 
 def _verdict(connection: Connection, job: JobRow) -> tuple[str, Problem | None]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from webui.engines.base import Model
+from webui.engines.base import Capabilities, Model
 from webui.engines.funasr import optimising
-from webui.engines.funasr.folder import Folder, folders
+from webui.engines.funasr.families import with_speakers
+from webui.engines.funasr.folder import Folder, folders, helper
 from webui.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,11 +20,9 @@ if TYPE_CHECKING:
 
 def models(settings: Settings) -> list[Model]:
     """The recognizers among the folders in `models/`, quick and without torch."""
-    return [
-        _model(folder, settings)
-        for folder in folders(settings.models, settings.model_path)
-        if folder.family.role == "recognizer"
-    ]
+    found = list(folders(settings.models, settings.model_path))
+    speakers = any(folder.family.role == "speaker" and folder.problem is None for folder in found)
+    return [_model(folder, settings, speakers) for folder in found if folder.family.role == "recognizer"]
 
 
 def optimise(name: str, settings: Settings) -> Report:
@@ -37,7 +36,21 @@ def optimise(name: str, settings: Settings) -> Report:
     return optimising.optimise(present[name], settings).report
 
 
-def _model(folder: Folder, settings: Settings) -> Model:
+def voice_printer(settings: Settings) -> Model | None:
+    """The CAM++ model in `models/`, whose instances are VoicePrinters; None where there is none that can be used."""
+    folder = helper("speaker", settings.models)
+    if folder is None:
+        return None
+
+    def load(device: str) -> Any:
+        from webui.engines.funasr.speakers import VoicePrinter
+
+        return VoicePrinter(folder, device)
+
+    return Model(folder.name, "funasr", "speaker", folder.revision, Capabilities(), load, ("any",))
+
+
+def _model(folder: Folder, settings: Settings, speakers: bool) -> Model:
     def load(device: str) -> Any:
         from webui.engines.funasr.opening import open_recognizer
 
@@ -54,7 +67,7 @@ def _model(folder: Folder, settings: Settings) -> Model:
         engine="funasr",
         kind="recognizer",
         revision=folder.revision,
-        capabilities=folder.family.capabilities,
+        capabilities=with_speakers(folder.family.capabilities) if speakers else folder.family.capabilities,
         load=load,
         device_kinds=("any",),
         default_rank=folder.family.rank,

@@ -108,5 +108,11 @@ def for_self_test(family: Family, languages: tuple[str, ...]) -> Family:
     return replace(family, rank=-1, capabilities=replace(family.capabilities, self_test=True, languages=languages))
 
 
+def with_speakers(capabilities: Capabilities) -> Capabilities:
+    """What a model can do beside a model of voice prints."""
+    unavailable = {control: code for control, code in capabilities.unavailable.items() if control != "speakers"}
+    return replace(capabilities, speakers=True, unavailable=unavailable)
+
+
 def _without_times(family: Family) -> Family:
     return replace(family, capabilities=replace(family.capabilities, word_times=False))

@@ -45,6 +45,9 @@ class VoicePrinter:
         vector: Prints = found.float().cpu().numpy()
         return vector / (np.linalg.norm(vector) or 1.0)
 
+    def close(self) -> None:
+        self._built = None
+
 
 def cluster(prints: Sequence[Prints | None], speakers: int | None = None) -> list[int]:
     """A speaker's number for each print, in order of first appearance; where there is none, that of the one before.

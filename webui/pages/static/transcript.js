@@ -79,7 +79,9 @@ export class Transcript extends HTMLElement {
   }
 
   #marks(segment) {
-    const speaker = segment.speaker ?? (this.#split ? t("channel_n", { n: segment.channel + 1 }) : null);
+    const named = segment.speaker && !/^\d+$/.test(segment.speaker);
+    const numbered = this.#split ? t("channel_n", { n: segment.channel + 1 }) : segment.speaker ? t("speaker_n", { n: segment.speaker }) : null;
+    const speaker = named ? segment.speaker : numbered;
     const language = this.#languages.size > 1 && segment.language ? languageName(segment.language) : null;
     const marks = [speaker, language, segment.edited ? t("edited") : null].filter(Boolean);
     return marks.length ? h("p", { class: "sf-marks" }, marks.map((mark) => h("span", { class: "sf-mark" }, mark))) : null;

@@ -1,0 +1,72 @@
+"""Who speaks in a recording of one channel: voice prints of all its segments, clustered when they are all there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from webui.audio.working_copy import WorkingCopy
+from webui.engines import funasr
+from webui.engines.base import Waveform
+from webui.engines.funasr.speakers import cluster
+from webui.jobs.context import Context, Seat
+from webui.jobs.prepare import WORKING_COPY
+from webui.store.rows import Claim, SegmentRow
+
+Print = NDArray[np.float32] | None  # None: too short to tell a voice
+_AT_ONCE = 32  # segments between two looks at who is next
+_KEPT = "voices.npz"  # prints taken so far, beside the working copy
+
+
+class SpeakerStep:
+    """One worker's turn at telling the speakers of a job apart. A print is kept over turns; hours of them fit."""
+
+    def __init__(self, context: Context, claim: Claim) -> None:
+        self._context = context
+        self._claim = claim
+        self._copy = WorkingCopy(context.upload(claim.job, WORKING_COPY))
+        self._kept = context.upload(claim.job, _KEPT)
+        self._prints: dict[int, Print] = {}
+
+    def run(self, seat: Seat) -> Mapping[int, str] | None:
+        """Segment → speaker, "1", "2" … in order of appearance; None where it is someone else's turn first.
+
+        Empty where no model for it is present. Raises LeaseLost, Cancelled, UserError, EngineError.
+        """
+        model = funasr.voice_printer(self._context.settings)
+        rows = self._context.jobs.segments(self._claim.lease.owner_id, self._claim.lease.uid)
+        done = [row for row in rows if row.state == "done"]
+        if model is None or not done:
+            return {}
+        self._restore()
+        missing = [row for row in done if row.idx not in self._prints]
+        for at in range(0, len(missing), _AT_ONCE):
+            self._context.queue.progress(self._claim.lease, 1.0)  # raises where it was cancelled
+            if at and self._context.hand_over(self._claim, seat):
+                self._save()
+                return None
+            with self._context.host.use(model, "cpu") as printer:
+                for row in missing[at : at + _AT_ONCE]:
+                    self._prints[row.idx] = printer.print_of(self._waveform(row))
+        self._kept.unlink(missing_ok=True)
+        numbers = cluster([self._prints[row.idx] for row in done])
+        return {row.idx: str(number + 1) for row, number in zip(done, numbers, strict=True)}
+
+    def _waveform(self, row: SegmentRow) -> Waveform:
+        return Waveform(self._copy.read(row.start_ms / 1000, row.end_ms / 1000, row.channel), self._copy.rate)
+
+    def _save(self) -> None:
+        arrays = {
+            str(idx): np.zeros(0, np.float32) if vector is None else vector for idx, vector in self._prints.items()
+        }
+        with self._kept.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+
+    def _restore(self) -> None:
+        try:
+            with np.load(self._kept, allow_pickle=False) as kept:
+                self._prints = {int(idx): kept[idx] if len(kept[idx]) else None for idx in kept.files}
+        except (OSError, ValueError, EOFError):  # none yet, or torn by a crash
+            self._prints = {}
