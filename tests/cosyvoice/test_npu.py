@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.devices_kit import SIMULATOR
+
 
 @pytest.fixture(scope="module")
-def report(shared: Path, cosyvoice_folder: Path) -> dict:
+def report(cosyvoice_folder: Path) -> dict:
     if shutil.which("g++") is None:
         pytest.skip("the simulated NPU needs g++")
     child = Path(__file__).with_name("npu_child.py")
-    command = [sys.executable, str(child), str(shared / "sim_npu"), str(cosyvoice_folder)]
+    command = [sys.executable, str(child), str(SIMULATOR), str(cosyvoice_folder)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
