@@ -145,6 +145,7 @@ class Server:
         paths = [str(TESTS.parent)] + ([str(SIMULATOR / site), str(SIMULATOR)] if site else [])
         command = [sys.executable, *(["-c", code] if code else [str(TESTS.parent / "app.py")])]
         options = ["--data", str(folder / "data"), "--models", str(folder / "models"), "--port", str(port), *arguments]
+        self.data = folder / "data"
         self._log = folder / "server.log"
         file = self._log.open("ab")
         self._process = subprocess.Popen(

@@ -65,11 +65,14 @@ def transcribe(
     with opened(settings, workers=True) as services:
         owner = services.accounts.local_owner()
         submitted = [_submit_recording(services, owner, settings, file, params) for file in files]
-        jobs = _follow(services, owner, [job for job in submitted if job])
-        for file, job in zip(files, submitted, strict=True):
-            if job and jobs[job.id].state in ("done", "partial"):
-                _write_results(services, owner, job.id, out or file.parent, file.stem, formats)
-    return _outcome(jobs.values(), refused=submitted.count(None))
+        jobs = _follow(services, owner, [job for found in submitted for job in found])
+        taken: set[Path] = set()
+        for file, found in zip(files, submitted, strict=True):
+            for job in found:
+                if jobs[job.id].state in ("done", "partial"):
+                    target = _free((out or file.parent) / _stem(file, job), taken)
+                    _write_results(services, owner, job.id, target, formats)
+    return _outcome(jobs.values(), refused=submitted.count([]))
 
 
 def speak(
@@ -120,19 +123,18 @@ def speak(
 
 def _submit_recording(
     services: Services, owner: int, settings: Settings, file: Path, params: TranscribeParams
-) -> Job | None:
-    """The job of one recording, None where the file is refused: the others go on."""
+) -> list[Job]:
+    """The job of one recording, or those of the files in a ZIP; none where the file is refused: the others go on."""
     from webui.service.uploads import copy_in
 
     try:
-        return services.jobs.submit_transcribe(
-            owner, [copy_in(file, settings)], params, language=terminal_language()
-        ).jobs[0]
+        recording = copy_in(file, settings)
+        return services.jobs.submit_transcribe(owner, [recording], params, language=terminal_language()).jobs
     except UserError as error:
         if error.param or error.code.startswith("MODEL"):
             raise
         complain(say("failed", name=file.name, message=sentence(error)))
-        return None
+        return []
 
 
 def _submit_speech(
@@ -184,10 +186,26 @@ def _show_progress(job: Job) -> None:
         print(f"\r{line}", end="", file=sys.stderr, flush=True)
 
 
-def _write_results(services: Services, owner: int, uid: str, folder: Path, stem: str, formats: Iterable[str]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _stem(file: Path, job: Job) -> str:
+    """What a job's results are called: as the file given, or as its recording inside the ZIP given."""
+    return file.stem if file.suffix == Path(job.file_name).suffix else Path(job.file_name).stem
+
+
+def _free(target: Path, taken: set[Path]) -> Path:
+    """`target`, or `target (2)` … where another recording of this call has that name."""
+    free, number = target, 1
+    while free in taken:
+        number += 1
+        free = target.with_name(f"{target.name} ({number})")
+    taken.add(free)
+    return free
+
+
+def _write_results(services: Services, owner: int, uid: str, name: Path, formats: Iterable[str]) -> None:
+    """One file per format, `name` with the format behind it."""
+    name.parent.mkdir(parents=True, exist_ok=True)
     for form in formats:
-        target = folder / f"{stem}.{form}"
+        target = name.with_name(f"{name.name}.{form}")
         target.write_bytes(services.jobs.result(owner, uid, form, terminal_language()).content)
         typer.echo(say("written", file=target))
 
