@@ -125,9 +125,14 @@ class _Reader:
             raise _malformed("malformed multipart body") from None
 
     def finish(self) -> Form:
-        """The form; raises BAD_REQUEST for a body that was cut off."""
+        """The form; raises BAD_REQUEST for a body that was cut off, TOO_LARGE for fields beyond their limit.
+
+        Not before the body has ended: whoever still sends would not read the answer.
+        """
         if not self._ended:
             raise _malformed("the multipart body ended early")
+        if self._field_bytes > FIELD_LIMIT:
+            raise UserError("TOO_LARGE", limit=f"{FIELD_LIMIT // 2**20} MB")
         return self.form
 
     def close(self) -> None:
@@ -168,9 +173,8 @@ class _Reader:
             self._file.write(memoryview(data)[start:end])
             return
         self._field_bytes += end - start
-        if self._field is None or self._field_bytes > FIELD_LIMIT:
-            raise UserError("TOO_LARGE", limit=f"{FIELD_LIMIT // 2**20} MB")
-        self._field += data[start:end]
+        if self._field is not None and self._field_bytes <= FIELD_LIMIT:
+            self._field += data[start:end]
 
     def _part_end(self) -> None:
         if self._file:

@@ -21,11 +21,13 @@ from webui.disk import disk_full
 
 log = logging.getLogger(__name__)
 
+_PATIENCE = "busy_timeout=10000"  # ms
 _PRAGMAS = (
-    "busy_timeout=10000",
+    _PATIENCE,
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
+    "secure_delete=ON",  # what is deleted is overwritten, not only unlinked
     "trusted_schema=OFF",
 )
 
@@ -90,6 +92,17 @@ class Database:
         try:
             cursor = connection.cursor()
             yield lambda: int(cursor.execute("PRAGMA data_version").fetchone()[0])
+        finally:
+            connection.close()
+
+    def empty_log(self) -> None:
+        """Leave nothing of what was deleted in the write-ahead log; where others read just now, a later call does."""
+        connection = self._engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA busy_timeout=0")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            cursor.execute(f"PRAGMA {_PATIENCE}")
         finally:
             connection.close()
 

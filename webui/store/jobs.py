@@ -192,7 +192,9 @@ class JobStore:
             gone |= {"idempotency_key": None, "voice_id": None, "input_sha256": None}
             move(connection, job.id, (job.state,), gone, action="delete", owner_id=owner_id)
             connection.execute(delete(segments).where(segments.c.job_id == job.id))
-            return _drop_files(connection, job.id)
+            files = _drop_files(connection, job.id)
+        self._database.empty_log()
+        return files
 
     def expire(self, uid: str) -> list[str]:
         """The media go, the text stays. Returns the files to remove. Raises UserError NOT_FOUND, BAD_STATE."""
