@@ -58,9 +58,10 @@ class RecognitionControls:
     saved: gr.Dropdown
     itn: gr.Checkbox
     channels: gr.Radio
+    diarize: gr.Checkbox
 
     def all(self) -> list[Component]:
-        return [self.model, self.language, self.hotwords, self.itn, self.channels]
+        return [self.model, self.language, self.hotwords, self.itn, self.channels, self.diarize]
 
 
 def recognition(screen: Screen) -> RecognitionControls:
@@ -78,8 +79,9 @@ def recognition(screen: Screen) -> RecognitionControls:
             label=t("channels"),
             info=t("channels_info"),
         ),
+        diarize=gr.Checkbox(label=t("diarize"), info=t("diarize_info"), value=False),
     )
-    fitted: list[Component] = [controls.language, controls.hotwords, controls.itn]
+    fitted: list[Component] = [controls.language, controls.hotwords, controls.itn, controls.diarize]
     screen.when_shown("recognizers", [controls.model], [controls.model, *fitted])
     _save_hotwords(screen, controls)
     controls.model.input(js=script("recognizerChosen"), **quiet([controls.model], fitted))

@@ -51,6 +51,7 @@ function fitRecognizer(name) {
     update({ info: limited ? t("language_limited", { languages: languages.map(languageName).join(", ") }) : "" }),
     gated(model, "hotwords", t("hotwords_info")),
     gated(model, "itn", t("itn_info")),
+    gated(model, "speakers", t("diarize_info")),
   ];
 }
 
@@ -86,10 +87,10 @@ export async function voiceChoices(current) {
 }
 
 /** The job parameters that the recognition controls stand for; what the model cannot do is left out. */
-export function recognitionParams([model, language, hotwords, itn, channels]) {
+export function recognitionParams([model, language, hotwords, itn, channels, diarize]) {
   const present = chosen("recognizer", model);
   const words = lack(present, "hotwords") ? [] : hotwords.split("\n").map((word) => word.trim()).filter(Boolean);
-  return { model, language, hotwords: words, itn: itn && !lack(present, "itn"), channels };
+  return { model, language, hotwords: words, itn: itn && !lack(present, "itn"), channels, diarize: diarize && !lack(present, "speakers") };
 }
 
 export function speechParams([voice, model, text, instruct, similarity, speed, seed, format]) {
