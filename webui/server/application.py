@@ -14,7 +14,7 @@ from webui.server.guard import Guard
 from webui.service.services import Services
 
 API = ("/api/{rest:path}", "/v1/{rest:path}", "/ws/{rest:path}", "/healthz", "/readyz", "/metrics")
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
 def create_app(services: Services) -> FastAPI:

@@ -247,7 +247,7 @@ def _admit(connection: Connection, owner_id: int, count: int, max_queued: int | 
     waiting = select(func.count()).where(jobs.c.owner_id == owner_id, QUEUED)
     queued = int(connection.execute(waiting).scalar_one())
     if queued + count > max_queued:
-        raise UserError("QUEUE_FULL", count=queued)
+        raise UserError("QUEUE_FULL", count=queued, most=max_queued)
 
 
 def _join_the_queue(connection: Connection, owner_id: int) -> None:
