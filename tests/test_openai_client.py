@@ -140,9 +140,10 @@ def test_odd_fields_are_422(plain: httpx.Client, fields: dict[str, str], param: 
 def test_the_list_of_models_has_their_capabilities(client: openai.OpenAI, plain: httpx.Client) -> None:
     assert {"fake", "basic"} <= {model.id for model in client.models.list()}
     data = plain.get("/v1/models").json()["data"]
-    basic = next(model for model in data if model["id"] == "basic" and model["kind"] == "recognizer")
-    assert basic["capabilities"]["languages"] == ["en"]
-    assert basic["capabilities"]["unavailable"]["hotwords"]["message"]
+    assert len({model["id"] for model in data}) == len(data)
+    basic = next(model for model in data if model["id"] == "basic")["capabilities"]
+    assert (basic["recognizer"]["languages"], basic["synthesizer"]["languages"]) == (["en"], ["zh", "en"])
+    assert basic["recognizer"]["unavailable"]["hotwords"]["message"]
 
 
 def test_speech_comes_as_mp3_with_both_labels(client: openai.OpenAI, tmp_path: Path) -> None:

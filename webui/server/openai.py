@@ -87,23 +87,14 @@ class SpeechRequest(BaseModel):
 
 @router.get("/models")
 async def models(services: Service, language: Language) -> dict[str, Any]:
-    """OpenAI's list, with what each model can do."""
-    present = await run_in_threadpool(services.models.available)
-    return {
-        "object": "list",
-        "data": [
-            {
-                "id": model.name,
-                "object": "model",
-                "created": 0,
-                "owned_by": model.engine,
-                "kind": model.kind,
-                "capabilities": capabilities_view(model.capabilities, language),
-            }
-            for model in present
-            if model.problem is None
-        ],
-    }
+    """OpenAI's list; `capabilities` by what a model is: recognizer, synthesizer, or (`basic`) both."""
+    listed: dict[str, dict[str, Any]] = {}
+    for model in await run_in_threadpool(services.models.available):
+        if model.problem is None:
+            entry = {"id": model.name, "object": "model", "created": 0, "owned_by": model.engine, "capabilities": {}}
+            capabilities = listed.setdefault(model.name, entry)["capabilities"]
+            capabilities[model.kind] = capabilities_view(model.capabilities, language)
+    return {"object": "list", "data": list(listed.values())}
 
 
 @router.post("/audio/transcriptions", openapi_extra=TRANSCRIPTION)
