@@ -34,12 +34,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def client(server: Server) -> Iterator[httpx.Client]:
-    with server.browser() as client:
-        yield client
-
-
 def three_sentences() -> bytes:
     """Of which the hostile model spoils the first and the last."""
     pause = np.zeros(RATE * 3, np.float32)

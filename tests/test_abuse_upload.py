@@ -35,12 +35,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def client(server: Server) -> Iterator[httpx.Client]:
-    with server.browser() as client:
-        yield client
-
-
 def begin(server: Server, length: int | None = 10**6) -> socket.socket:
     """A connection on which an upload has begun; without `length` its body is chunked."""
     address = urlsplit(server.url)

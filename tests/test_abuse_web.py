@@ -23,12 +23,6 @@ ODD_TEXTS = ['"\\ud800"', "null", "1", "[]", "{}", '"' + "x" * 200_000 + '"', "N
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("server")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def client(server: Server) -> Iterator[httpx.Client]:
     with server.browser() as client:
         yield client

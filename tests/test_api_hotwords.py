@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from tests.api_kit import Server, code, finish, serving, submit, wav
+from tests.api_kit import Server, code, finish, submit, wav
 from webui.service import hotwords as service
 from webui.store.accounts import AccountStore
 
 LISTS = "/api/v1/hotwords"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("hotwords")) as server:
-        yield server
-
-
-@pytest.fixture
-def client(server: Server) -> Iterator[httpx.Client]:
-    with server.browser() as client:
-        yield client
 
 
 def names(client: httpx.Client) -> list[str]:

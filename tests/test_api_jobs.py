@@ -19,18 +19,6 @@ from tests.api_kit import Server, code, finish, serving, submit, wav, wav_of
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("server")) as server:
-        yield server
-
-
-@pytest.fixture
-def client(server: Server) -> Iterator[httpx.Client]:
-    with server.browser() as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def done(server: Server) -> Iterator[tuple[httpx.Client, dict[str, Any]]]:
     """A finished transcription and its owner's client."""
     with server.browser() as client:

@@ -25,18 +25,6 @@ EVIL = ("=HYPERLINK(1).wav", "+cmd.wav", "＝1+1.wav", "@sum.wav")
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("server")) as server:
-        yield server
-
-
-@pytest.fixture
-def client(server: Server) -> Iterator[httpx.Client]:
-    with server.browser() as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def history(server: Server) -> Iterator[httpx.Client]:
     """A caller with five finished jobs, four of them with names that a spreadsheet would run."""
     with server.browser() as client:

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import httpx
 import numpy as np
 import pytest
 
-from tests.api_kit import Server, code, finish, prompt, serving, submit, wav, wav_of
+from tests.api_kit import Server, code, finish, prompt, submit, wav, wav_of
 
 CONSENT = json.dumps({"basis": "self", "subject": "张三"})
 TEXT = "您好，这里是客服中心。"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("server")) as server:
-        yield server
-
-
-@pytest.fixture
-def client(server: Server) -> Iterator[httpx.Client]:
-    with server.browser() as client:
-        yield client
 
 
 def enrol(client: httpx.Client, name: str = "小张", **fields: str) -> httpx.Response:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.api_kit import Server, code, finish, serving, submit
+from tests.api_kit import Server, code, finish, submit
 from webui.errors import UserError
 from webui.text.lexicon import MOST_WORDS, Lexicon, checked, has_marks
 
@@ -80,12 +80,6 @@ def test_marks_are_told_from_words() -> None:
         False,
         True,
     ]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("server")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -13,17 +13,11 @@ import openai
 import pytest
 import soundfile
 
-from tests.api_kit import Server, code, serving, wav
+from tests.api_kit import Server, code, wav
 from webui.audio.label import read_metadata
 from webui.audio.rhythm import rhythm_score
 
 TEXT = "您好，这里是客服中心。请问有什么可以帮您？"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("server")) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
