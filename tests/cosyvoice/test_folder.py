@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from webui.engines import cosyvoice
-from webui.engines.cosyvoice.folder import models
+from webui.engines.cosyvoice import models
 from webui.errors import UserError, word
 from webui.settings import Settings
 

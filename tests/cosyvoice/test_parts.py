@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from webui.engines.cosyvoice import features, precision
-from webui.engines.cosyvoice.folder import Weights
 from webui.engines.cosyvoice.hift import Vocoder, _uniform_noise
 from webui.engines.cosyvoice.sampling import SPEECH_TOKENS, ForcedTokens, RepetitionAwareSampler, SilenceLimit
 from webui.engines.cosyvoice.tokenizer import MARKS, SPECIAL, spell
+from webui.engines.cosyvoice.weights import Weights
 from webui.errors import UserError
 
 

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from webui.engines.base import SpeechOptions, VoiceFeatures, Waveform
-from webui.engines.cosyvoice.folder import models
+from webui.engines.cosyvoice import models
 from webui.errors import UserError
 from webui.settings import Settings
 

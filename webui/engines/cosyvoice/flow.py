@@ -13,7 +13,7 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 
-from webui.engines.cosyvoice.folder import Weights
+from webui.engines.cosyvoice.weights import Weights
 
 FRAMES_PER_TOKEN = 2
 LOOKAHEAD = 3  # tokens that a chunk must see beyond its end

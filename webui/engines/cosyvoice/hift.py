@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import torch
 import torch.nn.functional as F
 
-from webui.engines.cosyvoice.folder import Weights
+from webui.engines.cosyvoice.weights import Weights
 
 RATE = 24000
 FRAME = 480  # samples of a mel frame

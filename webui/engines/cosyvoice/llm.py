@@ -9,8 +9,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from webui.engines.cosyvoice.folder import Weights
 from webui.engines.cosyvoice.sampling import SPEECH_TOKENS, Sampler
+from webui.engines.cosyvoice.weights import Weights
 
 START, END, TASK = SPEECH_TOKENS, SPEECH_TOKENS + 1, SPEECH_TOKENS + 2
 

@@ -14,12 +14,13 @@ import torch.nn.functional as F
 from webui.engines.base import EngineError, Samples, Waveform
 from webui.engines.cosyvoice import features
 from webui.engines.cosyvoice.flow import FRAMES_PER_TOKEN, LOOKAHEAD, MOST_FRAMES, Flow
-from webui.engines.cosyvoice.folder import LEAST_RATE, Weights, broken, language_model, read_config
+from webui.engines.cosyvoice.folder import LEAST_RATE, broken, language_model, read_config
 from webui.engines.cosyvoice.hift import RATE, Vocoder
 from webui.engines.cosyvoice.llm import SpeechLanguageModel
 from webui.engines.cosyvoice.prompts import END_OF_PROMPT, MODES, Mode, instruction, with_system_line
 from webui.engines.cosyvoice.sampling import ForcedTokens, RepetitionAwareSampler, Sampler, SilenceLimit
 from webui.engines.cosyvoice.tokenizer import TextTokenizer
+from webui.engines.cosyvoice.weights import Weights
 from webui.errors import UserError
 
 LEAST_PROMPT, MOST_PROMPT = 3.0, 30.0  # seconds
