@@ -25,6 +25,7 @@ from webui.store.accounts import AccountStore
 from webui.store.database import Database
 from webui.store.history import History
 from webui.store.jobs import JobStore, new_uid
+from webui.store.opening import open_database
 from webui.store.queue import Queue
 from webui.store.rows import JobFilter, NewJob
 from webui.store.schema import jobs
@@ -188,7 +189,7 @@ def main() -> int:
     try:
         path = folder / f"history-{arguments.jobs}.db"
         began, fresh = time.perf_counter(), not path.exists()
-        database = Database.open(path)
+        database = open_database(path)
         if fresh:
             fill(database, arguments.jobs)
         result: dict[str, Any] = {"jobs": arguments.jobs, "fill_s": round(time.perf_counter() - began)}

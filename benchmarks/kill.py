@@ -30,8 +30,8 @@ from webui.jobs.changes import ChangeFeed
 from webui.jobs.runner import JobRunner
 from webui.settings import Settings
 from webui.store.accounts import AccountStore
-from webui.store.database import Database
 from webui.store.jobs import JobStore, new_uid
+from webui.store.opening import open_database
 from webui.store.queue import Queue
 from webui.store.rows import ArtifactRow, JobRow, NewJob, NewSegment
 
@@ -61,7 +61,7 @@ def settings_for(data: Path) -> Settings:
 
 def submit(settings: Settings, segments: int, seconds: float) -> str:
     """A long recording past its preparing; `seconds` of work per segment. Returns the job's uid."""
-    database = Database.open(settings.database)
+    database = open_database(settings.database)
     uid, log = new_uid(), settings.data / "heard.log"
     folder = settings.uploads / uid
     folder.mkdir(parents=True)
@@ -83,7 +83,7 @@ def submit(settings: Settings, segments: int, seconds: float) -> str:
 def work(data: Path) -> int:
     """The program that is killed: works until SIGTERM, then drains."""
     settings = settings_for(data)
-    database = Database.open(settings.database)
+    database = open_database(settings.database)
     changes = ChangeFeed(database)
     runner = JobRunner(settings, database, ModelHost(settings), changes)
     ended = threading.Event()
@@ -113,7 +113,7 @@ def torment(settings: Settings, uid: str, kills: int, drains: int = 0, seed: int
     """Kill the program at random moments of its work, let it drain at others, then let it finish; and look."""
     chance = random.Random(seed)
     began = time.monotonic()
-    database = Database.open(settings.database)
+    database = open_database(settings.database)
     jobs = JobStore(database)
     turns = chance.sample([signal.SIGKILL] * kills + [signal.SIGTERM] * drains, kills + drains)
     done_turns = 0

@@ -14,6 +14,8 @@ from webui.store.accounts import AccountStore
 from webui.store.database import Database
 from webui.store.history import History
 from webui.store.jobs import JobStore, new_uid
+from webui.store.opening import open_database
+from webui.store.options import OptionStore
 from webui.store.queue import Queue
 from webui.store.rows import ArtifactRow, JobRow, Lease, NewJob, NewSegment, OwnerRow, SegmentResult
 from webui.store.voices import VoiceStore
@@ -30,6 +32,7 @@ class Store:
     queue: Queue
     history: History
     accounts: AccountStore
+    options: OptionStore
     voices: VoiceStore
 
     def owner(self, name: str = "api") -> OwnerRow:
@@ -66,8 +69,8 @@ class Store:
 
 
 def open_store(path: Path) -> Store:
-    database = Database.open(path)
-    stores = (JobStore, Queue, History, AccountStore, VoiceStore)
+    database = open_database(path)
+    stores = (JobStore, Queue, History, AccountStore, OptionStore, VoiceStore)
     return Store(database, *(store(database) for store in stores))
 
 

@@ -186,9 +186,9 @@ class TestBackup:
     def test_the_copy_opens_and_its_checksum_is_in_the_manifest(
         self, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        from webui.store.database import Database
+        from webui.store.opening import open_database
 
-        Database.open(settings.database).close()
+        open_database(settings.database).close()
         (settings.outputs / "a").mkdir(parents=True)
         (settings.outputs / "a" / "speech.wav").write_bytes(b"sound")
         folder = tmp_path / "backup"
@@ -198,9 +198,9 @@ class TestBackup:
         assert main(["check", "--history-db", str(folder / manifest["database"])]) == 0
 
     def test_a_damaged_database_is_found(self, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
-        from webui.store.database import Database
+        from webui.store.opening import open_database
 
-        Database.open(settings.database).close()
+        open_database(settings.database).close()
         content = bytearray(settings.database.read_bytes())
         content[4096:8192] = os.urandom(4096)
         settings.database.write_bytes(content)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.kill import BATCH, settings_for, submit, torment, working
-from webui.store.database import Database
+from webui.store.opening import open_database
 from webui.store.jobs import JobStore
 
 
@@ -26,7 +26,7 @@ def test_eight_kills_and_two_drains_lose_nothing(tmp_path: Path) -> None:
 def test_sigterm_finishes_the_batch_and_exits_with_zero(tmp_path: Path) -> None:
     settings = settings_for(tmp_path / "data")
     uid = submit(settings, segments=1000, seconds=0.01)
-    database = Database.open(settings.database)
+    database = open_database(settings.database)
     jobs = JobStore(database)
     with working(settings.data) as process:
         deadline = time.monotonic() + 60

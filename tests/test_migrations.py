@@ -16,7 +16,7 @@ from sqlalchemy import create_engine
 
 from tests.jobs_kit import open_store
 from webui.store import opening
-from webui.store.database import Database, DatabaseRefused
+from webui.store.opening import DatabaseRefused, open_database
 from webui.store.schema import metadata
 
 ROOT = Path(__file__).parent.parent
@@ -53,7 +53,7 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def refusal(path: Path) -> str:
     before = path.read_bytes()
     with pytest.raises(DatabaseRefused) as caught:
-        Database.open(path)
+        open_database(path)
     assert path.read_bytes() == before, "a refused file is left as it is"
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
     return str(caught.value)
@@ -65,7 +65,7 @@ def columns(path: Path) -> set[str]:
 
 
 def test_the_first_revision_makes_what_the_schema_describes(path: Path, tmp_path: Path) -> None:
-    Database.open(path).close()
+    open_database(path).close()
     metadata.create_all(create_engine(f"sqlite:///{tmp_path / 'described.db'}"))
     made, described = statements(path), statements(tmp_path / "described.db")
     assert {name: made.get(name) for name in described} == described
@@ -85,7 +85,7 @@ def test_head_is_the_newest_revision_there_is() -> None:
 
 
 def test_a_new_database_needs_no_backup(path: Path) -> None:
-    Database.open(path).close()
+    open_database(path).close()
     assert not (path.parent / "backups").exists()
 
 
@@ -110,7 +110,7 @@ def test_a_kill_inside_a_migration_leaves_the_old_database(path: Path, next_vers
     code = (
         "import sys\nfrom pathlib import Path\nfrom webui.store import opening\n"
         "opening.MIGRATIONS = Path(sys.argv[2])\nopening.HEAD = '0002'\n"
-        "from webui.store.database import Database\nprint('now', flush=True)\nDatabase.open(Path(sys.argv[1]))"
+        "from webui.store.opening import open_database\nprint('now', flush=True)\nopen_database(Path(sys.argv[1]))"
     )
     command = [sys.executable, "-c", code, str(path), str(next_version)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -142,7 +142,7 @@ def locked(path: Path) -> bool:
 
 
 def test_a_newer_database_is_refused(path: Path) -> None:
-    Database.open(path).close()
+    open_database(path).close()
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '0099'")
     connection.close()
@@ -164,7 +164,7 @@ def test_a_database_of_another_program_is_refused(path: Path) -> None:
 
 
 def test_a_damaged_database_is_refused(path: Path) -> None:
-    Database.open(path).close()
+    open_database(path).close()
     content = bytearray(path.read_bytes())
     content[100:4096] = os.urandom(3996)
     path.write_bytes(content)
@@ -173,7 +173,7 @@ def test_a_damaged_database_is_refused(path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
 def test_a_read_only_database_is_refused(path: Path) -> None:
-    Database.open(path).close()
+    open_database(path).close()
     path.chmod(0o400)
     assert "read-only" in refusal(path)
 
@@ -181,7 +181,7 @@ def test_a_read_only_database_is_refused(path: Path) -> None:
 def test_a_folder_in_which_nothing_can_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DatabaseRefused):
-        Database.open(tmp_path / "file" / "history.db")
+        open_database(tmp_path / "file" / "history.db")
 
 
 def test_an_upgrade_without_room_for_the_copy_is_refused(
@@ -190,7 +190,7 @@ def test_an_upgrade_without_room_for_the_copy_is_refused(
     with pytest.MonkeyPatch.context() as older:
         older.setattr(opening, "HEAD", "0001")
         shutil.move(next_version / "versions" / "0002_mood.py", next_version / "0002")
-        Database.open(path).close()
+        open_database(path).close()
     shutil.move(next_version / "0002", next_version / "versions" / "0002_mood.py")
     full = shutil.disk_usage(path.parent)._replace(free=1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: full)

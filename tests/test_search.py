@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 
 from tests.jobs_kit import Store, open_store
 from webui.store.rows import JobFilter
-from webui.store.search import CREATE_INDEX, MAX_TERMS, SearchIndex, match_expression, tokens
+from webui.store.search import CREATE_INDEX, MAX_TERMS, fill_index, match_expression, tokens
 
 FEW = "天地人好坏"  # few different characters, so that queries do hit
 TEXTS = st.lists(st.text(f"{FEW}，。 a1", max_size=14), min_size=1, max_size=8)
@@ -88,5 +88,6 @@ def test_rebuilding_gives_the_same_index(store: Store) -> None:
     gone = store.finished("地")
     store.jobs.delete(gone.owner_id, gone.uid)
     before = [row.uid for row in store.history.page(JobFilter(None, "地"))]
-    assert SearchIndex(store.database).rebuild() == len(jobs)
+    with store.database.write() as connection:
+        assert fill_index(connection) == len(jobs)
     assert [row.uid for row in store.history.page(JobFilter(None, "地"))] == before == [jobs[1].uid, jobs[0].uid]

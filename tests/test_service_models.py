@@ -21,6 +21,8 @@ from webui.settings import Settings
 from webui.store import schema
 from webui.store.accounts import AccountStore
 from webui.store.database import Database
+from webui.store.opening import open_database
+from webui.store.options import OptionStore
 
 
 def no_load(_device: str) -> None:
@@ -33,14 +35,19 @@ def model(name: str, kind: str = "recognizer", rank: int = 0, problem: str | Non
 
 
 @pytest.fixture
-def accounts(settings: Settings) -> Iterator[AccountStore]:
-    database = Database.open(settings.database)
-    yield AccountStore(database)
+def database(settings: Settings) -> Iterator[Database]:
+    database = open_database(settings.database)
+    yield database
     database.close()
 
 
 @pytest.fixture
-def service(settings: Settings, accounts: AccountStore, monkeypatch: pytest.MonkeyPatch) -> ModelService:
+def accounts(database: Database) -> AccountStore:
+    return AccountStore(database)
+
+
+@pytest.fixture
+def service(settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch) -> ModelService:
     present = [
         model("small", rank=1),
         model("large", rank=5),
@@ -50,7 +57,7 @@ def service(settings: Settings, accounts: AccountStore, monkeypatch: pytest.Monk
         model("both"),
         model("both", "synthesizer"),
     ]
-    service = ModelService(settings, accounts, ModelHost(settings))
+    service = ModelService(settings, OptionStore(database), ModelHost(settings))
     monkeypatch.setattr(service, "available", lambda: present)
     return service
 
@@ -69,7 +76,7 @@ def test_a_default_name_means_the_best_that_can_be_used(service: ModelService, n
 def test_the_administrators_choice_goes_first_while_it_can_be_used(service: ModelService) -> None:
     service.set_options({"default_recognizer": "hidden"})
     assert service.resolve("auto", "recognizer").name == "hidden"
-    service._accounts.set_options({"default_recognizer": "gone"})
+    service._options.set({"default_recognizer": "gone"})
     assert service.resolve("auto", "recognizer").name == "large"
 
 

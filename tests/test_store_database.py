@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests.jobs_kit import Store, open_store
 from webui.errors import UserError
-from webui.store.database import Database
+from webui.store.opening import open_database
 from webui.store.rows import JobFilter
 
 
@@ -63,7 +63,7 @@ def test_an_exception_rolls_everything_back(store: Store) -> None:
     with pytest.raises(ZeroDivisionError), store.database.write() as connection:
         connection.execute(text("INSERT INTO settings VALUES ('a', '1')"))
         raise ZeroDivisionError
-    assert "a" not in store.accounts.options()
+    assert "a" not in store.options.all()
 
 
 def test_a_full_disk_is_said_so_and_nothing_committed_is_lost(store: Store) -> None:
@@ -110,9 +110,9 @@ def test_other_errors_are_not_called_a_full_disk(store: Store) -> None:
 
 def test_opening_an_up_to_date_database_imports_no_alembic(store: Store) -> None:
     code = (
-        "import sys\nfrom pathlib import Path\nfrom webui.store.database import Database\n"
-        "Database.open(Path(sys.argv[1]))\nsys.exit('alembic' in sys.modules)"
+        "import sys\nfrom pathlib import Path\nfrom webui.store.opening import open_database\n"
+        "open_database(Path(sys.argv[1]))\nsys.exit('alembic' in sys.modules)"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     subprocess.run([sys.executable, "-c", code, str(store.database.path)], check=True, env=environment)
-    Database.open(store.database.path).close()
+    open_database(store.database.path).close()

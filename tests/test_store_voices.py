@@ -129,7 +129,7 @@ def test_adoption_moves_jobs_and_voices(store: Store) -> None:
 
 
 def test_settings_are_kept_key_by_key(store: Store) -> None:
-    store.accounts.set_options({"device": "cpu", "default_recognizer": "basic"})
-    store.accounts.set_options({"device": "auto"})
-    options = store.accounts.options()
+    store.options.set({"device": "cpu", "default_recognizer": "basic"})
+    store.options.set({"device": "auto"})
+    options = store.options.all()
     assert (options["device"], options["default_recognizer"]) == ("auto", "basic")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def build(settings: Settings) -> Services:
     """The services, not started. Raises Failed where the database cannot be used."""
     from webui.service.services import Services
-    from webui.store.database import DatabaseRefused
+    from webui.store.opening import DatabaseRefused
 
     work_offline(settings)
     try:

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from webui.engines.base import Capabilities
-from webui.store.accounts import AccountStore
+from webui.store.options import OptionStore
 from webui.text.lexicon import Lexicon, checked, has_marks
 
 KEY = "lexicon"
 
 
 class LexiconService:
-    def __init__(self, accounts: AccountStore) -> None:
-        self._accounts = accounts
+    def __init__(self, options: OptionStore) -> None:
+        self._options = options
 
     def entries(self) -> dict[str, str]:
         """Word → reading."""
-        return dict(self._accounts.options().get(KEY, {}))
+        return dict(self._options.all().get(KEY, {}))
 
     def replace(self, entries: Mapping[str, str], owner_id: int | None = None) -> dict[str, str]:
         """Keep `entries` instead of those before. Raises UNKNOWN_PRONUNCIATION, LEXICON_WORD, LEXICON_TOO_LONG."""
         kept = checked(entries)
-        self._accounts.set_options({KEY: kept}, owner_id)
+        self._options.set({KEY: kept}, owner_id)
         return kept
 
     def frozen_for(self, text: str, capabilities: Capabilities) -> dict[str, str]:

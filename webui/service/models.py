@@ -17,7 +17,7 @@ from webui.service.device_table import speed_of
 from webui.service.optimising import Optimisations
 from webui.service.wording import message
 from webui.settings import Settings
-from webui.store.accounts import AccountStore
+from webui.store.options import OptionStore
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +50,9 @@ class _Pull:
 class ModelService:
     """Names, defaults and downloads. Reads the folder each time: a model copied into it is there at once."""
 
-    def __init__(self, settings: Settings, accounts: AccountStore, host: ModelHost) -> None:
+    def __init__(self, settings: Settings, options: OptionStore, host: ModelHost) -> None:
         self._settings = settings
-        self._accounts = accounts
+        self._options = options
         self._host = host
         self._pulls: dict[str, _Pull] = {}
         self._optimisations = Optimisations(done=host.free)
@@ -130,7 +130,7 @@ class ModelService:
         }
 
     def options(self) -> Options:
-        stored = self._accounts.options()
+        stored = self._options.all()
         known = {key: stored[key] for key in Options.__dataclass_fields__ if key in stored}
         return Options(**known)
 
@@ -140,7 +140,7 @@ class ModelService:
             if values.get(option) and self.resolve(values[option], kind).capabilities.self_test:  # type: ignore[arg-type]
                 raise UserError("SELF_TEST_ONLY", param=option, model=values[option])
         self.device_for(values.get("device", "auto"))
-        self._accounts.set_options(values, owner_id)
+        self._options.set(values, owner_id)
         return self.options()
 
     def pull(self, name: str, source: str | None = None) -> None:

@@ -22,11 +22,12 @@ from webui.service.uploads import clear_incoming
 from webui.service.voices import VoiceService
 from webui.settings import Settings
 from webui.store.accounts import AccountStore
-from webui.store.database import Database
 from webui.store.history import History
 from webui.store.hotwords import HotwordStore
 from webui.store.jobs import JobStore
 from webui.store.memory import Findings
+from webui.store.opening import open_database
+from webui.store.options import OptionStore
 from webui.store.voices import VoiceStore
 
 
@@ -38,7 +39,7 @@ class Services:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.database = Database.open(settings.database)
+        self.database = open_database(settings.database)
         self.feed = ChangeFeed(self.database)
         self.host = ModelHost(settings, Findings(self.database))
         self._decoder = Decoder(settings)
@@ -46,13 +47,13 @@ class Services:
         self._stopping = threading.Event()
         self._hung = threading.Event()
         self.on_hang: Callable[[], object] = self.begin_stop  # `serve` puts its own way to stop here
-        accounts, history = AccountStore(self.database), History(self.database)
+        options, history = OptionStore(self.database), History(self.database)
         store = JobStore(self.database)
-        self.accounts = AccountService(accounts)
+        self.accounts = AccountService(AccountStore(self.database))
         self.hotwords = HotwordService(HotwordStore(self.database))
-        self.models = ModelService(settings, accounts, self.host)
+        self.models = ModelService(settings, options, self.host)
         self.voices = VoiceService(settings, VoiceStore(self.database), self._decoder)
-        self.lexicon = LexiconService(accounts)
+        self.lexicon = LexiconService(options)
         submitter = Submitter(settings, store, self.models, self.voices, self.lexicon, self._decoder)
         self.jobs = JobService(settings, store, history, submitter, self.voices, self.feed, self._stopping)
         self.streams = SpeechStreams(settings, store, self.feed, self._stopping)

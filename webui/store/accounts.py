@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Column, Connection, insert, select, update
+from sqlalchemy import Column, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from webui.store import audit
 from webui.store.database import Database
 from webui.store.rows import OwnerRow, build, columns, now_ms
-from webui.store.schema import hotword_lists, jobs, owners, settings, voices
+from webui.store.schema import hotword_lists, jobs, owners, voices
 from webui.store.search import fill_index
 
 SEEN_EVERY_MS = 3_600_000  # `last_seen` is written at most once an hour: reading a page must not write
 
 
 class AccountStore:
-    """Owners by cookie or by shared name, and the settings an administrator changes."""
+    """Owners by cookie or by shared name."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -47,19 +46,6 @@ class AccountStore:
             audit.record(connection, "owner.adopt", "", new_owner, old_owner=old_owner, jobs=moved.rowcount)
             return moved.rowcount
 
-    def options(self) -> dict[str, Any]:
-        """What the System tab sets: default models, device (key → value)."""
-        with self._database.read() as connection:
-            rows = connection.execute(select(settings.c.key, settings.c.value))
-            return {row.key: row.value for row in rows}
-
-    def set_options(self, values: Mapping[str, Any], owner_id: int | None = None) -> None:
-        """Write the given keys; the others stay."""
-        with self._database.write() as connection:
-            for key, value in values.items():
-                set_option(connection, key, value)
-            audit.record(connection, "settings.change", "", owner_id, values=dict(values))
-
     def _find_or_make(self, column: Column[Any], value: str) -> OwnerRow:
         query = _select().where(column == value)
         with self._database.read() as connection:
@@ -71,12 +57,6 @@ class AccountStore:
             made = upsert(owners).values({column.key: value, "created_at": at, "last_seen": at})
             connection.execute(made.on_conflict_do_update(index_elements=[column], set_={"last_seen": at}))
             return build(OwnerRow, connection.execute(query).one())
-
-
-def set_option(connection: Connection, key: str, value: Any) -> None:
-    changed = connection.execute(update(settings).where(settings.c.key == key).values(value=value))
-    if not changed.rowcount:
-        connection.execute(insert(settings).values(key=key, value=value))
 
 
 def _select() -> Any:

@@ -1,4 +1,4 @@
-"""The SQLite database: connections that read, connections that write, opening and migrating.
+"""The SQLite database: connections that read and connections that write; opening.py makes the file ready.
 
 WAL with `synchronous=FULL`; every write transaction is BEGIN IMMEDIATE, because a transaction that begins with
 a read and then writes fails with "database is locked" however long the busy timeout is.
@@ -32,10 +32,6 @@ _PRAGMAS = (
 )
 
 
-class DatabaseRefused(Exception):
-    """The file cannot be used as the database; the message is one sentence for the administrator."""
-
-
 class Database:
     """Pooled connections to one SQLite file. Thread-safe."""
 
@@ -44,18 +40,6 @@ class Database:
         self._engine = _engine(path)
         self._writer = self._engine.execution_options(immediate=True)
         self._listeners: dict[object, Callable[[], None]] = {}
-
-    @classmethod
-    def open(cls, path: Path, backups: Path | None = None) -> Database:
-        """Create or migrate the file where needed, and open it.
-
-        `backups`: folder for the copy made before a migration (default: `backups` beside the file).
-        Raises DatabaseRefused: the file is damaged, read-only, no database, or of a newer version.
-        """
-        from webui.store.opening import make_ready
-
-        make_ready(path, backups or path.parent / "backups")
-        return cls(path)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
 from webui.errors import UserError
-from webui.store import audit
+from webui.store import audit, search
 from webui.store.database import Database
 from webui.store.rows import (
     FINAL_STATES,
@@ -28,7 +28,6 @@ from webui.store.rows import (
     now_ms,
 )
 from webui.store.schema import OPEN, QUEUED, artifacts, jobs, owners, segments
-from webui.store.search import SearchIndex
 from webui.store.transitions import move, next_change, rewrite_text
 from webui.store.waiting import queue_places
 
@@ -185,7 +184,7 @@ class JobStore:
         """
         with self._database.write() as connection:
             job = find(connection, owner_id, uid)
-            SearchIndex.remove(connection, job.id)
+            search.remove(connection, job.id)
             state = job.state if job.final else "cancelled"
             gone: dict[str, Any] = {"state": state, "deleted_at": now_ms(), "lease_epoch": jobs.c.lease_epoch + 1}
             gone |= {"text": "", "text_raw": "", "params": {}, "file_name": "", "warnings": [], "error": None}
@@ -271,7 +270,7 @@ def _insert(connection: Connection, owner_id: int, new: NewJob, idempotency_key:
     job_id = int(connection.execute(insert(jobs).values(values)).lastrowid)
     if new.input is not None:
         add_artifact(connection, job_id, new.input)
-    SearchIndex.add(connection, job_id)
+    search.add(connection, job_id)
     audit.record(connection, "job.submit", new.uid, owner_id, kind=new.kind)
     return job_id
 

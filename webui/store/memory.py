@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from webui.store.accounts import set_option
 from webui.store.database import Database
+from webui.store.options import set_option
 from webui.store.schema import settings
 
 

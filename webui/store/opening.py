@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy.exc import DatabaseError
 
 from webui.errors import UserError
-from webui.store.accounts import set_option
-from webui.store.database import Database, DatabaseRefused
+from webui.store.database import Database
+from webui.store.options import set_option
 from webui.store.schema import settings
 from webui.store.search import TOKENISER_VERSION, fill_index
 
@@ -29,18 +29,27 @@ _MAGIC = b"SQLite format 3\0"
 _BACKUP_ROOM = 2.2  # free space wanted for the copy and the rebuild, in sizes of the database
 
 
-def make_ready(path: Path, backups: Path) -> None:
-    """Create the database, or migrate it after a copy into `backups`. Raises DatabaseRefused; never starts anew."""
+class DatabaseRefused(Exception):
+    """The file cannot be used as the database; the message is one sentence for the administrator."""
+
+
+def open_database(path: Path, backups: Path | None = None) -> Database:
+    """Create or migrate the file where needed, and open it; never starts anew.
+
+    `backups`: folder for the copy made before a migration (default: `backups` beside the file).
+    Raises DatabaseRefused: the file is damaged, read-only, no database, or of a newer version.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         revision = _revision(path)
         if revision != HEAD:
             if revision is not None:
-                _back_up(path, backups, revision)
+                _back_up(path, backups or path.parent / "backups", revision)
             _upgrade(path)
         _renew_index(path)
     except (DatabaseError, sqlite3.DatabaseError, OSError) as error:
         raise DatabaseRefused(_reason(path, error)) from error
+    return Database(path)
 
 
 def _revision(path: Path) -> str | None:

@@ -15,8 +15,6 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Row, text
 
-from webui.store.database import Database
-
 TOKENISER_VERSION = 1  # raise it when `tokens` changes: the index is then rebuilt at the next start
 CREATE_INDEX = "CREATE VIRTUAL TABLE jobs_fts USING fts5(text, own, content='', tokenize='unicode61', prefix='1')"
 MAX_TERMS = 16
@@ -50,30 +48,18 @@ def match_expression(query: str, owner_id: int | None, kind: str | None = None) 
     return " AND ".join([f"text:{term}" for term in terms] + own)
 
 
-class SearchIndex:
-    """Keeps `jobs_fts` in step with `jobs`. `add` and `remove` belong into the transaction that writes the job.
+def add(connection: Connection, job_id: int) -> None:
+    """Index a job; belongs into the transaction that writes it."""
+    connection.execute(_INSERT, _entry(_source(connection, job_id)))
 
-    A contentless table forgets only what it is told again word for word: call `remove` before the row changes.
-    """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    @staticmethod
-    def add(connection: Connection, job_id: int) -> None:
-        connection.execute(_INSERT, _entry(_source(connection, job_id)))
-
-    @staticmethod
-    def remove(connection: Connection, job_id: int) -> None:
-        connection.execute(_REMOVE, _entry(_source(connection, job_id)))
-
-    def rebuild(self) -> int:
-        """Write the whole index anew (one transaction); returns the number of jobs in it."""
-        with self._database.write() as connection:
-            return fill_index(connection)
+def remove(connection: Connection, job_id: int) -> None:
+    """Forget a job before its row changes: a contentless table forgets only what it is told again word for word."""
+    connection.execute(_REMOVE, _entry(_source(connection, job_id)))
 
 
 def fill_index(connection: Connection) -> int:
+    """Write the whole index anew; the number of jobs in it."""
     connection.execute(text("DROP TABLE IF EXISTS jobs_fts"))
     connection.execute(text(CREATE_INDEX))
     count = 0

@@ -7,10 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from webui.store import audit
+from webui.store import audit, search
 from webui.store.rows import Problem
 from webui.store.schema import counters, jobs, segments
-from webui.store.search import SearchIndex
 from webui.store.transcript import assemble
 
 
@@ -51,9 +50,9 @@ def rewrite_text(connection: Connection, job_id: int) -> None:
     pieces = connection.execute(query.where(segments.c.job_id == job_id).order_by(segments.c.idx)).all()
     shown = assemble((row.channel, row.text if row.edited_text is None else row.edited_text) for row in pieces)
     raw = assemble((row.channel, row.text_raw) for row in pieces)
-    SearchIndex.remove(connection, job_id)
+    search.remove(connection, job_id)
     connection.execute(update(jobs).where(jobs.c.id == job_id).values(text=shown, text_raw=raw))
-    SearchIndex.add(connection, job_id)
+    search.add(connection, job_id)
 
 
 def first_error(connection: Connection, job_id: int, params: Mapping[str, Any]) -> Problem | None:
