@@ -1,9 +1,7 @@
-"""Computing with the exported graphs: sessions, and the places in FunASR's models where they take over."""
+"""Computing with the exported graphs: the places in FunASR's models where they take over."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,24 +10,7 @@ from numpy.typing import NDArray
 from webui.devices import load_torch
 from webui.engines.funasr.loading import Built
 from webui.engines.funasr.optimising import Optimised, Precision
-
-
-class Session:
-    """An onnxruntime session on the CPU with as many threads as torch has; idle threads sleep."""
-
-    def __init__(self, file: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = load_torch().get_num_threads()
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.enable_cpu_mem_arena = False  # the arena keeps the memory of the longest segment for good
-        self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-
-    def run(self, outputs: Sequence[str], inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        """The named outputs. One call at a time."""
-        return self._session.run(list(outputs), dict(inputs))
+from webui.engines.funasr.session import Session
 
 
 class OnnxEncoder:

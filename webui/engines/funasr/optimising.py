@@ -24,6 +24,7 @@ from webui.engines.funasr.fence import contained
 from webui.engines.funasr.folder import Folder
 from webui.engines.funasr.graphs import REPLACED, Graph, graphs
 from webui.engines.funasr.loading import build
+from webui.engines.funasr.session import Session
 from webui.errors import UserError
 
 if TYPE_CHECKING:
@@ -153,8 +154,6 @@ def _export(graph: Graph, directory: Path) -> None:
 
 def _error(graph: Graph, directory: Path, precision: Precision) -> float:
     """The worst relative L2 error of the last output against torch, for lengths that were not traced."""
-    from webui.engines.funasr.onnx import Session
-
     torch = load_torch()
     session = Session(directory / f"{graph.name}.{precision}.onnx")
     generator = torch.Generator().manual_seed(5)
