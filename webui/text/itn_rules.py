@@ -37,7 +37,12 @@ _MINUTE = "(?:[二三四五]?十[一二三四五六七八九]?|零?[一二三四
 _MONTH = "(?:十[一二]?|[一二三四五六七八九])"
 _DAY = "(?:三十一?|二?十[一二三四五六七八九]?|二十|[一二三四五六七八九])"
 
+_ENDS = "(?=\\W|$|的|了|吧|呢|啊|左右|多|以[上下])"
+_LETTER_ALONE = "[A-Za-z](?![A-Za-z恤歌])"  # no word, no T恤, no K歌
+_LETTERED = "层|楼|高速|航站|季度|出口|口|座|栋|幢|纸|处理器"  # B2层, G2高速, A4纸
+
 _MAY_FOLLOW = re.compile(f"{_LEAD}{COUNTER}|千[克米瓦伏卡赫]")
+_BEFORE_HOUR = re.compile(r"[点半][到至]$|差.{1,3}分钟?$")  # 两点到四点, 差五分钟九点
 START = re.compile(
     f"(?:{DAY_PARTS})(?=[{NUMERALS}])|正?负(?=[{NUMERALS}百千])|[百千]分之|百分[百{NUMERALS}]|[{NUMERALS}]"
 )
@@ -66,9 +71,24 @@ def _sign(match: re.Match[str]) -> str:
     return _SIGNS.get(match["sign"] or "", "")
 
 
+def _mark(match: re.Match[str]) -> str:
+    return "%" if match["base"] == "百" else "‰"
+
+
 def _percent(match: re.Match[str]) -> str:
-    mark = "%" if match["base"] == "百" else "‰"
-    return _sign(match) + write_number(match["n"]) + mark
+    return _sign(match) + write_number(match["n"]) + _mark(match)
+
+
+def _percents(match: re.Match[str]) -> str:
+    """百分之三十到四十 → 30%~40%: the sign is said once and belongs to both."""
+    mark, before = _mark(match), match.string[match.start() - 1 : match.start()]
+    return f"{write_number(match['a'])}{mark}{'到' if before == '从' else '~'}{write_number(match['b'])}{mark}"
+
+
+def _about_percents(match: re.Match[str]) -> str | None:
+    """百分之二三十 → 20%~30%, 百分之三四 → 3%~4%."""
+    about = _about(match)
+    return about and about.replace("~", f"{_mark(match)}~") + _mark(match)
 
 
 def _fraction(match: re.Match[str]) -> str:
@@ -105,7 +125,7 @@ def _clock(match: re.Match[str]) -> str | None:
 
 
 def _hour(match: re.Match[str]) -> str | None:
-    after_hour = match.string[match.start() - 2 : match.start()] in ("点到", "点至", "半到", "半至")
+    after_hour = _BEFORE_HOUR.search(match.string[max(0, match.start() - 7) : match.start()])
     if not (match["part"] or match["o_clock"] or after_hour or "十" in match["h"]):
         return None  # 三点 may be three points
     return f"{match['part'] or ''}{value(match['h'])}点"
@@ -133,7 +153,7 @@ def _about_years(match: re.Match[str]) -> str | None:
 def _range(match: re.Match[str]) -> str | None:
     if match.string[match.start() - 1 : match.start()] in ("从", "第"):
         return None
-    return f"{write_number(match['a'])}~{write_number(match['b'])}"
+    return f"{_sign(match)}{write_number(match['a'])}~{write_number(match['b'])}"
 
 
 def _ratio(match: re.Match[str]) -> str:
@@ -141,8 +161,9 @@ def _ratio(match: re.Match[str]) -> str:
 
 
 def _money(match: re.Match[str]) -> str:
-    tail = "".join(str(DIGIT_VALUES.get(character, character)) for character in match["tail"])
-    return write_number(match["n"]) + match["unit"] + tail
+    tail = "".join(str(DIGIT_VALUES.get(character, character)) for character in match["tail"].removeprefix("零"))
+    gap = "零" if match["tail"].startswith("零") else ""
+    return write_number(match["n"]) + match["unit"] + gap + tail
 
 
 def _code(match: re.Match[str]) -> str:
@@ -181,7 +202,17 @@ _CLOCK_TAIL = (
 )
 
 RULES = _rules(
-    ("percent", f"{_SIGN}(?P<base>[百千])分之(?P<n>{NUMBER}|百)(?!点?分)", _percent),
+    (
+        "percent, about",
+        f"(?P<base>[百千])分之(?P<head>(?:{_ONE}?十)?){_PAIR}(?P<scale>(?<!十..)十)?(?P<group>)(?![{NUMERALS}点])",
+        _about_percents,
+    ),
+    (
+        "percent, range",
+        f"(?P<base>[百千])分之(?P<a>{NUMBER})[到至](?P<b>{NUMBER})(?![{NUMERALS}点]|{COUNTER}|{MEASURE})",
+        _percents,
+    ),
+    ("percent", f"{_SIGN}(?P<base>[百千])分之(?P<n>{_ANY}|百)(?!点?分)", _percent),
     ("hundred percent", "百分百", lambda _match: "100%"),
     ("percent, short", f"百分(?P<n>{CARDINAL})(?![{NUMERALS}点])", lambda match: write_integer(match["n"]) + "%"),
     ("fraction", f"{_SIGN}(?P<d>{INTEGER})分之(?P<n>{INTEGER})", _fraction),
@@ -194,7 +225,7 @@ RULES = _rules(
     ("clock", f"(?P<part>{DAY_PARTS})?(?P<h>{_HOUR})点{_CLOCK_TAIL}(?!钟|[{NUMERALS}]|刻)", _clock),
     (
         "hour",
-        f"(?P<part>{DAY_PARTS})?(?P<h>{_HOUR})点(?=(?P<o_clock>钟|整|左右|之前|以前|之后|以后|前|后|开始|到|至)?)(?![{DIGITS}])",
+        f"(?P<part>{DAY_PARTS})?(?P<h>{_HOUR})点(?=(?P<o_clock>钟|整|左右|之前|以前|之后|以后|前|后|开始|到|至|差(?=[{NUMERALS}]))?)(?![{DIGITS}])",
         _hour,
     ),
     ("address", f"(?P<run>[{DIGITS}幺]+(?:点[{DIGITS}幺]+){{2,}})(?![{NUMERALS}])", _dotted),
@@ -208,19 +239,37 @@ RULES = _rules(
     ("about, tail", f"(?P<head>{CARDINAL}(?<=[百千万])){_PAIR}(?P<scale>)(?P<group>)(?![{NUMERALS}点])", _about),
     ("about, counted", f"(?P<head>){_PAIR}(?P<scale>)(?P<group>)(?={COUNTER}(?<!年)|{MEASURE}|多|余)", _about),
     ("about, years", f"(?=[一二]?两){_PAIR}(?=年)", _about_years),
-    ("range", f"(?P<a>{_ANY})[到至](?P<b>{_LONG})(?![{NUMERALS}点年月号日])", _range),
-    ("range, counted", f"(?P<a>{_ANY})[到至](?P<b>{_ANY})(?={COUNTER}(?<![年月号日点])|{MEASURE}(?<!号))", _range),
+    ("range", f"{_SIGN}(?P<a>{_ANY})[到至](?P<b>{_LONG})(?![{NUMERALS}点年月号日])", _range),
+    (
+        "range, counted",
+        f"{_SIGN}(?P<a>{_ANY})[到至](?P<b>{_ANY})(?={COUNTER}(?<![年月号日点])|{MEASURE}(?<!号))",
+        _range,
+    ),
     ("ratio", f"(?P<a>{_ANY})比(?P<b>{_ANY})(?![{NUMERALS}点]|较)", _ratio),
     (
         "money",
-        f"(?P<n>{_ANY})(?P<unit>块|元)(?P<tail>{_ONE}(?:[毛角](?:{_ONE}分?)?)?)(?![{NUMERALS}点])(?!{COUNTER}|钱)",
+        f"(?P<n>{_ANY})(?P<unit>块|元)(?P<tail>{_ONE}(?:[毛角](?:{_ONE}分?)?)?|零{_ONE}[毛角分])(?![{NUMERALS}点])"
+        f"(?!{COUNTER}(?!邮)|钱)",
         _money,
     ),
+    ("degrees", f"(?P<n>{CARDINAL})(?P<unit>度)(?P<tail>{_ONE}){_ENDS}", _money),
     ("height", f"(?P<n>{_ONE})(?P<unit>米)(?P<tail>{_ONE}{{1,2}})(?![{NUMERALS}点])(?!{COUNTER})", _money),
     ("decimal", f"{_SIGN}(?P<n>{INTEGER}点[{DIGITS}]+[万亿]?)(?![{NUMERALS}点])(?!是)", _decimal),
+    ("discount", f"(?P<run>{_ONE}[{DIGITS}])(?=折)", _code),
     ("code", f"(?P<run>(?=[{DIGITS}]{{3}}|[{DIGITS}]*幺)[{DIGITS}幺]{{2,}})(?![十百千万亿兆])", _code),
     ("cardinal", f"{_SIGN}(?P<n>{_LONG})(?P<counted>{_COUNTED})?", _cardinal),
     ("below zero", f"零下(?P<n>{NUMBER})(?=度|摄氏|华氏)", lambda match: "零下" + write_number(match["n"])),
     ("signed", f"(?P<sign>正负|负)(?P<n>{INTEGER})(?![{NUMERALS}点])", _measured),
-    ("measure", f"(?P<sign>)(?P<n>{_LEAD})(?={MEASURE})", _measured),
+    (
+        "measure",
+        f"(?P<sign>)(?P<n>{_LEAD})(?={MEASURE}|分钟?{_MINUTE}秒|度[到至](?:零下)?{INTEGER}度|乘二十四小时)",
+        _measured,
+    ),
+    ("temperature", f"(?P<sign>)(?:(?<=度[到至])|(?<=温))(?P<n>{_LEAD})(?=度)", _measured),
+    (
+        "beside a letter",
+        f"(?P<sign>)(?P<n>[两二三四五六七八九](?=\\s?{_LETTER_ALONE})|一(?=\\s?(?=[GMKTgmkt]){_LETTER_ALONE})"
+        f"|(?:(?<=(?<![A-Za-z])[A-Za-z])|(?<=(?<![A-Za-z])[A-Za-z]\\s)){_ONE}(?=\\s?(?:{_LETTERED})))",
+        _measured,
+    ),
 )
