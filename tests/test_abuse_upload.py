@@ -147,8 +147,6 @@ def test_impossible_headers_are_refused_without_a_trace_of_the_decoder(
     if response.status_code == 202:
         job = finish(client, response.json()["jobs"][0]["id"])
         error = job["error"]
-        if "bits" in lie and job["state"] == "done":  # read as the next usual width: 8 or 64 bits
-            return
     assert error["code"] in ("BAD_AUDIO", "EMPTY_AUDIO", "NO_AUDIO_STREAM", "UNSUPPORTED_FORMAT")
     assert not {"Traceback", "libav", "Errno", "/"} & set(error["message"].split())
 

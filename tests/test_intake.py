@@ -228,6 +228,51 @@ def test_an_mp3_cut_in_the_middle_is_said_to_be_so(decoder: Decoder, tmp_path: P
     assert [code for code, _ in warnings] == ["TRUNCATED_WARNING"]
 
 
+@pytest.mark.parametrize("codec", ["OPUS", "VORBIS"])
+def test_an_ogg_without_its_last_page_is_said_to_be_cut_off(decoder: Decoder, tmp_path: Path, codec: str) -> None:
+    """RFC 3533: the last page of a stream is marked; nothing else in an Ogg file tells its length."""
+    path = tmp_path / "a.ogg"
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 5 * 48_000)
+    soundfile.write(path, noise, 48_000, format="OGG", subtype=codec)
+    whole = path.read_bytes()
+    assert decoded(decoder, path)[1] == []
+    for rest in (whole[: len(whole) // 2], whole[: whole.rindex(b"OggS")], whole[:-1]):
+        path.write_bytes(rest)
+        samples, warnings = decoded(decoder, path)
+        assert 1 < len(samples) / RATE <= 5.1
+        assert "TRUNCATED_WARNING" in dict(warnings)
+
+
+def test_what_follows_a_whole_ogg_does_not_make_it_cut_off(decoder: Decoder, tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.opus", "libopus", tone(3, 48000)[:, None], 48000)
+    path.write_bytes(path.read_bytes() + b"TAG" + bytes(125))
+    assert decoded(decoder, path)[1] == []
+
+
+@pytest.mark.parametrize(("bits", "frame"), [(1, 0), (1, 2), (63, 2), (63, 7), (12, 4)])
+def test_a_wav_whose_sample_width_cannot_be_is_refused(decoder: Decoder, tmp_path: Path, bits: int, frame: int) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav_header(bits, frame) + bytes(32_000))
+    assert refusal(decoder, path).code == "BAD_AUDIO"
+
+
+@pytest.mark.parametrize(("bits", "frame"), [(16, 2), (12, 2), (5, 1), (20, 3)])
+def test_an_odd_sample_width_that_fits_its_frames_is_decoded(
+    decoder: Decoder, tmp_path: Path, bits: int, frame: int
+) -> None:
+    """Samples of 12 bits are kept in 16."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav_header(bits, frame) + bytes(16_000 * frame))
+    assert len(decoded(decoder, path)[0]) == 16_000
+
+
+def wav_header(bits: int, frame: int) -> bytes:
+    """Of mono PCM at 16 kHz, without saying how long it is."""
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, RATE, RATE * frame, frame, bits)
+    unknown = struct.pack("<I", 0xFFFFFFFF)
+    return b"RIFF" + unknown + b"WAVE" + form + b"data" + unknown
+
+
 def test_an_mp4_without_its_index_is_incomplete(decoder: Decoder, tmp_path: Path) -> None:
     path = encode(tmp_path / "a.m4a", "aac", tone(5, 44100)[:, None], 44100)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

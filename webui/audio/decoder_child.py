@@ -36,6 +36,7 @@ BLOCK_SECONDS = 1.0
 MEMORY_BYTES = 1 << 30  # address space on top of what the libraries take
 CPU_SECONDS, CPU_PER_SECOND = 30.0, 0.25  # allowed per file, and per second of decoded audio
 PROBE_PACKETS = 200
+_OGG_PAGE, _OGG_END = 27 + 255 + 255 * 255, 4  # a page's most bytes; the flag of a stream's last
 
 # What streaming programs write for a WAV's length, not knowing it yet.
 _LENGTH_UNKNOWN = {0, 0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000, 0xFFFFFFDB}
@@ -136,6 +137,8 @@ class Recording:
             return self._verdict(length)
 
     def _open(self) -> Any:
+        if is_impossible_wav(Path(self.request["path"])):
+            raise Refusal("BAD_AUDIO", detail="impossible sample width")
         options = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "file"}
         forced = self.request["format"]
         demuxer_options = {"sample_rate": "8000"} if forced else {}
@@ -244,7 +247,7 @@ class Recording:
     def _verdict(self, length: float | None) -> list[tuple[str, dict[str, Any]]]:
         seconds = self.frames / self.rate
         missing = self.cut or (length is not None and seconds < length - max(0.1, 0.01 * length))
-        missing = missing or is_cut_off_wav(Path(self.request["path"]))  # FFmpeg corrects that length silently
+        missing = missing or is_cut_off(Path(self.request["path"]))
         if self.frames == 0:
             raise Refusal("BAD_AUDIO" if self.damaged else "TRUNCATED" if missing else "EMPTY_AUDIO")
         warnings: list[tuple[str, dict[str, Any]]] = []
@@ -323,20 +326,54 @@ def has_xing(path: Path) -> bool:
     return any(mark in frame for mark in (b"Xing", b"Info", b"VBRI"))
 
 
+def is_cut_off(path: Path) -> bool:
+    """True where the file ends before its container does, of those that FFmpeg reads without a word."""
+    return is_cut_off_wav(path) or is_cut_off_ogg(path)
+
+
 def is_cut_off_wav(path: Path) -> bool:
     """True where a WAV's header promises more samples than the file holds."""
+    for kind, at, length in riff_chunks(path):
+        if kind == b"data":
+            return length not in _LENGTH_UNKNOWN and at + length > path.stat().st_size
+    return False
+
+
+def is_cut_off_ogg(path: Path) -> bool:
+    """True where an Ogg file's last page is not whole or not marked as the end of its stream (RFC 3533, 6)."""
+    with path.open("rb") as file:
+        if file.read(4) != b"OggS":
+            return False
+        file.seek(max(0, path.stat().st_size - _OGG_PAGE))
+        tail = file.read()
+    at = tail.rfind(b"OggS\0")
+    page = tail[at:] if at >= 0 else b""
+    sizes = page[27 : 27 + sum(page[26:27])]
+    whole = len(page) > 26 and len(page) >= 27 + page[26] + sum(sizes)
+    return not whole or not page[5] & _OGG_END
+
+
+def is_impossible_wav(path: Path) -> bool:
+    """True where a PCM WAV's samples are no whole number of bytes and its frames have another size than theirs."""
+    for kind, at, length in riff_chunks(path):
+        if kind == b"fmt " and length >= 16:
+            with path.open("rb") as file:
+                file.seek(at)
+                code, channels, _rate, _bytes, frame, bits = struct.unpack("<HHIIHH", file.read(16).ljust(16, b"\0"))
+            return code == 1 and bits % 8 != 0 and frame != channels * -(-bits // 8)
+    return False
+
+
+def riff_chunks(path: Path) -> Iterator[tuple[bytes, int, int]]:
+    """Name, place and length of each chunk of a WAV, as its header has them; none of another file."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        if file.read(4) != b"RIFF":
-            return False
-        at = 12
+        at = 12 if file.read(4) == b"RIFF" else size
         while at + 8 <= size:
             file.seek(at)
             kind, length = struct.unpack("<4sI", file.read(8))
+            yield kind, at + 8, length
             at += 8 + length + length % 2
-            if kind == b"data":
-                return length not in _LENGTH_UNKNOWN and at - length % 2 > size
-    return False
 
 
 def _seconds(container: Any, stream: Any) -> float | None:
