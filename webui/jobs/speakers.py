@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 
 import numpy as np
@@ -58,15 +59,16 @@ class SpeakerStep:
         return Waveform(self._copy.read(row.start_ms / 1000, row.end_ms / 1000, row.channel), self._copy.rate)
 
     def _save(self) -> None:
-        arrays = {
-            str(idx): np.zeros(0, np.float32) if vector is None else vector for idx, vector in self._prints.items()
-        }
+        """Two arrays however many there are: ten hours have 15 000 prints, and turns end every few seconds."""
+        known = {idx: vector for idx, vector in self._prints.items() if vector is not None}
+        prints = np.stack(list(known.values())) if known else np.zeros((0, 0), np.float32)
         with self._kept.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+            np.savez(file, known=np.array(list(known), int), prints=prints, looked_at=np.array(list(self._prints), int))
 
     def _restore(self) -> None:
         try:
-            with np.load(self._kept, allow_pickle=False) as kept:
-                self._prints = {int(idx): kept[idx] if len(kept[idx]) else None for idx in kept.files}
-        except (OSError, ValueError, EOFError):  # none yet, or torn by a crash
+            with self._kept.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+                self._prints = dict.fromkeys(kept["looked_at"].tolist())
+                self._prints |= dict(zip(kept["known"].tolist(), kept["prints"], strict=True))
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):  # none yet, or torn by a crash
             self._prints = {}
