@@ -75,6 +75,8 @@ def test_whatever_is_typed_comes_out_harmless(lines: list[str]) -> None:
         ("请联系陈知远老师", ["陈志远"], "请联系陈志远老师"),
         ("今天去公司", ["公式"], "今天去公司"),
         ("我们用i phone打电话", ["iPhone"], "我们用iPhone打电话"),
+        ("kpi和Kpi", ["KPI"], "KPI和KPI"),
+        ("用ChatGPT写", ["chatgpt"], "用ChatGPT写"),
         ("天气很好", ["张三"], "天气很好"),
     ],
 )

@@ -87,7 +87,8 @@ def correct(text: str, hotwords: Sequence[str]) -> tuple[str, tuple[Hit, ...]]:
     """`text` with what sounds like a hotword replaced by it, and all hits in the new text.
 
     Chinese words are replaced by as many characters, so that character times still fit: two characters only
-    when both sound the same (tones aside), longer words when they nearly do. Latin words only for case and spaces.
+    when both sound the same (tones aside), longer words when they nearly do. Latin words only for case (where the
+    hotword has capitals) and spaces.
     """
     found = [(hit.start, hit.end, hit.word) for hit in find(text, hotwords)]
     for word in sorted(hotwords, key=len, reverse=True):
@@ -105,7 +106,7 @@ def _replace(text: str, found: Sequence[tuple[int, int, str]]) -> tuple[str, tup
     done = length = 0
     for start, end, word in found:
         heard = text[start:end]
-        kept = heard.lower() == word.lower()
+        kept = heard == word or (heard.lower() == word.lower() and word.islower())
         pieces += [text[done:start], heard if kept else word]
         length += start - done
         hits.append(Hit(word, length, length + len(pieces[-1]), None if kept else heard))
