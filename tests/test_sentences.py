@@ -23,7 +23,7 @@ def squeezed(text: str) -> str:
     [
         ("今天天气很好。我们去公园吧！", ["今天天气很好。", "我们去公园吧！"]),
         ("他说：“我不想去。”然后就走了。", ["他说：“我不想去。”", "然后就走了。"]),
-        ("第一行没有标点\n第二行也没有", ["第一行没有标点", "第二行也没有"]),
+        ("第一行没有标点\n第二行也没有", ["第一行没有标点\n", "第二行也没有"]),
         ("先做这一件；再做那一件……最后休息", ["先做这一件；", "再做那一件……", "最后休息"]),
         ("Mr. Smith paid $3.50. He left at 5 p.m. sharp.", ["Mr. Smith paid $3.50.", "He left at 5 p.m. sharp."]),
         ('He said "Go home now." Nobody moved at all.', ['He said "Go home now."', "Nobody moved at all."]),
@@ -35,6 +35,30 @@ def squeezed(text: str) -> str:
 )
 def test_where_sentences_end(text: str, expected: list[str]) -> None:
     assert texts(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("第一段话。\n第二段话。", ["第一段话。\n", "第二段话。"]),
+        ("第一段话。第二句话。 \r\n\r\n　　第二段话。\n", ["第一段话。", "第二句话。\n", "第二段话。"]),
+        ("One paragraph here.\n\nAnother one here.", ["One paragraph here.\n", "Another one here."]),
+        ("他说：“今天很好。”\n我们走吧。", ["他说：“今天很好。”\n", "我们走吧。"]),
+        ("first line,\nthe same sentence. It ends here.", ["first line,\nthe same sentence.", "It ends here."]),
+        ("会议到此结束。谢谢。\n第二段话。", ["会议到此结束。谢谢。\n", "第二段话。"]),
+        ("第一段话。\n好。\n第三段话。", ["第一段话。\n", "好。\n第三段话。"]),
+        ("好。\n我们明天见面吧。\n好。", ["好。\n我们明天见面吧。\n好。"]),
+    ],
+)
+def test_the_last_sentence_of_a_paragraph_ends_in_a_line_break(text: str, expected: list[str]) -> None:
+    """Unless it is the last of all, or too short to stand alone."""
+    assert texts(text) == expected
+
+
+def test_a_long_sentence_that_is_cut_at_a_wrapped_line_is_no_paragraph() -> None:
+    parts = texts("\n".join(["clause"] * 200))
+    assert len(parts) > 2
+    assert not any(part.endswith("\n") for part in parts)
 
 
 def test_short_ones_join_their_neighbour() -> None:

@@ -90,8 +90,8 @@ class _Step:
             log.warning("job %s: segment %d failed", self._job.uid, segment.idx, exc_info=error)
             return SegmentResult(segment.idx, "failed", error_code=failure_code(error))
         end = done.value if self._job.kind == "speak" else None
-        source = segment.source
-        return SegmentResult(segment.idx, text=source, text_raw=source, end_ms=end, device=done.device)
+        text = segment.source.strip()
+        return SegmentResult(segment.idx, text=text, text_raw=text, end_ms=end, device=done.device)
 
     def _spoken(self, segment: SegmentRow) -> Done[int]:
         """The segment's file and its length in ms; what does not fit into memory at once is made in two parts."""
@@ -123,7 +123,7 @@ class _Step:
             copy = WorkingCopy(self._context.upload(self._job, WORKING_COPY))
             source = copy.read(segment.start_ms / 1000, segment.end_ms / 1000, segment.channel)
             return iter(synthesizer.convert(Waveform(source, copy.rate), self._features, options))
-        return iter(synthesizer.speak(self._lexicon.apply(segment.source), self._features, options))
+        return iter(synthesizer.speak(self._lexicon.apply(segment.source.strip()), self._features, options))
 
     def _note_stages(self, synthesizer: Any) -> None:
         """Show in the job's row where each of the engine's own stages runs, where it has several."""

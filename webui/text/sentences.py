@@ -25,13 +25,17 @@ _ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 _GOES_ON = re.compile(r"\s*[a-z]")
+_NEW_PARAGRAPH = re.compile(r"\s*\n\s*(?=[^\sa-z])")  # before small letters a line only wraps
 # Where a sentence that is too long may be cut, the best first.
 _PAUSES = (re.compile(rf"(?:[，、：—]|[,;:](?!\d))+{_CLOSERS}"), re.compile(r"\s+"), _CHINESE)
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A part of the text as it was written, and the language of most of it."""
+    """A part of the text as it was written, and the language of most of it.
+
+    The last sentence of a paragraph ends in a line break, unless nothing follows: what joins them pauses longer.
+    """
 
     text: str
     language: Spoken
@@ -41,8 +45,8 @@ def split(text: str, default: Spoken = "zh") -> list[Sentence]:
     """The sentences of `text` in order; together they hold every character but white space.
 
     They end at sentence marks and line breaks and never within a pronunciation mark; one longer than MOST is cut at
-    its pauses, one that is very short joins its neighbour. A text with nothing to say has none. `default` is
-    the language of a sentence that shows none of its own, such as a number at the start.
+    its pauses, one that is very short joins its neighbour, if it can be of its own paragraph. A text with nothing to
+    say has none. `default` is the language of a sentence that shows none of its own, such as a number at the start.
     """
     if not speakable(text):
         return []
@@ -53,8 +57,9 @@ def split(text: str, default: Spoken = "zh") -> list[Sentence]:
     sentences: list[Sentence] = []
     language = default
     for start, end in _joined(text, pieces):
-        language = dominant_language(text[start:end], language)
-        sentences.append(Sentence(text[start:end].strip(), language))
+        sentence = text[start:end].strip()
+        language = dominant_language(sentence, language)
+        sentences.append(Sentence(sentence + "\n" if _ends_paragraph(text, start, end) else sentence, language))
     return sentences
 
 
@@ -141,17 +146,24 @@ def _pause(text: str, start: int, limit: int) -> int:
 
 
 def _joined(text: str, pieces: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Very short pieces joined to the next one, at the end to the one before."""
+    """Very short pieces joined to the next one, at the end of a paragraph or of all to the one before."""
     done: list[tuple[int, int]] = []
     start = pieces[0][0]
     for _, end in pieces:
         if not _is_short(text[start:end]):
             done.append((start, end))
             start = end
+        elif done and _ends_paragraph(text, start, end) and not _ends_paragraph(text, *done[-1]):
+            done[-1] = (done[-1][0], end)
+            start = end
     if start < len(text):
         first = done.pop()[0] if done else start
         done.append((first, len(text)))
     yield from done
+
+
+def _ends_paragraph(text: str, start: int, end: int) -> bool:
+    return _NEW_PARAGRAPH.match(text, start + len(text[start:end].rstrip())) is not None
 
 
 def _is_short(text: str) -> bool:
