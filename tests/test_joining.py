@@ -101,6 +101,61 @@ def test_streaming_gives_the_same_and_loses_nothing() -> None:
     assert len(pieces[0]) > 0.9 * RATE, "a sentence is given out when it is there"
 
 
+def grown(*sentences: tuple[np.ndarray, str], size: int = RATE) -> tuple[np.ndarray, list[tuple[float, float]]]:
+    """Each sentence in pieces of `size` samples."""
+    joiner = Joiner(RATE)
+    pieces = []
+    for samples, text in sentences:
+        pieces += [joiner.grow(samples[at : at + size]) for at in range(0, len(samples), size)]
+        joiner.end(text)
+    return np.concatenate([*pieces, joiner.finish()]), joiner.spans
+
+
+def test_a_growing_sentence_is_heard_at_once_and_nothing_of_it_is_lost() -> None:
+    samples, spans = grown((speech(2, 0.1), "一。"), (speech(1, 0.1), "没完"), (speech(1, 0.1), "三\n"))
+    assert len(samples) == round(4.45 * RATE)
+    assert np.array(spans) == pytest.approx(np.array([(0, 2), (2.45, 3.45), (3.45, 4.45)]), abs=1e-3)
+    assert not samples[round(2.01 * RATE) : round(2.44 * RATE)].any()
+
+
+def test_growing_sentences_get_the_level_of_what_was_heard_before() -> None:
+    """A voice that speaks at one level is brought to the usual one from its first piece on, without a step."""
+    samples, spans = grown(*[(speech(2, level), "好。") for level in (0.05, 0.055, 0.045)])
+    levels = [speech_level(part(samples, span), RATE) for span in spans]
+    assert levels == pytest.approx([TARGET_LEVEL] * 3, rel=0.15)
+    first = part(samples, spans[0])
+    steady = speech_level(first[:RATE], RATE)
+    assert speech_level(first[RATE:], RATE) == pytest.approx(steady, rel=0.01)
+
+
+def test_growing_sentences_may_begin_with_silence_and_never_clip() -> None:
+    quiet = np.zeros(RATE, np.float32)
+    samples, _ = grown((np.concatenate([quiet, speech(1, 0.05)]), "一。"), (np.concatenate([quiet, quiet]), "二。"))
+    assert speech_level(samples, RATE) == pytest.approx(TARGET_LEVEL, rel=0.1)
+    assert not samples[:RATE].any()
+    samples, _ = grown((np.concatenate([speech(1, 0.05), speech(1, 0.9)]), "响。"))
+    assert np.abs(samples).max() <= 0.951
+
+
+def test_whole_sentences_may_follow_growing_ones() -> None:
+    joiner = Joiner(RATE)
+    pieces = [joiner.grow(speech(1, 0.1))]
+    joiner.end("一。")
+    pieces += [joiner.pause(), joiner.add(speech(1, 0.1), "二"), joiner.grow(speech(1, 0.1))]
+    joiner.end("三。")
+    samples = np.concatenate([*pieces, joiner.finish()])
+    assert len(samples) == round(3.45 * RATE)
+    assert [start for start, _ in joiner.spans] == pytest.approx([0, 1.45, 2.45], abs=1e-3)
+
+
+def test_the_pause_may_be_had_before_the_next_sentence_is_there() -> None:
+    joiner = Joiner(RATE)
+    pieces = [joiner.add(speech(1, 0.1), "一。"), joiner.pause(), joiner.pause(), joiner.add(speech(1, 0.1), "二。")]
+    whole, spans = joined((speech(1, 0.1), "一。"), (speech(1, 0.1), "二。"))
+    assert np.array_equal(np.concatenate(pieces), whole)
+    assert joiner.spans == spans
+
+
 def test_loudness_does_not_count_pauses_and_blocks_do_not_matter() -> None:
     spoken = speech(2, 0.2)
     level = speech_level(spoken, RATE)

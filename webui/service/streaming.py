@@ -1,6 +1,7 @@
 """Speech while it is made: the label first, then every sentence as soon as it is there, or as it grows.
 
-A model that streams is heard before its sentence is finished; what is heard is what is stored.
+A model that streams is heard before its sentence is finished. Whole sentences are joined as in the stored file;
+one that grows keeps the silence around it and gets its level from what was heard before.
 What is streamed is unchecked, as a stream must be; the stored file of the same job is labelled and checked.
 """
 
@@ -17,7 +18,7 @@ import numpy as np
 import soundfile
 
 from webui.audio.encode import MIME, AudioFormat, AudioWriter
-from webui.audio.joining import pause_after
+from webui.audio.joining import Joiner
 from webui.audio.label import GAP_SECONDS, AigcLabel
 from webui.audio.resampling import Samples
 from webui.audio.rhythm import rhythm
@@ -29,7 +30,6 @@ from webui.store.jobs import JobStore
 from webui.store.rows import JobRow, SegmentRow
 
 LOOK_AGAIN_S = 30.0
-BLOCK = 2**16  # samples read at once
 
 
 class SpeechStreams:
@@ -54,7 +54,8 @@ class SpeechStreams:
                 job = await asyncio.to_thread(self._store.get, owner_id, uid)
                 segments = await asyncio.to_thread(self._store.segments, owner_id, uid)
                 for segment in _audible(segments[spoken:], job):
-                    if piece := await asyncio.to_thread(player.play, job, segment):
+                    last = segment.idx == segments[-1].idx
+                    if piece := await asyncio.to_thread(player.play, job, segment, last=last):
                         yield piece
                     spoken += segment.state != "pending"
                 if job.final or self._stopping.is_set():
@@ -80,6 +81,7 @@ class _Player:
         self._settings, self._store = settings, store
         self._form, self._rate = form, rate
         self._label = AigcLabel(settings.producer_code, uid).json()
+        self._joiner = Joiner(rate)
         self._outbox = io.BytesIO()
         self._writer: AudioWriter | None = None
         self._live: LiveReader | None = None
@@ -89,19 +91,21 @@ class _Player:
         """Whether anything was to be heard."""
         return self._writer is not None
 
-    def play(self, job: JobRow, segment: SegmentRow) -> bytes:
+    def play(self, job: JobRow, segment: SegmentRow, *, last: bool) -> bytes:
         """What there is of the segment and was not played before, encoded; before the first sound the label."""
         for block in self._new(job, segment):
             self._write(block)
         if segment.state != "pending":
             self.close()
-        if segment.state == "done":
-            self._write(np.zeros(round(pause_after(segment.source) * self._rate), np.float32))
+            self._joiner.end(segment.source)
+        if segment.state == "done" and not last:
+            self._write(self._joiner.pause())
         return _taken(self._outbox)
 
     def finish(self) -> bytes:
         """The encoder's rest."""
         if self._writer is not None:
+            self._write(self._joiner.finish())
             self._writer.close()
         return _taken(self._outbox)
 
@@ -119,26 +123,31 @@ class _Player:
         self._writer.write(samples)
 
     def _new(self, job: JobRow, segment: SegmentRow) -> Iterator[Samples]:
-        """Samples of the growing file where there is one, else, once it is done, of the segment's own."""
+        """What may be heard now: of the growing file where there is one, else, once it is done, the whole sentence."""
         path = self._settings.outputs / job.uid / "segments" / f"{segment.idx:05d}.wav"
         if self._live is None:
             with contextlib.suppress(FileNotFoundError):
                 self._live = LiveReader(live_file(path))
         if self._live is not None:
-            yield from self._live.new()
+            yield from map(self._joiner.grow, self._live.new())
         elif segment.state == "done":
-            yield from self._whole(path, job, segment)
+            yield self._joiner.add(self._whole(path, job, segment), segment.source)
 
-    def _whole(self, path: Path, job: JobRow, segment: SegmentRow) -> Iterator[Samples]:
+    def _whole(self, path: Path, job: JobRow, segment: SegmentRow) -> Samples:
         """The sentence's samples: its own file, or, once the job is published, its place in the whole."""
         try:
-            yield from soundfile.blocks(path, BLOCK, dtype="float32")
+            return _read(path)
         except soundfile.LibsndfileError:
             final = self._store.segments(job.owner_id, job.uid)[segment.idx]
             output = self._store.artifacts(job.owner_id, job.uid, "output")[0]
-            with soundfile.SoundFile(self._settings.data / output.path) as whole:
-                whole.seek(round(final.start_ms / 1000 * whole.samplerate))
-                yield whole.read(round((final.end_ms - final.start_ms) / 1000 * whole.samplerate), dtype="float32")
+            return _read(self._settings.data / output.path, final.start_ms / 1000, final.end_ms / 1000)
+
+
+def _read(path: Path, start: float = 0.0, end: float | None = None) -> Samples:
+    """A WAV file, or a part of it (seconds)."""
+    with soundfile.SoundFile(path) as file:
+        file.seek(round(start * file.samplerate))
+        return file.read(-1 if end is None else round((end - start) * file.samplerate), dtype="float32")
 
 
 def _audible(segments: Sequence[SegmentRow], job: JobRow) -> Iterator[SegmentRow]:
