@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+from scipy.signal import lfilter
 
 from webui.audio.resampling import Samples, resample
 from webui.engines.basic.espeak import Espeak
 
+VOWEL_RATE = 24_000  # Hz
 SENTENCE = "The quick brown fox jumps over the lazy dog, and then it runs away from the hunters who are chasing it."
 
 
@@ -28,3 +30,18 @@ def speech(seconds: float, rate: int, start: float = 0.0) -> Samples:
     """So much of the sentence, over and over, beginning at `start` seconds of it."""
     whole = sentence(rate)
     return np.resize(np.roll(whole, -round(start * rate)), round(seconds * rate))
+
+
+def vowel(pitch: float, seconds: float = 1.0) -> np.ndarray:
+    """A pulse train through two formants at 700 and 1200 Hz, at 24 kHz."""
+    pulses = np.zeros(int(seconds * VOWEL_RATE))
+    pulses[np.arange(0, len(pulses), VOWEL_RATE / pitch).astype(int)] = 1
+    for formant, width in ((700, 90), (1200, 120)):
+        radius = np.exp(-np.pi * width / VOWEL_RATE)
+        pulses = lfilter([1], [1, -2 * radius * np.cos(2 * np.pi * formant / VOWEL_RATE), radius**2], pulses)
+    return 0.3 * pulses / np.abs(pulses).max()
+
+
+def noise(seconds: float = 1.0, level: float = 0.1) -> np.ndarray:
+    """White, at 24 kHz."""
+    return level * np.random.default_rng(3).standard_normal(int(seconds * VOWEL_RATE))

@@ -4,50 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.signal import lfilter
 
+from tests.speech_kit import noise, vowel
+from webui.audio.pitch import track_pitch
 from webui.engines.basic import vocoder
-from webui.engines.basic.vocoder import BANDS, BINS, HOP, RATE, Speech, analyse, synthesise, track_pitch
-
-
-def vowel(pitch: float, seconds: float = 1.0) -> np.ndarray:
-    """A pulse train through two formants at 700 and 1200 Hz."""
-    pulses = np.zeros(int(seconds * RATE))
-    pulses[np.arange(0, len(pulses), RATE / pitch).astype(int)] = 1
-    for formant, width in ((700, 90), (1200, 120)):
-        radius = np.exp(-np.pi * width / RATE)
-        pulses = lfilter([1], [1, -2 * radius * np.cos(2 * np.pi * formant / RATE), radius**2], pulses)
-    return 0.3 * pulses / np.abs(pulses).max()
-
-
-def noise(seconds: float = 1.0, level: float = 0.1) -> np.ndarray:
-    return level * np.random.default_rng(3).standard_normal(int(seconds * RATE))
+from webui.engines.basic.vocoder import BANDS, BINS, HOP, RATE, Speech, analyse, synthesise
 
 
 def distance(one: np.ndarray, other: np.ndarray) -> float:
     """Root mean square difference of two log power envelopes in dB."""
     return float(10 / np.log(10) * np.sqrt(((one - other) ** 2).mean()))
-
-
-@pytest.mark.parametrize("pitch", [80, 120, 200, 330])
-def test_pitch_of_a_vowel(pitch: float) -> None:
-    tracked = track_pitch(vowel(pitch))[10:-10]
-    assert (tracked > 0).mean() > 0.98
-    assert np.median(tracked) == pytest.approx(pitch, rel=0.01)
-
-
-def test_pitch_follows_a_glide() -> None:
-    frequency = np.linspace(120, 240, RATE)
-    phase = 2 * np.pi * np.cumsum(frequency) / RATE
-    glide = sum(np.sin(order * phase) / order for order in range(1, 15))
-    tracked = track_pitch(0.1 * glide)[10:-10]
-    expected = frequency[::HOP][10:-10]
-    assert np.median(np.abs(tracked[: len(expected)] / expected - 1)) < 0.02
-
-
-def test_noise_and_silence_are_unvoiced() -> None:
-    assert (track_pitch(noise()) > 0).mean() < 0.1
-    assert (track_pitch(np.zeros(RATE)) > 0).mean() == 0
 
 
 @pytest.mark.parametrize("count", [0, 1, 100, 5000])
@@ -103,4 +69,4 @@ def test_the_seed_decides_the_noise() -> None:
 def test_pulses_follow_a_changed_pitch() -> None:
     speech = analyse(vowel(120))
     higher = Speech(speech.pitch * 1.5, speech.envelope, speech.aperiodicity)
-    assert np.median(track_pitch(synthesise(higher))[20:-20]) == pytest.approx(180, rel=0.01)
+    assert np.median(track_pitch(synthesise(higher), RATE, HOP)[20:-20]) == pytest.approx(180, rel=0.01)
