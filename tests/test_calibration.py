@@ -13,7 +13,8 @@ from benchmarks import fake_engine
 from tests.devices_kit import in_child
 from tests.jobs_kit import open_store
 from webui.engines.base import Model
-from webui.engines.calibration import Calibrations, Forgetful, Speeds, Stopped, hum, measure
+from webui.engines.calibration import Calibrations, Speeds, Stopped, hum, measure
+from webui.engines.memory import Forgetful
 from webui.settings import Settings
 from webui.store.memory import Findings
 

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from webui.engines import host as host_module
 from webui.engines.base import Capabilities, EngineError, Model
 from webui.engines.host import ModelHost
+from webui.engines.watch import Call
 from webui.errors import UserError
 from webui.settings import Settings
 
@@ -147,6 +149,67 @@ def test_what_does_not_fit_says_so(host: ModelHost) -> None:
     ):
         pass
     assert caught.value.code == "OUT_OF_MEMORY" and host.loaded() == []
+
+
+def test_an_exchanged_model_goes_as_soon_as_its_work_is_done(host: ModelHost, made: list[Engine]) -> None:
+    with host.use(model(made)):
+        with host.use(model(made, revision="2")):
+            pass
+        time.sleep(0.05)
+        assert not made[0].closed
+    deadline = time.monotonic() + 20
+    while not made[0].closed and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [engine.closed for engine in made] == [True, False]
+
+
+def test_the_time_to_load_grows_with_the_weights_and_is_its_own(host: ModelHost, made: list[Engine]) -> None:
+    watched: list[tuple[float, bool]] = []
+    over = host.watch.over
+
+    def note(what: Model, device: str, limit_s: float, work: object = None, *, loading: bool = False) -> object:
+        watched.append((limit_s, loading))
+        return over(what, device, limit_s, work, loading=loading)
+
+    host.watch.over = note  # type: ignore[assignment, method-assign]
+    for _ in range(2):
+        with host.use(model(made, size_bytes=10**9), limit_s=7):
+            pass
+    assert watched == [(600 + 200, True), (7, False), (7, False)]
+
+
+def test_nothing_is_touched_on_a_device_that_hangs(host: ModelHost) -> None:
+    class Sick(Engine):
+        def close(self) -> None:
+            raise AssertionError("a driver that hangs would hang here, too")
+
+    with host.use(Model("m", "fake", "recognizer", "1", Capabilities(), Sick)):
+        pass
+    host.give_up(Call(1, model([]), "cpu", 0, 1))
+    assert host.loaded() == [] and "cpu" in host.placement.lost()
+
+
+def test_closing_waits_for_work_but_not_for_ever(
+    settings: Settings, made: list[Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, release, inside = ModelHost(settings), threading.Event(), threading.Event()
+    with host.use(model(made, "idle")):
+        pass
+
+    def work() -> None:
+        with host.use(model(made, "busy")):
+            inside.set()
+            release.wait()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    inside.wait()
+    monkeypatch.setattr(host_module, "CLOSING_S", 0.2)
+    began = time.monotonic()
+    host.close()
+    assert time.monotonic() - began < 5 and [engine.closed for engine in made] == [True, False]
+    release.set()
+    thread.join()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import itertools
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -250,6 +251,70 @@ def test_stopping_finishes_the_batch_and_queues_the_rest(stopped: House) -> None
     assert row.state == "queued" and 2 <= states.count("done") == row.seg_done < 100
     assert all(segment.attempt == 0 for segment in stopped.store.jobs.segments(None, job.uid))
     assert lock_holder(stopped.settings.lock_file) is None
+
+
+def test_the_wake_up_of_stop_is_not_lost() -> None:
+    stopping = threading.Event()
+    loop = runner._Loop("loop", lambda: None, lambda _claim: None, stopping)
+
+    class Unlucky(threading.Event):
+        """`stop` comes between the look at it and the wait."""
+
+        def clear(self) -> None:
+            stopping.set()
+            self.set()
+            super().clear()
+
+    loop.wake = Unlucky()
+    loop.start()
+    loop.join(10)
+    assert not loop.is_alive()
+
+
+def test_a_worker_outlives_what_nobody_expected(stopped: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn whose end cannot even be noted."""
+    monkeypatch.setattr(runner, "TRY_AGAIN_S", 0.05)
+    turns: list[str] = []
+    run = JobRunner._run
+
+    def broken(self: JobRunner, work: Any, claim: Any) -> None:
+        turns.append(claim.lease.uid)
+        if len(turns) == 1:
+            raise KeyError("nobody expected this")
+        run(self, work, claim)
+
+    monkeypatch.setattr(JobRunner, "_run", broken)
+    first = planned(stopped, 1)
+    second = planned(stopped, 1)
+    stopped.runner.start()
+    assert stopped.until(second).state == "done" and turns[0] == first.uid
+
+
+def test_a_job_deleted_at_work_leaves_no_sound(stopped: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the worker is about to write a file when its folder is removed."""
+    house = stopped
+    job = house.submit(kind="speak", params={"text": "第一句话在这里。第二句话也在这里。", "voice": "builtin"})
+    outputs = house.settings.outputs / job.uid
+    take, written = house.runner.context.queue.take, threading.Event()
+
+    def delete_then_go_on(*given: Any) -> Any:
+        batch = take(*given)
+        house.store.jobs.delete(job.owner_id, job.uid)
+        return batch
+
+    commit = house.runner.context.queue.commit
+
+    def committed(*given: Any, **more: Any) -> None:
+        assert list(outputs.rglob("*.wav")), "the sentence was written"
+        written.set()
+        commit(*given, **more)
+
+    monkeypatch.setattr(house.runner.context.queue, "take", delete_then_go_on)
+    monkeypatch.setattr(house.runner.context.queue, "commit", committed)
+    house.runner.start()
+    assert written.wait(60)
+    assert house.runner.stop()
+    assert not outputs.exists()
 
 
 def test_an_interactive_job_overtakes_a_long_one(stopped: House, speech: np.ndarray) -> None:

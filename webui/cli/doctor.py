@@ -57,9 +57,11 @@ def _short(value: float | None) -> float | None:
 
 
 def devices(
-    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help=help_text("json"))] = False
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help=help_text("json"))] = False,
+    retry: Annotated[bool, typer.Option("--retry", help=help_text("retry"))] = False,
 ) -> int:
-    found = _device_table(settings_of(context))
+    found = _device_table(settings_of(context), retry)
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
         return DONE
@@ -73,8 +75,11 @@ def devices(
     return DONE
 
 
-def _device_table(settings: Settings) -> list[dict[str, Any]]:
-    """The table, with what a server on this data folder has measured, where there is one."""
+def _device_table(settings: Settings, retry: bool) -> list[dict[str, Any]]:
+    """The table, with what a server on this data folder has found out, where there is one.
+
+    `retry`: forget what hung, for that server too.
+    """
     from webui.cli.session import opened
     from webui.engines.host import ModelHost
     from webui.service.device_table import device_table
@@ -82,4 +87,6 @@ def _device_table(settings: Settings) -> list[dict[str, Any]]:
     if not settings.database.exists():
         return device_table(ModelHost(settings), [], terminal_language())
     with opened(settings, workers=False) as services:
+        if retry:
+            services.host.hangs.forget()
         return device_table(services.host, services.models.available(), terminal_language())

@@ -6,17 +6,18 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from webui import devices
 from webui.engines.base import Model, RecognitionOptions, Samples, SpeechOptions, Waveform
+from webui.engines.memory import Memory
 
 log = logging.getLogger(__name__)
 
@@ -55,27 +56,6 @@ class Speeds:
 
 class Stopped(Exception):
     """Whoever asked for the calibration no longer wants it."""
-
-
-class Memory(Protocol):
-    """Where measurements outlive the process."""
-
-    def load(self, key: str) -> Mapping[str, Any] | None: ...
-
-    def save(self, key: str, value: Mapping[str, Any]) -> None: ...
-
-
-class Forgetful:
-    """A memory of this process only."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, Mapping[str, Any]] = {}
-
-    def load(self, key: str) -> Mapping[str, Any] | None:
-        return self._kept.get(key)
-
-    def save(self, key: str, value: Mapping[str, Any]) -> None:
-        self._kept[key] = value
 
 
 class Calibrations:

@@ -14,13 +14,18 @@ from typing import Any
 from webui import devices
 from webui.devices import Reason
 from webui.engines.base import EngineError, Model
-from webui.engines.calibration import Calibrations, Forgetful, Memory
+from webui.engines.calibration import Calibrations
+from webui.engines.hangs import Hangs
+from webui.engines.memory import Forgetful, Memory
 from webui.engines.placement import Placement
-from webui.engines.watch import Watch
+from webui.engines.watch import Call, Watch
 from webui.errors import UserError
 from webui.settings import Settings
 
 log = logging.getLogger(__name__)
+
+SLOWEST_READ = 5e6  # bytes of weights in a second: what loads more slowly than that hangs
+CLOSING_S = 5.0  # how long `close` waits for what is at work
 
 _Key = tuple[str, str, str]  # model, kind, device
 
@@ -45,14 +50,17 @@ class Freed:
 class ModelHost:
     """Thread-safe. An instance is used by one thread at a time; others wait for it in `use`.
 
-    `placement` knows which devices failed, `watch` which calls are under way, `calibrations` what was measured;
-    `memory` keeps that for the next start.
+    `placement` knows which devices failed, `watch` which calls are under way, `calibrations` what was measured,
+    `hangs` what hung lately; `memory` keeps the last two for the next start.
     """
 
     def __init__(self, settings: Settings, memory: Memory | None = None) -> None:
-        self.calibrations = Calibrations(memory or Forgetful())
-        self.placement = Placement()
+        memory = memory or Forgetful()
+        self.calibrations = Calibrations(memory)
+        self.hangs = Hangs(memory)
+        self.placement = Placement(self.hangs)
         self.watch = Watch()
+        self._hang_limit_s = settings.hang_limit_s
         self._idle_unload_s = settings.idle_unload_s
         self._slots: dict[_Key, _Slot] = {}
         self._lock = threading.Lock()  # of the dictionary; never held while a model loads or works
@@ -70,18 +78,25 @@ class ModelHost:
     def use(self, model: Model, device: str = "auto", limit_s: float = math.inf, work: Any = None) -> Iterator[Any]:
         """The Recognizer or Synthesizer, loaded if it is not, for this thread alone.
 
-        `limit_s`: loading and working that take longer count as hanging; waiting for another thread does not.
-        `work`: what `watch` tells of a call that hangs.
-        Raises UserError (MODEL_BROKEN, DEVICE_UNAVAILABLE, OUT_OF_MEMORY) and EngineError where it does not load.
+        `limit_s`: work that takes longer counts as hanging; loading has a limit of its own, by the size of the weights;
+        waiting for another thread has none. `work`: what `watch` tells of a call that hangs.
+        Raises UserError (MODEL_BROKEN, MODEL_HUNG, DEVICE_UNAVAILABLE, OUT_OF_MEMORY) and EngineError where it does
+        not load.
         """
         slot = self._slot(model, self.place(model, device))
         with slot.lock:
             slot.cancel_unloading()
             try:
-                with self.watch.over(model.name, slot.device, limit_s, work):
-                    yield self._load(slot) if slot.instance is None else slot.instance
+                if slot.instance is None:
+                    with self.watch.over(model, slot.device, self._loading_limit(model), work, loading=True):
+                        self._load(slot)
+                with self.watch.over(model, slot.device, limit_s, work):
+                    yield slot.instance
             finally:
-                slot.unload_after(self._idle_unload_s)
+                if self._keeps(slot):
+                    slot.unload_after(self._idle_unload_s)
+                else:
+                    slot.unload()
 
     def loaded(self) -> list[LoadedModel]:
         with self._lock:
@@ -100,20 +115,41 @@ class ModelHost:
         self._slot(model, device).unload_if_unused()
 
     def retire(self, device: str, why: Reason) -> None:
-        """Use `device` no more. What hangs on it is left alone: nobody waits for it, not even `close`."""
-        self.placement.lose(device, why)
-        with self._lock:
-            slots = [self._slots.pop(key) for key in list(self._slots) if key[2] == device]
-        for slot in slots:
+        """Use `device` no more, and unload what is on it."""
+        for slot in self._lose(device, why):
             slot.unload_if_unused()
 
+    def give_up(self, call: Call) -> None:
+        """Use the device of `call` no more, which hangs, and remember it.
+
+        Nothing on it is touched: to unload from it might never return either. Raises what `memory` raises.
+        """
+        self._lose(call.device, Reason("DEVICE_HUNG", {"device": call.device}))
+        self.hangs.note(call)
+
     def close(self) -> None:
-        """Unload everything, waiting for what is at work."""
+        """Unload everything, but what is still at work after some seconds."""
         with self._lock:
             slots, self._slots = list(self._slots.values()), {}
+        deadline = time.monotonic() + CLOSING_S
         for slot in slots:
-            with slot.lock:
+            if not slot.lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                log.warning("%s on %s is still at work and is not unloaded", slot.model.name, slot.device)
+                continue
+            try:
                 slot.unload()
+            finally:
+                slot.lock.release()
+
+    def _lose(self, device: str, why: Reason) -> list[_Slot]:
+        """The slots that were on `device`."""
+        self.placement.lose(device, why)
+        with self._lock:
+            return [self._slots.pop(key) for key in list(self._slots) if key[2] == device]
+
+    def _loading_limit(self, model: Model) -> float:
+        """Seconds."""
+        return self._hang_limit_s + model.size_bytes / SLOWEST_READ
 
     def _slot(self, model: Model, device: str) -> _Slot:
         key = (model.name, model.kind, device)
@@ -123,22 +159,30 @@ class ModelHost:
                 old, slot = slot, _Slot(model, device)
                 self._slots[key] = slot
                 if old is not None:
-                    old.unload_after(0)  # the folder was exchanged; the old one goes when its work is done
+                    old.unload_after(0)  # the folder was exchanged; where the old one is at work, `use` does it
             return slot
 
-    def _load(self, slot: _Slot) -> Any:
+    def _keeps(self, slot: _Slot) -> bool:
+        """False for one that was exchanged or retired while it was at work."""
+        with self._lock:
+            return self._slots.get((slot.model.name, slot.model.kind, slot.device)) is slot
+
+    def _load(self, slot: _Slot) -> None:
         if slot.model.problem is not None:
             code, params = slot.model.problem
             raise UserError(code, **params)
+        if hung := self.hangs.of(slot.model).get(slot.device):
+            raise UserError(hung.code, **hung.params)
         try:
-            return slot.load()
+            slot.load()
+            return
         except Exception as error:
             if not devices.is_out_of_memory(error):
                 raise _understood(slot.model, error) from error
         log.warning("no memory for %s on %s: unloading what is idle", slot.model.name, slot.device)
         self.free()
         try:
-            return slot.load()
+            slot.load()
         except Exception as error:
             if devices.is_out_of_memory(error):
                 raise UserError("OUT_OF_MEMORY") from error
@@ -156,12 +200,11 @@ class _Slot:
         self._used = time.monotonic()
         self._timer: threading.Timer | None = None
 
-    def load(self) -> Any:
+    def load(self) -> None:
         began = time.monotonic()
         log.info("loading %s on %s", self.model.name, self.device)
         self.instance = self.model.load(self.device)
         log.info("loaded %s on %s in %.1f s", self.model.name, self.device, time.monotonic() - began)
-        return self.instance
 
     def unload(self) -> None:
         self.cancel_unloading()

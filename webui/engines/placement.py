@@ -11,6 +11,7 @@ from typing import NamedTuple
 from webui import devices
 from webui.devices import Reason
 from webui.engines.base import Model
+from webui.engines.hangs import Hangs
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +37,10 @@ class Refusal:
 
 
 class Placement:
-    """Thread-safe. Forgets everything with the process: a driver or a card may be another after the next start."""
+    """Thread-safe. All but `hangs` is forgotten with the process: the next start may find another driver or card."""
 
-    def __init__(self) -> None:
+    def __init__(self, hangs: Hangs) -> None:
+        self._hangs = hangs
         self._lock = threading.Lock()
         self._lost: dict[str, Reason] = {}
         self._refusals: dict[tuple[str, str, str], Refusal] = {}
@@ -51,9 +53,9 @@ class Placement:
             return Choice("cpu", Reason("MODEL_CPU_ONLY", {"model": model.name}))
         with self._lock:
             refusal = self._refusals.get((model.name, model.kind, devices.kind_of(device)))
-            lost = dict(self._lost)
         if refusal is not None:
             return Choice("cpu", refusal.reason())
+        lost = {**self.lost(), **self._hangs.of(model)}
         if device not in lost:
             return Choice(device)
         return Choice(_another(device, lost), lost[device])
@@ -72,8 +74,9 @@ class Placement:
             self._lost.setdefault(device, why)
 
     def lost(self) -> Mapping[str, Reason]:
+        """The devices that are not used, and why."""
         with self._lock:
-            return dict(self._lost)
+            return {**self._hangs.devices(), **self._lost}
 
     def refusals(self) -> list[Refusal]:
         with self._lock:

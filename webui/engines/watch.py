@@ -9,20 +9,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from webui.engines.base import Model
+
 
 @dataclass(frozen=True)
 class Call:
     """`began`: on the monotonic clock; `limit_s`: after so many seconds it counts as hanging.
 
-    `work`: whatever the caller wants to know again of what it was doing.
+    `work`: whatever the caller wants to know again of what it was doing. `loading`: the model was not in memory yet.
     """
 
     thread: int
-    model: str
+    model: Model
     device: str
     began: float
     limit_s: float
     work: Any = None
+    loading: bool = False
 
     @property
     def overdue(self) -> bool:
@@ -37,9 +40,11 @@ class Watch:
         self._calls: dict[int, Call] = {}
 
     @contextmanager
-    def over(self, model: str, device: str, limit_s: float, work: Any = None) -> Iterator[None]:
+    def over(
+        self, model: Model, device: str, limit_s: float, work: Any = None, *, loading: bool = False
+    ) -> Iterator[None]:
         """Watch what this thread does inside."""
-        call = Call(threading.get_ident(), model, device, time.monotonic(), limit_s, work)
+        call = Call(threading.get_ident(), model, device, time.monotonic(), limit_s, work, loading)
         with self._lock:
             self._calls[call.thread] = call
         try:

@@ -78,6 +78,13 @@ def recover(settings: Settings, queue: Queue, jobs: JobStore) -> None:
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
+def clear_deleted(settings: Settings, jobs: JobStore, uid: str) -> None:
+    """Remove what a worker wrote to a job's folders after its deletion had emptied them."""
+    if not jobs.existing([uid]):
+        for root in (settings.uploads, settings.outputs):
+            shutil.rmtree(root / uid, ignore_errors=True)
+
+
 def _left_over(settings: Settings, jobs: JobStore) -> Iterator[Path]:
     """Half-written files, and folders of jobs that do not exist (any more)."""
     youngest = time.time() - ORPHAN_AGE_S

@@ -15,7 +15,6 @@ from sqlalchemy.exc import DatabaseError
 
 from webui import devices
 from webui.audio.intake import Decoder
-from webui.devices import Reason
 from webui.disk import free_bytes
 from webui.engines import catalog
 from webui.engines.base import EngineError
@@ -27,7 +26,7 @@ from webui.jobs.context import Context, Seat, understood
 from webui.jobs.detection import detector_for
 from webui.jobs.fallback import Begun
 from webui.jobs.prepare import Interrupted, prepare
-from webui.jobs.recovery import AppLock, recover
+from webui.jobs.recovery import AppLock, clear_deleted, recover
 from webui.jobs.speak import speak
 from webui.jobs.transcribe import transcribe
 from webui.settings import Settings
@@ -44,6 +43,7 @@ MOST_PREPARERS = 4
 TRY_AGAIN_S = 5.0  # after a full disk or a locked file
 LOOK_EVERY_S = 0.5
 ROOM_TO_WORK = 16 * 2**20  # bytes free, below which no job is worked on after the disk was full
+PROBING_S = 180.0  # after which a card that hangs, or its driver, is not waited for
 DRAIN_S = 30.0  # how long `stop` waits for the batch in hand
 
 
@@ -144,8 +144,24 @@ class JobRunner:
 
     def _begin_workers(self, cards: list[str] | None) -> None:
         """In a thread of its own: finding an accelerator loads torch, and the pages shall not wait for that."""
-        for seat in _seats(cards or _cards(self._settings.device)):
-            self._begin(f"work-{seat.device}", partial(self._work, seat), partial(self._claim_to_work, seat))
+        late = threading.Timer(PROBING_S, self._begin_without_cards)
+        late.daemon = True
+        late.start()
+        try:
+            seats = _seats(cards or _cards(self._settings.device))
+        except Exception:
+            log.exception("the devices could not be looked at: working on the CPU")
+            seats = _seats(["cpu"])
+        late.cancel()
+        for seat in seats:
+            self._begin_worker(seat)
+
+    def _begin_without_cards(self) -> None:
+        log.error("the devices have not answered for %.0f s: working on the CPU meanwhile", PROBING_S)
+        self._begin_worker(Seat("cpu", ("auto", "cpu")))
+
+    def _begin_worker(self, seat: Seat) -> None:
+        self._begin(f"work-{seat.device}", partial(self._work, seat), partial(self._claim_to_work, seat))
 
     def _watch(self) -> None:
         while not self._ended.wait(LOOK_EVERY_S):
@@ -154,18 +170,22 @@ class JobRunner:
 
     def _give_up(self, call: Call) -> None:
         """End what hangs, as far as it can be ended. Of several segments begun together each goes alone next time."""
-        log.error("%s on %s has not answered for %.0f s", call.model, call.device, call.limit_s)
+        doing = "loading" if call.loading else "working"
+        log.error("%s, %s on %s, has not answered for %.0f s", call.model.name, doing, call.device, call.limit_s)
         first = not self._hung
         self._hung.add(call.thread)
-        self.context.host.retire(call.device, Reason("DEVICE_HUNG", {"device": call.device}))
-        if isinstance(call.work, Begun) and len(call.work.segments) == 1:
-            hung = SegmentResult(call.work.segments[0], "failed", error_code="HUNG")
-            try:
+        self._stopping.set()
+        self._wake()
+        try:
+            self.context.host.give_up(call)
+            if isinstance(call.work, Begun) and len(call.work.segments) == 1 and not call.loading:
+                hung = SegmentResult(call.work.segments[0], "failed", error_code="HUNG")
                 self.context.queue.commit(call.work.lease, [hung], device=call.device, seconds=call.limit_s)
-            except (LeaseLost, UserError, DatabaseError):
-                log.exception("the segment that hangs could not be noted")
-        if first:
-            self._on_hang()
+        except (LeaseLost, UserError, DatabaseError):
+            log.exception("what hangs could not be noted")
+        finally:
+            if first:
+                self._on_hang()
 
     def _wake(self) -> None:
         for thread in self._threads:
@@ -185,18 +205,28 @@ class JobRunner:
 
     def _run(self, work: Callable[[Claim], None], claim: Claim) -> None:
         """One turn at one job; whatever goes wrong ends in the job's row."""
+        try:
+            self._turn(work, claim)
+        except LeaseLost:
+            log.info("job %s was taken away", claim.lease.uid)
+            clear_deleted(self._settings, self.context.jobs, claim.lease.uid)
+
+    def _turn(self, work: Callable[[Claim], None], claim: Claim) -> None:
+        """Raises LeaseLost."""
         queue, lease = self.context.queue, claim.lease
         try:
             work(claim)
         except LeaseLost:
-            log.info("job %s was taken away", lease.uid)
+            raise
         except Cancelled:
             self._settle(partial(queue.end_cancelled, lease))
         except Interrupted:
             self._settle(partial(queue.release, lease))
         except Exception as error:
             worded = self._worded(claim, error)
-            if worded.code == "DISK_FULL" and not self._room():
+            if self._hung:  # the program is about to end; the next start finds out whose fault it was
+                self._settle(partial(queue.release, lease))
+            elif worded.code == "DISK_FULL" and not self._room():
                 self._settle(partial(queue.release, lease))
                 self._await_room()
             else:  # with room left the job itself was too large for it
@@ -227,7 +257,10 @@ class JobRunner:
         return UserError("INTERNAL", id=claim.lease.uid)
 
     def _settle(self, write: Callable[[], None]) -> None:
-        """Write the end of a turn, however long the disk stays full: a job must not stay running without a worker."""
+        """Write the end of a turn, however long the disk stays full: a job must not stay running without a worker.
+
+        Raises LeaseLost.
+        """
         while True:
             try:
                 write()
@@ -235,8 +268,6 @@ class JobRunner:
                 log.exception("the end of a job could not be written; trying again")
                 if self._stopping.wait(TRY_AGAIN_S):
                     return  # the next start finds it running and queues it
-            except LeaseLost:
-                return
             else:
                 return
 
@@ -260,19 +291,20 @@ class _Loop(threading.Thread):
         self._since = time.monotonic()
 
     def run(self) -> None:
-        while not self._stopping.is_set():
+        while True:
             self.wake.clear()
+            if self._stopping.is_set():  # looked at after `clear`, or the wake-up of `stop` could be lost
+                return
             try:
                 claim = self._claim()
-            except Exception:
-                log.exception("%s: claiming failed; trying again", self.name)
+                if claim is None:
+                    self.wake.wait()
+                    continue
+                self._note(claim.lease.uid)
+                self._work_on(claim)
+            except Exception:  # a full disk, a locked file: a worker must outlive them
+                log.exception("%s failed; trying again", self.name)
                 self._stopping.wait(TRY_AGAIN_S)
-                continue
-            if claim is None:
-                self.wake.wait()
-                continue
-            self._note(claim.lease.uid)
-            self._work_on(claim)
             self._note(None)
 
     def activity(self) -> Activity:

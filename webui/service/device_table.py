@@ -52,4 +52,5 @@ def _notes(host: ModelHost, models: Sequence[Model], device: Device, language: s
         for model in models:
             if speeds := host.calibrations.find(model, device.id):
                 notes.append(word("MEASURED", {"model": model.name, **speeds.figures()}, language).message)
-    return notes
+    hung = [why for model in models if (why := host.hangs.of(model).get(device.id))]
+    return notes + [word(why.code, why.params, language).message for why in hung]
