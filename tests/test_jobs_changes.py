@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from tests.jobs_kit import Store, open_store
+from webui.jobs import changes as changes_module
 from webui.jobs.changes import ChangeFeed
 from webui.store.rows import Changes
 
@@ -41,6 +45,35 @@ def test_a_change_ends_the_wait(store: Store, feed: ChangeFeed) -> None:
     began = time.monotonic()
     changes = feed.wait(owner.id, since, 30)
     assert len(changes.changed) == 1 and changes.now > since and time.monotonic() - began < 20
+
+
+def test_the_watch_outlives_a_database_that_cannot_be_read(
+    store: Store, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes_module, "TRY_AGAIN_S", 0.05)
+    failures: list[int] = []
+    watch = store.database.watch
+
+    @contextlib.contextmanager
+    def sick() -> Iterator[Callable[[], int]]:
+        def version() -> int:
+            failures.append(1)
+            raise OperationalError("PRAGMA data_version", {}, sqlite3.OperationalError("disk I/O error"))
+
+        with watch() as sound:
+            yield sound if len(failures) >= 3 else version
+
+    monkeypatch.setattr(store.database, "watch", sick)
+    with monkeypatch.context() as broken:  # what the thread is in now ends, too
+        broken.setattr(feed, "_look", lambda: (_ for _ in ()).throw(OSError("disk I/O error")))
+        store.submit()
+        deadline = time.monotonic() + 20
+        while not failures and time.monotonic() < deadline:
+            time.sleep(0.01)
+    owner = store.owner()
+    since = feed.now()
+    later(lambda: store.submit(owner))
+    assert len(feed.wait(owner.id, since, 30).changed) == 1 and len(failures) >= 3
 
 
 def test_what_has_changed_already_is_told_at_once(store: Store, feed: ChangeFeed) -> None:

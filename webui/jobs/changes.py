@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.5
 MERGE_S = 0.02  # commits so close together are one look
+TRY_AGAIN_S = 2.0  # after the database could not be read
 
 
 class ChangeFeed:
@@ -105,8 +106,16 @@ class ChangeFeed:
         return (self._seen if owner_id is None else self._newest.get(owner_id, 0)) > since
 
     def _watch(self) -> None:
+        while not self._stopping:
+            try:
+                self._follow()
+            except Exception:  # the thread must outlive a full disk or a locked file
+                log.exception("looking for changes failed; trying again")
+                time.sleep(TRY_AGAIN_S)
+
+    def _follow(self) -> None:
         with self._database.watch() as version:
-            last = version()
+            last: int | None = None  # the first look is at what was missed
             while not self._stopping:
                 poked = self._poked.wait(LOOK_EVERY_S)
                 self._poked.clear()
@@ -116,11 +125,7 @@ class ChangeFeed:
                     time.sleep(MERGE_S)
 
     def _look(self) -> None:
-        try:
-            newest = self._history.newest_by_owner(self._seen)
-        except Exception:  # the thread must outlive a full disk or a locked file
-            log.exception("looking for changes failed")
-            return
+        newest = self._history.newest_by_owner(self._seen)
         if newest:
             with self._news:
                 self._newest.update(newest)
