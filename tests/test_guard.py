@@ -334,6 +334,52 @@ def test_a_wrong_method_says_so(client: httpx.AsyncClient) -> None:
     assert "PUT" in response.json()["error"]["message"]
 
 
+def test_head_is_get_without_a_body(client: httpx.AsyncClient) -> None:
+    got, head = run(client.get("/api/v1/echo")), run(client.head("/api/v1/echo"))
+    assert (head.status_code, head.content) == (200, b"") and len(got.content) > 10
+    assert head.headers == got.headers, "content-length is that of the body"
+    refused = run(client.head("/api/v1/echo", headers={"host": "evil.example"}))
+    assert (refused.status_code, refused.content) == (403, b"")
+    for path, status in (("/api/v1/json", 405), ("/api/v1/foreign", 404), ("/api/v1/boom", 500), ("/v1/none", 404)):
+        missing = run(client.head(path))
+        assert (missing.status_code, missing.content) == (status, b"")
+
+
+def test_head_of_a_stream_ends_with_its_headers(limited: Settings) -> None:
+    made, sent = [], []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        async def body() -> AsyncIterator[bytes]:
+            for part in range(1000):
+                made.append(part)
+                yield b"x" * 1000
+
+        await StreamingResponse(body())(scope, receive, send)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(60)
+        return {"type": "http.disconnect"}
+
+    for version in ("2.3", "2.4"):
+        made.clear()
+        sent.clear()
+        scope = {
+            "type": "http",
+            "method": "HEAD",
+            "path": "/api/v1/history.csv",
+            "headers": [(b"host", b"10.0.0.1")],
+            "query_string": b"",
+            "scheme": "http",
+            "asgi": {"spec_version": version},
+        }
+        run(Guard(app, limited, FakeOwners())(scope, receive, send))
+        assert made == [0] and [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+        assert not sent[1].get("body") and not sent[1].get("more_body")
+
+
 def test_a_streamed_answer_is_not_held_back(client: httpx.AsyncClient, limited: Settings) -> None:
     order: list[str] = []
 

@@ -2,7 +2,8 @@
 
 Pure ASGI, so that streams stay streams. It checks the Host (against DNS rebinding) and the Origin (against
 cross-site requests), closes those routes of the mounted Gradio that the pages never use, bounds the request's
-body, says who the caller is, and sees to security headers and to the one shape of errors.
+body, says who the caller is, answers HEAD as GET without a body, and sees to security headers and to the one shape of
+errors.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ LINGER_S, LINGER_BYTES = 5.0, 256 * 2**20  # how long and how much of a refused 
 
 UPLOAD_ROUTES = ("/api/v1/jobs", "/api/v1/voices", "/v1/audio/transcriptions")
 OWNED = ("/api/", "/v1/", "/ws/")
+HEALTH = ("/healthz", "/readyz", "/metrics")
 GRADIO = "/gradio_api/"
 GRADIO_OPEN = ("heartbeat", "startup-events", "theme.css")  # no event of the pages runs on the server
 
@@ -134,6 +136,7 @@ class _Exchange:
         self._cookie = cookie
         self._receive = receive
         self._send = send
+        self._head = _is_head(connection)
         self._received = 0
         self._awaited = IDLE_BYTES  # bytes received that give new patience
         self._patience_s = IDLE_S
@@ -144,8 +147,9 @@ class _Exchange:
 
     async def run(self, app: ASGIApp) -> None:
         """Call the application; an exception becomes INTERNAL, a client that left is no error."""
+        scope = {**self.connection.scope, "method": "GET"} if self._head else self.connection.scope
         try:
-            await app(self.connection.scope, self.receive, self.send)
+            await app(scope, self.receive, self.send)
         except ClientDisconnect:
             return
         except Exception as error:
@@ -183,7 +187,13 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             await self._start(message)
-        elif not self._replaced:
+        elif self._replaced:
+            return
+        elif self._head:
+            await self._send({"type": "http.response.body"})
+            if message.get("more_body"):
+                raise ClientDisconnect  # as if the caller had left: nobody waits for the rest
+        else:
             await self._send(message)
 
     async def _start(self, message: Message) -> None:
@@ -220,6 +230,12 @@ class _Exchange:
             headers["cache-control"] = "no-store"
         if status == 413:
             headers["connection"] = "close"
+
+
+def _is_head(connection: HTTPConnection) -> bool:
+    """Whether to answer as GET would, without the body; Gradio and the static files know HEAD themselves."""
+    path = connection.scope["path"]
+    return connection.scope.get("method") == "HEAD" and (path.startswith(OWNED) or path in HEALTH)
 
 
 def host_allowed(host: str, allowed: tuple[str, ...]) -> bool:
