@@ -13,6 +13,7 @@ import errno
 import logging
 import os
 import re
+import resource
 import signal
 import socket
 import sys
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 START_AGAIN = 75  # sysexits.h: EX_TEMPFAIL
 _WATCHDOG_S = 20  # WatchdogSec of the unit is a minute
 _GRACE_S = 5  # for open requests; long polls would hold the server for ever
+_OPEN_FILES = 65_536  # connections included; as the unit has it
 
 
 def serve(
@@ -44,6 +46,7 @@ def serve(
 ) -> int:
     settings = settings_of(context, host=host, port=port, https_port=https_port)
     log_to(settings)
+    _allow_many_files()
     _refuse_a_second(settings)
     listeners = _listeners(settings)
     try:
@@ -85,6 +88,14 @@ def _lan_addresses() -> list[str]:
         return []
     local = re.findall(r"\|-- ([\d.]+)\n\s+/32 host LOCAL", table)
     return [address for address in dict.fromkeys(local) if not address.startswith("127.")]
+
+
+def _allow_many_files() -> None:
+    """A shell allows 1024 open files by default, which as many connections would use up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _refuse_a_second(settings: Settings) -> None:
@@ -145,9 +156,12 @@ def _leave(code: int) -> NoReturn:
 def _server(settings: Settings, app: Any, scheme: str) -> Server:
     import uvicorn
 
+    from webui.server.connections import PatientProtocol
+
     certificate, key = _certificate(settings) if scheme == "https" else (None, None)
     config = uvicorn.Config(
         app,
+        http=PatientProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
