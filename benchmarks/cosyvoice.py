@@ -1,9 +1,14 @@
 """What CosyVoice3 costs on this machine: full-size random weights, each stage on its own and all together.
 
-    python benchmarks/cosyvoice.py [--device cpu] [--dtype bfloat16] [--steps 10] [--tokens 125] [--folder DIR]
+    python benchmarks/cosyvoice.py [--device cpu] [--dtype bfloat16 …] [--steps 10] [--tokens 125] [--folder DIR]
+    python benchmarks/cosyvoice.py --device cuda
+    python benchmarks/cosyvoice.py --step
 
-Prints one JSON line. On the CPU the figures are CPU seconds (divide by the cores for time), elsewhere wall seconds.
-Without --folder the weights are made in a temporary folder (about 3.5 GB on disk).
+Prints one JSON line. On the CPU the figures are CPU seconds (divide by the cores for time), elsewhere wall seconds, the
+middle of three. On an accelerator both float32 and bfloat16 by default, decoding by recordings and kernel by kernel,
+and the differences from the reference; some five minutes, most of it making and reading weights. `--step` compares
+ways to compute one step of decoding instead. Without --folder the weights are made in a temporary folder (about
+3.5 GB on disk).
 """
 
 from __future__ import annotations
@@ -11,11 +16,14 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import platform
 import resource
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,101 +31,204 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
 
+from tests.cosyvoice.device_parity import KIT, differences
+from webui.devices import load_torch
 from webui.engines import cosyvoice
 from webui.engines.cosyvoice.runtime import PromptFeatures, Runtime
+from webui.engines.cosyvoice.sampling import ForcedTokens, RepetitionAwareSampler
 
-KIT = Path(__file__).resolve().parent.parent / "tests" / "cosyvoice" / "kit"
 PROMPT_TOKENS, TEXT_TOKENS = 87, 40  # 3.5 s of prompt
+REPEATS = 3
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--dtype", default="bfloat16", choices=("float32", "bfloat16", "float16"))
+    parser.add_argument("--dtype", nargs="+", choices=("float32", "bfloat16", "float16"))
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--tokens", type=int, default=125, help="speech tokens, 25 a second")
     parser.add_argument("--folder", type=Path, help="a model folder to use, made there when missing")
+    parser.add_argument("--step", action="store_true", help="compare ways to compute a step of decoding")
     arguments = parser.parse_args()
+    load_torch()
+    device = torch.device(arguments.device)
+    kinds = arguments.dtype or (["bfloat16"] if device.type == "cpu" else ["bfloat16", "float32"])
     with tempfile.TemporaryDirectory() as temporary:
-        folder = arguments.folder or Path(temporary)
+        folder = arguments.folder or Path(temporary) / "full"
         if not (folder / "llm.pt").exists():
             build(folder)
-        runtime = cosyvoice.load(folder, arguments.device, arguments.dtype)
-        figures = measure(runtime, arguments.tokens, arguments.steps)
-    setting = {"device": arguments.device, "dtype": arguments.dtype, "steps": arguments.steps}
-    print(json.dumps({"benchmark": "cosyvoice", **setting, **figures}))
+        if arguments.step:
+            runs = [{"dtype": kind, **compare_steps(cosyvoice.load(folder, device, kind))} for kind in kinds]
+        else:
+            runs = [run for kind in kinds for run in ways(folder, device, kind, arguments.tokens, arguments.steps)]
+        parity = {} if device.type == "cpu" else {kind: apart(Path(temporary), device, kind) for kind in kinds}
+    setting = {"device": name(device), "torch": torch.__version__, "steps": arguments.steps}
+    print(json.dumps({"benchmark": "cosyvoice", **setting, "runs": runs, "differences": parity}))
+
+
+def ways(folder: Path, device: torch.device, kind: str, tokens: int, steps: int) -> Iterator[dict[str, Any]]:
+    """The figures of decoding by recordings, where the device has them, and kernel by kernel."""
+    runtime = cosyvoice.load(folder, device, kind)
+    model = runtime.language_model
+    if model.recorded:
+        figures = measure(runtime, tokens, steps)
+        decoding = "launched, as recording failed" if model.recorded.given_up else "recorded"
+        yield {"dtype": kind, "decoding": decoding} | figures
+        model.recorded = None
+    yield {"dtype": kind, "decoding": "launched"} | measure(runtime, tokens, steps)
 
 
 def measure(runtime: Runtime, tokens: int, steps: int) -> dict[str, float]:
-    """Seconds of each stage for `tokens` speech tokens after a prompt of 87; the first use is left out."""
-    clock = _clock(runtime.device)
+    """Seconds of each stage for `tokens` speech tokens after a prompt of 87; the first use stands apart."""
+    clock, once = _clock(runtime.device), _clock(runtime.device, 1)
+    _reset_peak(runtime.device)
     voice = _voice()
     condition = runtime.flow.condition(voice.tokens, voice.mel, voice.speaker)
     spoken = torch.randint(0, 6561, (tokens,), generator=torch.Generator().manual_seed(1)).tolist()
-    mel = runtime.flow(spoken[:4], condition, steps=steps)
-    runtime.vocoder(mel)
-    list(_decode(runtime, spoken[:2]))
 
-    prefill, _ = clock(lambda: next(_decode(runtime, spoken)))
-    decoding, _ = clock(lambda: list(_decode(runtime, spoken)))
-    flow, mel = clock(lambda: runtime.flow(spoken, condition, steps=steps))
-    vocoder, _ = clock(lambda: runtime.vocoder(mel))
-    first, _ = clock(lambda: next(iter(runtime.speak(_decode(runtime, spoken), voice, steps=steps, stream=True))))
+    def stream(heard: PromptFeatures = voice) -> Iterator[Any]:
+        return runtime.speak(_decode(runtime, spoken), heard, steps=steps, stream=True)
+
+    def everything() -> torch.Tensor:
+        list(_decode(runtime, spoken))
+        next(stream())
+        mel = runtime.flow(spoken, condition, steps=steps)
+        runtime.vocoder(mel)
+        return mel
+
+    first_use = once(everything)
+    mel = runtime.flow(spoken, condition, steps=steps)
+    prefill = clock(lambda: next(_decode(runtime, spoken)))
+    decoding = clock(lambda: list(_decode(runtime, spoken)))
+    flow = clock(lambda: runtime.flow(spoken, condition, steps=steps))
+    vocoder = clock(lambda: runtime.vocoder(mel))
     seconds = tokens / 25
     return {
         "speech_s": seconds,
+        "first_use_s": first_use,
         "llm_prefill_s": prefill,
-        "llm_tokens_per_s": (tokens - 1) / (decoding - prefill),
-        "flow_s_per_step": flow / steps,
+        "llm_tokens_per_s": round((tokens - 1) / (decoding - prefill), 2),
+        "sampling_s_per_token": sampling(runtime.device),
+        "flow_s_per_step": round(flow / steps, 5),
         "flow_s": flow,
         "vocoder_s": vocoder,
-        "total_s": decoding + flow + vocoder,
-        "rtf": (decoding + flow + vocoder) / seconds,
-        "first_sound_s": first,
-        "peak_memory_mb": _peak_memory(runtime.device) / 2**20,
+        "vocoder_on_host_s": clock(lambda: runtime.vocoder.source(runtime.vocoder.pitch(mel))),
+        "total_s": round(decoding + flow + vocoder, 4),
+        "rtf": round((decoding + flow + vocoder) / seconds, 4),
+        "first_sound_s": clock(lambda: next(stream())),
+        "first_sound_of_a_new_voice_s": once(lambda: next(stream(_voice(PROMPT_TOKENS + 25)))),
+        "streamed_s": clock(lambda: list(stream())),
+        "peak_memory_mb": round(_peak_memory(runtime.device) / 2**20),
     }
 
 
-def _decode(runtime: Runtime, tokens: list[int]) -> Any:
-    from webui.engines.cosyvoice.sampling import ForcedTokens
+def sampling(device: torch.device) -> float:
+    """Host seconds to draw a token, where the likeliest four have just been used and are drawn again."""
+    logits = 3 * torch.randn(6761, generator=torch.Generator().manual_seed(0))
+    sampler, count = RepetitionAwareSampler(0), 200
+    decoded = logits.topk(4).indices.tolist()
+
+    def draw() -> None:
+        for _ in range(count):
+            sampler(logits, decoded, False)
+
+    return round(_clock(device)(draw) / count, 7)
+
+
+def compare_steps(runtime: Runtime) -> dict[str, float]:
+    """Seconds of a step of decoding at position 300: launched, of fixed shapes, and that compiled."""
+    model, clock = runtime.language_model, _clock(runtime.device)
+    cache = model._new_cache(512)
+    model._places = torch.arange(512, device=runtime.device)
+    token, position = (torch.tensor([number], device=runtime.device) for number in (7, 300))
+    compiled = torch.compile(model._static_step, fullgraph=True)
+
+    def launched() -> None:
+        cache.used = 300
+        model._launched_step(7, cache)
+
+    steps = {
+        "launched": launched,
+        "static": lambda: model._static_step(token, position, cache, 512),
+        "compiled": lambda: compiled(token, position, cache, 512),
+    }
+    with torch.inference_mode():
+        for step in steps.values():
+            step()
+        rounds = [{way: clock(step) for way, step in steps.items()} for _ in range(20)]
+    return {way: statistics.median(one[way] for one in rounds) for way in steps}
+
+
+def apart(folder: Path, device: torch.device, kind: str) -> dict[str, float]:
+    """How far this device is from the reference, with the parity kit's small weights."""
+    small = folder / "small"
+    if not small.exists():
+        build_small(small)
+    return differences(cosyvoice.load(small, device, kind))
+
+
+def _decode(runtime: Runtime, tokens: list[int]) -> Iterator[int]:
+    """Tokens drawn as always, for what that costs, and `tokens` taken in their place."""
+    drawing, forced = RepetitionAwareSampler(0), ForcedTokens(tokens)
+
+    def sampler(logits: torch.Tensor, decoded: Sequence[int], may_end: bool) -> int:
+        drawing(logits, decoded, may_end)
+        return forced(logits, decoded, may_end)
 
     text = list(range(100, 100 + TEXT_TOKENS))
-    prompt = _voice().tokens.tolist()
-    return runtime.language_model.generate(text, prompt, ForcedTokens(tokens), 0, len(tokens))
+    return runtime.language_model.generate(text, _voice().tokens.tolist(), sampler, 0, len(tokens))
 
 
-def _voice() -> PromptFeatures:
+def _voice(count: int = PROMPT_TOKENS) -> PromptFeatures:
     generator = torch.Generator().manual_seed(0)
-    tokens = torch.randint(0, 6561, (PROMPT_TOKENS,), generator=generator)
-    mel = torch.randn(2 * PROMPT_TOKENS, 80, generator=generator) - 5
+    tokens = torch.randint(0, 6561, (count,), generator=generator)
+    mel = torch.randn(2 * count, 80, generator=generator) - 5
     return PromptFeatures(tokens, mel, torch.randn(1, 192, generator=generator))
 
 
-def _clock(device: torch.device) -> Callable[[Callable[[], Any]], tuple[float, Any]]:
-    def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-        now = time.process_time if device.type == "cpu" else time.perf_counter
-        began = now()
-        result = work()
-        if device.type != "cpu":
-            torch.get_device_module(device).synchronize()
-        return round(now() - began, 4), result
+def _clock(device: torch.device, repeats: int = REPEATS) -> Callable[[Callable[[], Any]], float]:
+    """Times work: CPU seconds of one run on the CPU, else the middle of some in wall seconds."""
+    if device.type == "cpu":
+        return lambda work: round(_timed(work, time.process_time, lambda: None), 5)
+    wait = partial(torch.get_device_module(device).synchronize, device)
+    return lambda work: round(statistics.median(_timed(work, time.perf_counter, wait) for _ in range(repeats)), 5)
 
-    return timed
+
+def _timed(work: Callable[[], Any], now: Callable[[], float], wait: Callable[[], Any]) -> float:
+    wait()
+    began = now()
+    work()
+    wait()
+    return now() - began
 
 
 def _peak_memory(device: torch.device) -> float:
     if device.type == "cpu":
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return torch.get_device_module(device).max_memory_allocated()
+    return torch.get_device_module(device).max_memory_allocated(device)
 
 
-def build(folder: Path) -> None:
-    """A folder in the official layout and of the official size, with random weights."""
+def _reset_peak(device: torch.device) -> None:
+    if device.type != "cpu":
+        torch.get_device_module(device).reset_peak_memory_stats(device)
+
+
+def name(device: torch.device) -> str:
+    return platform.machine() if device.type == "cpu" else torch.get_device_module(device).get_device_name(device)
+
+
+def build_small(folder: Path) -> None:
+    """A folder in the official layout, with the parity kit's small weights."""
     spec = importlib.util.spec_from_file_location("build_model_dir", KIT / "build_model_dir.py")
     assert spec and spec.loader
     builder = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(builder)
     builder.build(folder)
+
+
+def build(folder: Path) -> None:
+    """A folder in the official layout and of the official size, with random weights."""
+    build_small(folder)
     config = folder / "CosyVoice-BlankEN" / "config.json"
     sizes = {"hidden_size": 896, "intermediate_size": 4864, "num_attention_heads": 14, "num_key_value_heads": 2}
     config.write_text(json.dumps(json.loads(config.read_text()) | sizes | {"num_hidden_layers": 24}))

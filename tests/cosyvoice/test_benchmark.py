@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import torch
 
 from benchmarks import cosyvoice as benchmark
 from webui.engines import cosyvoice
+from webui.engines.cosyvoice import graphs
+
+from .device_parity import LIMITS
+from .graphs_kit import Refusing, install
 
 
 def kinds(keys):
@@ -37,3 +42,23 @@ def test_every_stage_is_measured(cosyvoice_folder):
     figures = benchmark.measure(cosyvoice.load(cosyvoice_folder), tokens=80, steps=1)
     assert all(value > 0 for value in figures.values()), figures
     assert figures["total_s"] >= figures["flow_s"] + figures["vocoder_s"]
+    assert figures["streamed_s"] >= figures["first_sound_s"]
+
+
+def test_a_device_with_graphs_is_measured_both_ways(cosyvoice_folder, monkeypatch):
+    install(partial(monkeypatch.setattr, raising=False), torch.cpu)
+    monkeypatch.setattr(graphs, "_seconds", lambda work, _device: 1.0 if not hasattr(work, "__self__") else 0.5)
+    both = list(benchmark.ways(cosyvoice_folder, torch.device("cpu"), "float32", 80, 1))
+    assert [run["decoding"] for run in both] == ["recorded", "launched"]
+    assert both[0].keys() == both[1].keys()
+
+
+def test_a_recording_that_failed_is_not_reported_as_one(cosyvoice_folder, monkeypatch):
+    install(partial(monkeypatch.setattr, raising=False), torch.cpu, Refusing)
+    both = list(benchmark.ways(cosyvoice_folder, torch.device("cpu"), "float32", 80, 1))
+    assert [run["decoding"] for run in both] == ["launched, as recording failed", "launched"]
+
+
+def test_the_differences_from_the_reference_are_reported(tmp_path):
+    found = benchmark.apart(tmp_path, torch.device("cpu"), "float32")
+    assert all(found[name] <= limit for name, limit in LIMITS.items()), found

@@ -13,6 +13,8 @@ import pytest
 
 from tests.devices_kit import SIMULATOR
 
+from .device_parity import BFLOAT16_MEL, LIMITS
+
 
 @pytest.fixture(scope="module")
 def report(cosyvoice_folder: Path) -> dict:
@@ -26,14 +28,19 @@ def report(cosyvoice_folder: Path) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_float32_on_the_npu_is_the_reference(report):
+@pytest.mark.parametrize("name", LIMITS)
+def test_float32_on_the_npu_is_the_reference(report, name):
     """Operators that torch_npu lacks would have failed the child."""
-    limits = {"logits": 1e-2, "mel": 1e-2, "f0": 1e-2, "hift_wav": 1e-2}
-    assert {name: report["differences"][name] <= limit for name, limit in limits.items()} == dict.fromkeys(limits, True)
+    assert report["float32"][name] <= LIMITS[name]
 
 
 def test_bfloat16_on_the_npu_is_near_the_reference(report):
-    assert report["differences"]["bfloat16 mel, mean"] <= 0.02
+    assert report["bfloat16"]["mel, mean"] <= BFLOAT16_MEL
+
+
+def test_decoding_by_recordings_is_decoding_kernel_by_kernel(report):
+    assert report["replays"] == 43 + 1  # each step after the first, and the trial
+    assert report["recorded"] <= 1e-5
 
 
 def test_every_weight_is_on_the_device(report):

@@ -167,5 +167,13 @@ def test_the_cpu_computes_in_bfloat16_where_it_multiplies_it(tmp_path, text, dty
     assert precision.best(torch.device("cpu"), tmp_path / "cpuinfo") == dtype
 
 
+def test_convolutions_on_a_graphics_card_are_exact_once_a_vocoder_is_loaded(cosyvoice_folder, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
+    Vocoder(Weights(cosyvoice_folder / "hift.pt"), torch.device("cpu"))
+    assert not torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.deterministic
+
+
 def test_a_system_without_cpuinfo_computes_in_float32(tmp_path):
     assert precision.best(torch.device("cpu"), tmp_path / "none") == torch.float32

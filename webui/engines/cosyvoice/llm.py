@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
+from webui.engines.cosyvoice import graphs
+from webui.engines.cosyvoice.decoding import POSITIONS, Cache, RecordedDecoding
 from webui.engines.cosyvoice.sampling import SPEECH_TOKENS, Sampler
 from webui.engines.cosyvoice.weights import Weights
 
 START, END, TASK = SPEECH_TOKENS, SPEECH_TOKENS + 1, SPEECH_TOKENS + 2
+
+# q (heads, n, width), k and v (kv heads, n, width), a layer's part of the cache → (n, hidden)
+Attention = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -26,18 +32,11 @@ class _Layer:
     down: torch.Tensor
 
 
-@dataclass
-class _Cache:
-    """Keys and values (layers, 2, kv heads, positions, head width), rotations (positions, head width), fill."""
-
-    kv: torch.Tensor
-    cos: torch.Tensor
-    sin: torch.Tensor
-    used: int = 0
-
-
 class SpeechLanguageModel:
-    """Text ids and prompt speech tokens in, speech tokens out, one at a time."""
+    """Text ids and prompt speech tokens in, speech tokens out, one at a time.
+
+    `recorded`: the decoding by recordings, on devices that have graphs.
+    """
 
     def __init__(self, weights: Weights, config: dict[str, Any], device: torch.device, dtype: torch.dtype) -> None:
         """Raises UserError MODEL_BROKEN."""
@@ -54,6 +53,10 @@ class SpeechLanguageModel:
         self._last_norm = self._take(weights, "llm.model.model.norm.weight", hidden)
         prefix = "llm.model.model.layers."
         self._layers = [self._layer(weights, f"{prefix}{index}.", hidden) for index in range(weights.count(prefix))]
+        self.recorded: RecordedDecoding | None = None
+        if graphs.available(device):
+            self._places = torch.arange(POSITIONS, device=device)
+            self.recorded = RecordedDecoding(self._new_cache(POSITIONS), self._static_step, self._launched_step)
 
     def _take(self, weights: Weights, key: str, *shape: int) -> torch.Tensor:
         return weights.take(key, *shape).to(self._device, self._dtype, copy=True)
@@ -88,18 +91,28 @@ class SpeechLanguageModel:
         `trace` receives each step's logits, float32 (vocabulary,) on the CPU, before any masking.
         """
         x = self._embed(text, prompt)
-        cache = self._new_cache(len(x) + most)
-        decoded: list[int] = []
-        while len(decoded) < most:
-            logits = F.linear(self._forward(x, cache), self._head).float().cpu()
-            if trace is not None:
-                trace.append(logits)
-            token = sampler(logits, decoded, len(decoded) >= least)
-            if token >= SPEECH_TOKENS:
-                return
-            decoded.append(token)
-            yield token
-            x = self._speech_embedding[token : token + 1]
+        with self._cache(len(x) + most) as cache:
+            logits = self._logits(x, cache)
+            decoded: list[int] = []
+            while len(decoded) < most:
+                if decoded:
+                    logits = self._next(decoded[-1], cache)
+                on_host = logits.cpu()
+                if trace is not None:
+                    trace.append(on_host)
+                token = sampler(on_host, decoded, len(decoded) >= least)
+                if token >= SPEECH_TOKENS:
+                    return
+                decoded.append(token)
+                yield token
+
+    def _next(self, token: int, cache: Cache) -> torch.Tensor:
+        """The logits after one more token: replayed where that is possible, else launched kernel by kernel."""
+        logits = self.recorded.logits(token, cache) if self.recorded else None
+        return self._launched_step(token, cache) if logits is None else logits
+
+    def _launched_step(self, token: int, cache: Cache) -> torch.Tensor:
+        return self._logits(self._speech_embedding[token : token + 1], cache)
 
     def _embed(self, text: Sequence[int], prompt: Sequence[int]) -> torch.Tensor:
         """(1 + text + 1 + prompt, hidden): start, text, task, prompt."""
@@ -108,7 +121,16 @@ class SpeechLanguageModel:
         speech = F.embedding(speech_ids, self._speech_embedding)
         return torch.cat([speech[:1], F.embedding(text_ids, self._text_embedding), speech[1:]])
 
-    def _new_cache(self, positions: int) -> _Cache:
+    @contextmanager
+    def _cache(self, positions: int) -> Iterator[Cache]:
+        """A cache for one request: the recordings' own where it can be had, else a new one."""
+        if self.recorded is None:
+            yield self._new_cache(positions)
+            return
+        with self.recorded.lend(positions) as lent:
+            yield lent or self._new_cache(positions)
+
+    def _new_cache(self, positions: int) -> Cache:
         kv = torch.zeros(
             len(self._layers), 2, self._kv_heads, positions, self._width, device=self._device, dtype=self._dtype
         )
@@ -116,35 +138,64 @@ class SpeechLanguageModel:
         angles = (torch.arange(positions).float()[:, None] * frequencies).repeat(1, 2)
         sin = angles.sin()
         sin[:, : self._width // 2] *= -1  # the sign of the quarter turn, so that a roll of the halves does the rest
-        return _Cache(kv, angles.cos().to(kv), sin.to(kv))
+        return Cache(kv, angles.cos().to(kv), sin.to(kv))
 
-    def _forward(self, x: torch.Tensor, cache: _Cache) -> torch.Tensor:
-        """x (n, hidden), appended to the cache → the last position's hidden state (hidden,)."""
+    def _logits(self, x: torch.Tensor, cache: Cache) -> torch.Tensor:
+        """x (n, hidden), appended to the cache → the last position's logits, float32 (vocabulary,)."""
         start, end = cache.used, cache.used + len(x)
-        cos, sin = cache.cos[start:end], cache.sin[start:end]
+
+        def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, kv: torch.Tensor) -> torch.Tensor:
+            kv[0, :, start:end], kv[1, :, start:end] = k, v
+            return self._attend(q, kv[0, :, :end], kv[1, :, :end])
+
+        cache.used = end
+        return self._forward(x, cache.cos[start:end], cache.sin[start:end], cache.kv, attend)
+
+    def _static_step(self, token: torch.Tensor, position: torch.Tensor, cache: Cache, length: int) -> torch.Tensor:
+        """The same for one token, int64 (1,), at a position, int64 (1,), with every shape fixed, so that it can be
+        recorded: attention reaches over `length` positions of the cache, those after the token masked.
+        """
+        mask = torch.zeros(1, 1, 1, length, dtype=self._dtype, device=self._device)
+        mask.masked_fill_(self._places[:length] > position, -torch.inf)
+
+        def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, kv: torch.Tensor) -> torch.Tensor:
+            kv[0].index_copy_(1, position, k)
+            kv[1].index_copy_(1, position, v)
+            return self._attend_one(q, kv[0, :, :length], kv[1, :, :length], mask)
+
+        x = F.embedding(token, self._speech_embedding)
+        cos, sin = cache.cos.index_select(0, position), cache.sin.index_select(0, position)
+        return self._forward(x, cos, sin, cache.kv, attend)
+
+    def _forward(
+        self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, kv: torch.Tensor, attend: Attention
+    ) -> torch.Tensor:
+        """x (n, hidden), rotations (n, width) → the last position's logits, float32 (vocabulary,)."""
         rotating = self._heads + self._kv_heads
-        for layer, kv in zip(self._layers, cache.kv, strict=True):
+        for layer, layer_kv in zip(self._layers, kv, strict=True):
             qkv = F.linear(self._norm(x, layer.input_norm), layer.qkv, layer.qkv_bias)
             heads = qkv.view(len(x), -1, self._width).transpose(0, 1)
             qk = heads[:rotating]
             qk = torch.addcmul(qk * cos, qk.roll(self._width // 2, -1), sin)
-            kv[0, :, start:end] = qk[self._heads :]
-            kv[1, :, start:end] = heads[rotating:]
-            x = torch.addmm(x, self._attend(qk[: self._heads], kv[0, :, :end], kv[1, :, :end]), layer.out.T)
+            mixed = attend(qk[: self._heads], qk[self._heads :], heads[rotating:], layer_kv)
+            x = torch.addmm(x, mixed, layer.out.T)
             gate, up = F.linear(self._norm(x, layer.post_norm), layer.gate_up).chunk(2, -1)
             x = torch.addmm(x, F.silu(gate) * up, layer.down.T)
-        cache.used = end
-        return self._norm(x[-1], self._last_norm)
+        return F.linear(self._norm(x[-1], self._last_norm), self._head).float()
 
     def _attend(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         """q (heads, n, width) over k, v (kv heads, positions, width) → (n, hidden); causal among the n."""
         n, shared = q.shape[1], self._heads // self._kv_heads
-        if n == 1:  # the query heads of one key head stand in as its positions: nothing is copied
-            grouped = q.reshape(1, self._kv_heads, shared, self._width)
-            return F.scaled_dot_product_attention(grouped, k[None], v[None]).reshape(1, -1)
+        if n == 1:
+            return self._attend_one(q, k, v, None)
         k, v = (x[:, None].expand(-1, shared, -1, -1).reshape(1, self._heads, -1, self._width) for x in (k, v))
         mixed = F.scaled_dot_product_attention(q[None], k, v, is_causal=True)
         return mixed[0].transpose(0, 1).reshape(n, -1)
+
+    def _attend_one(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """The same for n = 1. The query heads of one key head stand in as its positions: nothing is copied."""
+        grouped = q.reshape(1, self._kv_heads, -1, self._width)
+        return F.scaled_dot_product_attention(grouped, k[None], v[None], attn_mask=mask).reshape(1, -1)
 
     def _norm(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Root-mean-square norm (Zhang & Sennrich 2019)."""

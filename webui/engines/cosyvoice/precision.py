@@ -1,4 +1,4 @@
-"""Which numbers a device computes best with."""
+"""Which numbers a device computes best with, and what it must not make of them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,16 @@ def best(device: torch.device, cpuinfo: Path = Path("/proc/cpuinfo")) -> torch.d
         return torch.float32
     supported = getattr(torch.get_device_module(device), "is_bf16_supported", None)
     return torch.bfloat16 if supported is None or supported() else torch.float16
+
+
+def exact_convolutions() -> None:
+    """Convolutions in float32 stay so on NVIDIA's cards, and add up in the same order each time; in the whole process.
+
+    torch leaves cuDNN free to round them to TF32's 10 bits and to any order. The vocoder's phase makes a last bit of
+    the mel audible in a comparison, and a seed must give the same samples.
+    """
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
 
 
 def _cpu_flags(cpuinfo: Path) -> set[str]:

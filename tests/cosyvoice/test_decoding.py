@@ -1,0 +1,190 @@
+"""Decoding by recordings is decoding kernel by kernel; where a device cannot do it, nothing else changes."""
+
+from __future__ import annotations
+
+import json
+import logging
+from functools import partial
+
+import pytest
+import torch
+
+from webui.engines.cosyvoice import decoding, graphs
+from webui.engines.cosyvoice.folder import TOKENIZER
+from webui.engines.cosyvoice.llm import SpeechLanguageModel
+from webui.engines.cosyvoice.sampling import ForcedTokens, RepetitionAwareSampler
+from webui.engines.cosyvoice.weights import Weights
+
+from .graphs_kit import Graph, Nan, Refusing, Slow, Wrong, install
+
+TEXT, PROMPT = list(range(100, 140)), list(range(30))
+CPU = torch.device("cpu")
+
+
+def load(folder, dtype=torch.float32):
+    config = json.loads((folder / TOKENIZER / "config.json").read_text())
+    return SpeechLanguageModel(Weights(folder / "llm.pt"), config, CPU, dtype)
+
+
+class Heard:
+    """A sampler that keeps the logits it was shown."""
+
+    def __init__(self, sampler):
+        self.sampler, self.logits = sampler, []
+
+    def __call__(self, logits, decoded, may_end):
+        self.logits.append(logits.clone())
+        return self.sampler(logits, decoded, may_end)
+
+
+def speak(model, count=60, seed=3, text=TEXT):
+    """Tokens and the logits of each step."""
+    heard = Heard(RepetitionAwareSampler(seed))
+    tokens = list(model.generate(text, PROMPT, heard, count, count))
+    return tokens, torch.stack(heard.logits)
+
+
+@pytest.fixture(scope="module")
+def launched(cosyvoice_folder):
+    return speak(load(cosyvoice_folder))
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """A replay takes half the time of what it replaces."""
+    monkeypatch.setattr(graphs, "_seconds", lambda work, _device: 1.0 if not hasattr(work, "__self__") else 0.5)
+
+
+@pytest.fixture
+def recording(monkeypatch, quick, cosyvoice_folder):
+    """Gives a model with graphs of a kind, that decodes over 96, 128 and 4096 positions, and those it makes."""
+    monkeypatch.setattr(decoding, "LENGTHS", (96, 128, 4096))
+
+    def make(kind=Graph, dtype=torch.float32):
+        made = install(partial(monkeypatch.setattr, raising=False), torch.cpu, kind)
+        return load(cosyvoice_folder, dtype), made
+
+    return make
+
+
+def test_a_device_without_graphs_has_no_recordings(cosyvoice_folder):
+    assert load(cosyvoice_folder).recorded is None
+
+
+def test_recorded_decoding_is_launched_decoding(recording, launched):
+    model, made = recording()
+    tokens, logits = speak(model)
+    assert tokens == launched[0]
+    assert (logits - launched[1]).abs().max() <= 1e-5
+    assert len(made) == 3
+    assert sum(graph.replays for graph in made) == 59 + 3  # each step, and once for each trial
+
+
+def test_the_same_seed_gives_the_same_whatever_was_said_before(recording):
+    model, made = recording()
+    tokens, logits = speak(model)
+    assert speak(model, seed=4, text=TEXT[:20])[0] != tokens
+    again = speak(model)
+    assert again[0] == tokens
+    assert torch.equal(again[1], logits)
+    assert len(made) == 3
+
+
+def test_numbers_left_by_an_overflow_do_not_reach_the_next_request(recording):
+    model, _ = recording()
+    _, logits = speak(model)
+    model.recorded._cache.kv.fill_(torch.nan)
+    assert torch.equal(speak(model)[1], logits)
+
+
+def test_in_half_the_bits_a_recording_passes_its_trial_too(recording):
+    model, made = recording(dtype=torch.bfloat16)
+    speak(model)
+    assert len(made) == 3
+    assert not model.recorded.given_up
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [(Refusing, "not permitted when stream is capturing"), (Wrong, "difference"), (Nan, "difference nan")],
+)
+def test_a_recording_that_fails_or_errs_leaves_decoding_as_it_was(recording, launched, caplog, kind, reason):
+    model, made = recording(kind)
+    with caplog.at_level(logging.INFO, decoding.__name__):
+        tokens, logits = speak(model)
+        speak(model)
+    assert tokens == launched[0]
+    assert torch.equal(logits, launched[1])
+    assert len(made) == 1
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert reason in caplog.text
+
+
+def test_a_recording_that_is_slower_leaves_decoding_as_it_was(recording, launched, caplog, monkeypatch):
+    monkeypatch.undo()
+    model, made = recording(Slow)
+    tokens, logits = speak(model)
+    assert tokens == launched[0]
+    assert torch.equal(logits, launched[1])
+    assert model.recorded.given_up
+    assert "ms replayed" in caplog.text
+    replays = made[0].replays
+    speak(model)
+    assert [graph.replays for graph in made] == [replays]
+
+
+def test_a_place_that_was_recorded_as_a_number_is_noticed(recording, caplog):
+    model, _ = recording()
+    step = model._static_step
+    fixed = decoding.RecordedDecoding(
+        model.recorded._cache,
+        lambda token, position, *rest: step(token, torch.from_numpy(position.numpy().copy()), *rest),
+        model._launched_step,
+    )
+    model.recorded = fixed
+    speak(model)
+    assert fixed.given_up
+    assert "difference" in caplog.text
+
+
+def test_a_recording_refused_in_mid_request_lets_it_go_on(recording, launched, monkeypatch):
+    model, made = recording()
+    monkeypatch.setattr(graphs, "WARM_UPS", 0)
+    tried = []
+
+    def once(*given):
+        tried.append(given)
+        if len(tried) > 1:
+            raise torch.OutOfMemoryError("out of memory")
+        return record(*given)
+
+    record = graphs.record
+    monkeypatch.setattr(graphs, "record", once)
+    tokens, logits = speak(model)
+    assert tokens == launched[0]
+    assert (logits - launched[1]).abs().max() <= 1e-5
+    assert made[0].replays == 1 + 24
+    assert model.recorded.given_up
+
+
+def test_two_requests_at_once_do_not_meet(recording, launched):
+    model, made = recording()
+    first = model.generate(TEXT, PROMPT, RepetitionAwareSampler(3), 60, 60)
+    started = [next(first) for _ in range(10)]
+    assert speak(model)[0] == launched[0]
+    assert [*started, *first] == launched[0]
+    assert sum(graph.replays for graph in made) == 59 + 3
+
+
+def test_a_request_that_was_dropped_gives_the_cache_back(recording):
+    model, made = recording()
+    next(model.generate(TEXT, PROMPT, RepetitionAwareSampler(3), 60, 60))
+    speak(model)
+    assert sum(graph.replays for graph in made) == 59 + 3
+
+
+def test_what_might_outgrow_the_cache_is_launched(recording):
+    model, made = recording()
+    tokens = model.generate(TEXT, PROMPT, ForcedTokens([5] * 9000), 0, decoding.POSITIONS - 71)
+    assert [next(tokens) for _ in range(3)] == [5] * 3
+    assert made == []
