@@ -15,10 +15,10 @@ SENTENCE = "The quick brown fox jumps over the lazy dog, and then it runs away f
 
 
 @cache
-def sentence(rate: int, text: str = SENTENCE) -> Samples:
-    """`text` (six seconds by default) at `rate` Hz, without silence around it, peak 0.5."""
+def sentence(rate: int, text: str = SENTENCE, voice: str = "en-us") -> Samples:
+    """`text` (six seconds by default) at `rate` Hz, without silence around it, peak 0.5; "en-us+f2" is a woman."""
     espeak = Espeak()
-    spoken = espeak.speak(text, "en-us", 165)
+    spoken = espeak.speak(text, voice, 165)
     espeak.close()
     samples = resample(spoken.samples, spoken.rate, rate)
     loud = np.flatnonzero(np.abs(samples) > 0.01)

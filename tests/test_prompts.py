@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.speech_kit import speech
+from tests.speech_kit import sentence, speech
 from webui.audio.intake import Decoder
 from webui.audio.prompts import LEAST_SECONDS, judge, read_prompt
 from webui.errors import UserError, codes
@@ -78,6 +78,14 @@ def test_quiet_clipped_and_noisy_prompts_are_accepted_with_a_finding() -> None:
     assert "PROMPT_CLIPPED" in findings(np.clip(loud / np.abs(loud).max() * 4, -1, 1))
     noise = np.random.default_rng(0).standard_normal(len(loud)).astype(np.float32)
     assert "PROMPT_NOISY" in findings(loud + noise * 0.04)
+
+
+def test_a_second_voice_is_told_and_accepted() -> None:
+    man, woman = sentence(RATE), sentence(RATE, voice="en-us+f2")
+    assert findings(man) == findings(woman) == set()
+    assert findings(np.concatenate([man, woman])) == {"PROMPT_VOICES"}
+    samples = np.concatenate([silence(10), man, silence(2), woman, silence(8)])
+    assert findings(samples) == {"PROMPT_VOICES"}
 
 
 def test_a_file_is_decoded_at_its_own_rate_up_to_24_khz(decoder: Decoder, tmp_path: Path) -> None:

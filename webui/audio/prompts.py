@@ -15,6 +15,7 @@ import numpy as np
 from webui.audio.intake import Decoder
 from webui.audio.loudness import speech_level
 from webui.audio.resampling import Samples, resample
+from webui.audio.two_voices import two_voices
 from webui.audio.vad import RATE as VAD_RATE
 from webui.audio.vad import Span, SpeechDetector, SpeechOptions
 from webui.errors import UserError
@@ -83,6 +84,7 @@ def judge(samples: Samples, rate: int) -> Prompt:
         "PROMPT_TOO_QUIET": (speech_level(trimmed, rate) or 0) < QUIET_LEVEL,
         "PROMPT_CLIPPED": is_clipped(trimmed),
         "PROMPT_NOISY": snr_db(samples, rate, spans) < NOISY_SNR_DB,
+        "PROMPT_VOICES": two_voices(trimmed, rate),
     }
     findings = [{"code": code, "params": {}} for code, found in checks.items() if found]
     if rate < LEAST_RATE:
