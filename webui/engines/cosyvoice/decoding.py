@@ -20,8 +20,8 @@ from webui.engines.cosyvoice import graphs
 
 log = logging.getLogger(__name__)
 
-LENGTHS = (256, 512, 1024, 2048, 4096)
-POSITIONS = LENGTHS[-1]  # of the cache, 12 kB each in 16 bits; a request that might need more decodes without
+LENGTHS = (256, 512, 1024, 2048, 4096, 8192)
+POSITIONS = LENGTHS[-1]  # of the cache, 12 kB each in 16 bits: as many as the flow takes, and a text of 690 tokens
 
 
 @dataclass
