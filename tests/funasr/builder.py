@@ -1,7 +1,11 @@
-"""Model folders of the released architectures with random weights: reduced for tests, full size for benchmarks."""
+"""Model folders of the released architectures with random weights: reduced for tests, full size for benchmarks.
+
+File names and configurations are those of the releases, with what is of use to a training only.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,22 @@ import yaml
 _FRONTEND = {
     "fs": 16000, "window": "hamming", "n_mels": 80, "frame_length": 25, "frame_shift": 10, "lfr_m": 7, "lfr_n": 6,
 }  # fmt: skip
+_TRAINING: dict[str, Any] = {
+    "train_conf": {"accum_grad": 1, "max_epoch": 150, "val_scheduler_criterion": ["valid", "acc"]},
+    "optim": "adam",
+    "optim_conf": {"lr": 0.0005},
+    "scheduler": "warmuplr",
+    "scheduler_conf": {"warmup_steps": 30000},
+    "dataset_conf": {"index_ds": "IndexDSJsonl", "batch_size": 1, "rate": "${optim_conf.lr}"},
+}
+_MASKS: dict[str, Any] = {
+    "specaug": "SpecAugLFR",
+    "specaug_conf": {"apply_time_warp": False, "apply_freq_mask": True, "freq_mask_width_range": [0, 30]}
+    | {"lfr_rate": 6, "num_freq_mask": 1, "apply_time_mask": True, "time_mask_width_range": [0, 12]},
+    "ctc_conf": {"dropout_rate": 0.0, "ctc_type": "builtin", "reduce": True, "ignore_nan_grad": True},
+    "normalize": None,
+}
+_SPECTOK = "chn_jpn_yue_eng_ko_spectok.bpe.model"
 _TAGS = ["<|zh|>", "<|en|>", "<|yue|>", "<|ja|>", "<|ko|>", "<|nospeech|>", "<|HAPPY|>", "<|NEUTRAL|>"]
 _TAGS += ["<|EMO_UNKNOWN|>", "<|Speech|>", "<|withitn|>", "<|woitn|>"]
 
@@ -19,8 +39,10 @@ _TAGS += ["<|EMO_UNKNOWN|>", "<|Speech|>", "<|withitn|>", "<|woitn|>"]
 def sense_voice(folder: Path, full: bool = False, width: int = 64, blocks: int = 3) -> Path:
     """SenseVoiceSmall: 234 M parameters in full, some 0.3 M reduced to `width` and `blocks`."""
     vocabulary = 25055 if full else 120
-    _write_sentencepiece(folder, vocabulary)
+    pieces = _write_sentencepiece(folder / _SPECTOK, vocabulary)
+    (folder / "tokens.json").write_text(json.dumps([*pieces[1:], pieces[1]]), "utf-8")  # of other tools, not of FunASR
     config = {
+        **_TRAINING,
         "model": "SenseVoiceSmall",
         "model_conf": {"length_normalized_loss": True, "sos": 1, "eos": 2, "ignore_id": -1},
         "encoder": "SenseVoiceEncoderSmall",
@@ -29,22 +51,27 @@ def sense_voice(folder: Path, full: bool = False, width: int = 64, blocks: int =
             "tp_blocks": 20 if full else 2,
         },
         "frontend": "WavFrontend",
-        "frontend_conf": _FRONTEND,  # no dither, as in the published configuration: FunASR's default is then noise
+        # no dither, as in the published configuration: FunASR's default is then noise
+        "frontend_conf": {**_FRONTEND, "cmvn_file": None},
         "tokenizer": "SentencepiecesTokenizer",
-        "tokenizer_conf": {"unk_symbol": "<unk>", "split_with_space": True},
+        "tokenizer_conf": {"bpemodel": None, "unk_symbol": "<unk>", "split_with_space": True},
     }
-    return _finish(folder, config, {"tokenizer_conf": {"bpemodel": "bpe.model"}})
+    return _finish(folder, config, {"tokenizer_conf": {"bpemodel": _SPECTOK}})
 
 
-def paraformer(folder: Path, full: bool = False, contextual: bool = True, streaming: bool = False) -> Path:
-    """SeACo-Paraformer (247 M parameters in full), plain Paraformer, or the streaming one."""
+def paraformer(
+    folder: Path, full: bool = False, contextual: bool = True, streaming: bool = False, plain_class: str = "Paraformer"
+) -> Path:
+    """SeACo-Paraformer (247 M parameters in full), plain Paraformer or another class, or the streaming one."""
     width, vocabulary = (512, 8404) if full else (64, 120)
     (folder / "tokens.json").write_text(json.dumps(_characters(vocabulary), ensure_ascii=False), "utf-8")
     seg_dict = "".join(f"{token} {token}\n" for token in _characters(vocabulary)[3:-1])
     (folder / "seg_dict").write_text(seg_dict, "utf-8")
     predictor: dict[str, Any] = {"idim": width, "threshold": 1.0, "l_order": 1, "r_order": 1, "tail_threshold": 0.45}
     config: dict[str, Any] = {
-        "model": "Paraformer",
+        **_TRAINING,
+        **_MASKS,
+        "model": plain_class,
         "model_conf": {"ctc_weight": 0.0, "lsm_weight": 0.1, "length_normalized_loss": True, "predictor_bias": 1},
         "encoder": "SANMEncoder",
         "encoder_conf": _sanm_encoder(50 if full else 3, width),
@@ -57,9 +84,14 @@ def paraformer(folder: Path, full: bool = False, contextual: bool = True, stream
         "tokenizer": "CharTokenizer",
         "tokenizer_conf": {"unk_symbol": "<unk>", "split_with_space": True},
     }
+    if plain_class == "ContextualParaformer":
+        config["decoder"] = "ContextualParaformerDecoder"
+        config["model_conf"] |= {"inner_dim": width}
     if contextual:
         config |= _contextual(width, full, vocabulary)
         config["model_conf"] |= config.pop("bias_conf")
+    if contextual or plain_class == "BiCifParaformer":
+        config["predictor"] = "CifPredictorV3"
         predictor |= {"smooth_factor2": 0.25, "noise_threshold2": 0.01, "upsample_times": 3}
         predictor |= {"use_cif1_cnn": False, "upsample_type": "cnn_blstm"}
     if streaming:
@@ -69,62 +101,117 @@ def paraformer(folder: Path, full: bool = False, contextual: bool = True, stream
         config["encoder_conf"] |= {"input_layer": "pe_online"}
         config["decoder_conf"] |= {"sanm_shfit": 5}
         predictor |= {"tail_mask": False}
-    return _finish(folder, config, {"tokenizer_conf": {"token_list": "tokens.json", "seg_dict": "seg_dict"}})
+    return _finish(folder, config, {"tokenizer_conf": {"token_list": "tokens.json", "seg_dict_file": "seg_dict"}})
 
 
-def nano(folder: Path, with_ctc: bool = True) -> Path:
-    """Fun-ASR-Nano in small: SenseVoice encoder, adaptor, a Qwen3 of two layers; some releases lack the CTC head."""
-    _write_sentencepiece(folder, 120)
-    tokens = _write_qwen(folder / "Qwen3-0.6B")
+def nano(folder: Path, with_ctc: bool = True, full: bool = False) -> Path:
+    """Fun-ASR-Nano (0.9 G parameters in full): SenseVoice encoder, adaptor, Qwen3; some releases lack the CTC head."""
+    vocabulary = _write_tiktoken(folder / "multilingual.tiktoken")
+    tokens = _write_qwen(folder / "Qwen3-0.6B", full)
+    width = 512 if full else 64
+    layer = {"downsample_rate": 1, "ffn_dim": 2048 if full else 64, "llm_dim": width, "encoder_dim": width}
+    layer |= {"n_layer": 5 if full else 1, "freeze": False}
     config = {
         "model": "FunASRNano",
         "model_conf": {"length_normalized_loss": True},
         "audio_encoder": "SenseVoiceEncoderSmall",
-        "audio_encoder_conf": {**_sanm_encoder(2, 64), "tp_blocks": 1, "freeze": True},
+        "audio_encoder_conf": {
+            **_sanm_encoder(50 if full else 2, width),
+            "tp_blocks": 20 if full else 1,
+            "freeze": True,
+            "freeze_layer_num": -1,
+        },
         "audio_adaptor": "Transformer",
-        "audio_adaptor_conf": {"downsample_rate": 1, "ffn_dim": 64, "llm_dim": 64, "encoder_dim": 64, "n_layer": 1},
+        "audio_adaptor_conf": {**layer, "n_layer": 2 if full else 1, "use_low_frame_rate": True},
         "llm": "Qwen3-0.6b",
-        "llm_conf": {"hub": "hf", "freeze": True, "llm_dtype": "fp32"},
+        "llm_conf": {
+            "hub": "hf",
+            "freeze": True,
+            "llm_dtype": "bf16",
+            "init_param_path": "elsewhere/Qwen3-0.6B",
+            "use_lora": True,  # merged into the weights
+            "lora_conf": {"task_type": "CAUSAL_LM", "r": 16, "lora_alpha": 32, "target_modules": ["q_proj", "v_proj"]},
+        },
         "ctc_decoder": "Transformer",
-        "ctc_decoder_conf": {"downsample_rate": 1, "ffn_dim": 64, "llm_dim": 64, "encoder_dim": 64, "n_layer": 1},
-        "ctc_tokenizer": "SentencepiecesTokenizer",
-        "ctc_tokenizer_conf": {},
-        "ctc_vocab_size": 121,
-        "ctc_conf": {},
-        "dataset_conf": {"do_think": True, "sys_prompt": True},
+        "detach_ctc_decoder": True,
+        "ctc_decoder_conf": layer,
+        "ctc_vocab_size": 60515 if full else vocabulary + 1,
+        "ctc_conf": {"dropout_rate": 0.0, "ctc_type": "builtin", "reduce": True, "ignore_nan_grad": True},
+        "ctc_weight": 1e-5,
+        "dataset_conf": {
+            "do_think": False,
+            "sys_prompt": True,
+            "ctc_tokenizer": "SenseVoiceTokenizer",
+            "ctc_tokenizer_conf": {"vocab_path": None, "is_multilingual": True, "num_languages": 8749},
+        },
+        "ctc_tokenizer": "${dataset_conf.ctc_tokenizer}",
+        "ctc_tokenizer_conf": "${dataset_conf.ctc_tokenizer_conf}",
+        "train_conf": {"use_lora": "${llm_conf.use_lora}"},
         "frontend": "WavFrontend",
-        "frontend_conf": _FRONTEND,
+        "frontend_conf": {**_FRONTEND, "cmvn_file": None},
         "tokenizer": "HuggingfaceTokenizer",
-        "tokenizer_conf": {},
+        "tokenizer_conf": {"init_param_path": "${llm_conf.init_param_path}"},
     }
-    model = {"init_param_path": tokens.name}
-    metas = {"tokenizer_conf": model, "llm_conf": model, "ctc_tokenizer_conf": {"bpemodel": "bpe.model"}}
-    _finish(folder, config, metas)
-    _say_letters(folder)
+    tiktoken = {"ctc_tokenizer_conf": {"vocab_path": "multilingual.tiktoken"}}
+    _finish(folder, config, {"llm_conf": {"init_param_path": tokens.name}, "dataset_conf": tiktoken}, cmvn=False)
+    _as_released(folder)
     if not with_ctc:
         without(folder, "ctc")
     return folder
 
 
-def campplus(folder: Path) -> Path:
-    """CAM++ of reduced size; its prints are meaningless, and the same for the same sound."""
+def campplus(folder: Path, full: bool = False) -> Path:
+    """CAM++ (7 M parameters in full); its prints are meaningless, and the same for the same sound."""
+    sizes = {"feat_dim": 80, "embedding_size": 24, "growth_rate": 8, "bn_size": 2, "init_channels": 16}
+    if full:
+        sizes |= {"embedding_size": 192, "growth_rate": 32, "bn_size": 4, "init_channels": 128}
+    config = {
+        "model": "CAMPPlus",
+        "model_conf": {**sizes, "config_str": "batchnorm-relu", "memory_efficient": True, "output_level": "segment"},
+        "frontend": "WavFrontend",
+        "frontend_conf": {"fs": 16000},
+    }
+    return _finish(folder, config, {"init_param": "campplus_cn_common.bin"}, cmvn=False)
+
+
+def punctuation(folder: Path, full: bool = False, words: tuple[str, ...] = ()) -> Path:
+    """ct-punc (70 M parameters in full, most of them the embedding); its marks are meaningless.
+
+    `words`: of the large one, which goes by words that jieba finds.
+    """
     import torch
 
-    from webui.engines.funasr.folder import read
-    from webui.engines.funasr.loading import construct
-
-    sizes = {"feat_dim": 80, "embedding_size": 24, "growth_rate": 8, "bn_size": 2, "init_channels": 16}
-    (folder / "config.yaml").write_text(yaml.safe_dump({"model": "CAMPPlus", "model_conf": sizes}), "utf-8")
-    (folder / "model.pt").write_bytes(b"")
-    described = read(folder)
-    assert described is not None
-    torch.manual_seed(7)
-    torch.save(construct(described).model.state_dict(), folder / "model.pt")
+    vocabulary, width = (272727, 256) if full else (300, 32)
+    (folder / "tokens.json").write_text(json.dumps([*words, *_characters(vocabulary - len(words))]), "utf-8")
+    metas: dict[str, Any] = {"tokenizer_conf": {"token_list": "tokens.json"}}
+    if words:
+        (folder / "jieba_usr_dict").write_text("".join(f"{word}\n" for word in words), "utf-8")
+        metas["jieba_usr_dict"] = "jieba_usr_dict"
+    config = {
+        "model": "CTTransformer",
+        "model_conf": {
+            "ignore_id": 0,
+            "embed_unit": width,
+            "att_unit": width,
+            "dropout_rate": 0.1,
+            "punc_list": ["<unk>", "_", ",", "。", "?", "、"],
+            "punc_weight": [1.0] * 6,
+            "sentence_end_id": 3,
+        },
+        "encoder": "SANMEncoder",
+        "encoder_conf": {**_sanm_encoder(4, width), "input_size": width, "attention_heads": 8, "padding_idx": 0},
+        "tokenizer": "CharTokenizer",
+        "tokenizer_conf": {"unk_symbol": "<unk>"},
+    }
+    _finish(folder, config, metas, cmvn=False)
+    state = torch.load(folder / "model.pt", weights_only=True)
+    state["decoder.bias"][0] = -1e4  # a trained model never sets <unk>
+    torch.save(state, folder / "model.pt")
     return folder
 
 
-def _say_letters(folder: Path) -> None:
-    """Let the language model choose among a…z only, so that its random bytes are text."""
+def _as_released(folder: Path) -> None:
+    """In bfloat16; the language model chooses among a…z only, so that its random bytes are text."""
     import torch
     from transformers import AutoTokenizer
 
@@ -136,7 +223,17 @@ def _say_letters(folder: Path) -> None:
         kept = torch.zeros_like(state[key])
         kept[letters] = state[key][letters]
         state[key] = kept
-    torch.save(state, folder / "model.pt")
+    merged = {key: value.to(torch.bfloat16) for key, value in state.items() if ".lora_" not in key}
+    torch.save(merged, folder / "model.pt")
+
+
+def saved_as(file: Path, wrapper: str = "", prefix: str = "", legacy: bool = False) -> None:
+    """The weights in another of the forms in which checkpoints are saved."""
+    import torch
+
+    state = {prefix + key: value for key, value in torch.load(file, weights_only=True).items()}
+    saved = {wrapper: state, "epoch": 3, "optimizer": {"lr": 0.1}} if wrapper else state
+    torch.save(saved, file, _use_new_zipfile_serialization=not legacy)
 
 
 def without(folder: Path, prefix: str) -> None:
@@ -147,7 +244,17 @@ def without(folder: Path, prefix: str) -> None:
     torch.save({key: value for key, value in state.items() if not key.startswith(prefix)}, folder / "model.pt")
 
 
-def _write_qwen(folder: Path) -> Path:
+_QWEN = {
+    "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28, "num_attention_heads": 16,
+    "num_key_value_heads": 8, "head_dim": 128,
+}  # fmt: skip
+_SMALL_QWEN = {
+    "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "head_dim": 16,
+}  # fmt: skip
+
+
+def _write_qwen(folder: Path, full: bool) -> Path:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast, Qwen3Config
 
@@ -159,13 +266,8 @@ def _write_qwen(folder: Path) -> Path:
     wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|im_end|>")
     wrapped.save_pretrained(folder)
     Qwen3Config(
-        vocab_size=len(wrapped),
-        hidden_size=64,
-        intermediate_size=96,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=16,
+        vocab_size=151936 if full else len(wrapped),
+        **(_QWEN if full else _SMALL_QWEN),
         tie_word_embeddings=True,
         eos_token_id=wrapped.eos_token_id,
         pad_token_id=wrapped.pad_token_id,
@@ -174,17 +276,33 @@ def _write_qwen(folder: Path) -> Path:
     return folder
 
 
+def _write_tiktoken(file: Path) -> int:
+    """Single bytes and two merges, as the first lines of Whisper's multilingual vocabulary; the tokens in all."""
+    from funasr.models.sense_voice.whisper_lib.tokenizer import get_tokenizer
+
+    tokens = [*(bytes([byte]) for byte in range(256)), b" h", "你好".encode()[:2]]
+    lines = [f"{base64.b64encode(token).decode()} {rank}" for rank, token in enumerate(tokens)]
+    file.write_text("\n".join(lines) + "\n", "utf-8")
+    return int(get_tokenizer(multilingual=True, num_languages=8749, vocab_path=str(file)).get_vocab_size())
+
+
 def _contextual(width: int, full: bool, vocabulary: int) -> dict[str, Any]:
     return {
         "model": "SeacoParaformer",
-        "bias_conf": {"inner_dim": width, "bias_encoder_type": "lstm", "NO_BIAS": vocabulary - 27},
+        "bias_conf": {
+            "inner_dim": width,
+            "bias_encoder_type": "lstm",
+            "bias_encoder_bid": False,
+            "train_decoder": False,
+            "NO_BIAS": vocabulary - 27,
+        },
         "seaco_decoder": "ParaformerSANMDecoder",
         "seaco_decoder_conf": {
-            **_sanm_decoder(6, 1024 if full else 96, 21),
+            **_sanm_decoder(4, 1024 if full else 96, 21),
+            "att_layer_num": 6,
             "use_output_layer": False,
             "wo_input_layer": True,
         },
-        "predictor": "CifPredictorV3",
     }
 
 
@@ -225,7 +343,7 @@ def _characters(count: int) -> list[str]:
     return ["<blank>", "<s>", "</s>", *(chr(0x4E00 + index) for index in range(count - 4)), "<unk>"]
 
 
-def _write_sentencepiece(folder: Path, count: int) -> None:
+def _write_sentencepiece(file: Path, count: int) -> list[str]:
     from sentencepiece import sentencepiece_model_pb2 as proto
 
     model = proto.ModelProto()
@@ -237,26 +355,36 @@ def _write_sentencepiece(folder: Path, count: int) -> None:
     model.trainer_spec.model_type = 2  # BPE
     model.trainer_spec.vocab_size = count
     model.normalizer_spec.name = "identity"
-    (folder / "bpe.model").write_bytes(model.SerializeToString())
+    file.write_bytes(model.SerializeToString())
+    return pieces
 
 
-def _finish(folder: Path, config: dict[str, Any], metas: dict[str, Any]) -> Path:
+def _finish(folder: Path, config: dict[str, Any], metas: dict[str, Any], cmvn: bool = True) -> Path:
     """Write the configuration and random weights, as a release has them."""
     import torch
 
     from webui.engines.funasr.folder import read
     from webui.engines.funasr.loading import construct
 
-    size = config["frontend_conf"]["n_mels"] * config["frontend_conf"]["lfr_m"]
-    _write_cmvn(folder / "am.mvn", size)
-    metas = {"init_param": "model.pt", "config": "config.yaml", "frontend_conf": {"cmvn_file": "am.mvn"}, **metas}
-    (folder / "configuration.json").write_text(json.dumps({"framework": "pytorch", "file_path_metas": metas}), "utf-8")
+    metas = {"init_param": "model.pt", "config": "config.yaml", **metas}
+    if cmvn:
+        _write_cmvn(folder / "am.mvn", config["frontend_conf"]["n_mels"] * config["frontend_conf"]["lfr_m"])
+        metas |= {"frontend_conf": {"cmvn_file": "am.mvn"}}
+    described = {
+        "framework": "pytorch",
+        "task": "auto-speech-recognition",
+        "model": {"type": "funasr"},
+        "pipeline": {"type": "funasr-pipeline"},
+        "model_name_in_hub": {"ms": "", "hf": ""},
+        "file_path_metas": metas,
+    }
+    (folder / "configuration.json").write_text(json.dumps(described), "utf-8")
     (folder / "config.yaml").write_text(yaml.safe_dump(config), "utf-8")
-    (folder / "model.pt").write_bytes(b"")
-    described = read(folder)
-    assert described is not None
+    (folder / metas["init_param"]).write_bytes(b"")
+    found = read(folder)
+    assert found is not None
     torch.manual_seed(7)
-    torch.save(construct(described).model.state_dict(), folder / "model.pt")
+    torch.save(construct(found).model.state_dict(), folder / metas["init_param"])
     return folder
 
 

@@ -45,8 +45,19 @@ def test_a_folder_with_config_yaml_alone_works(own_models: Path, settings: Setti
     (own_models / "sensevoice" / "configuration.json").unlink()
     folder = folders.read(own_models / "sensevoice")
     assert folder is not None and folder.problem is None
-    assert folder.config["tokenizer_conf"]["bpemodel"].endswith("bpe.model")
+    assert folder.config["tokenizer_conf"]["bpemodel"].endswith("chn_jpn_yue_eng_ko_spectok.bpe.model")
     assert build(folder, "cpu").config["vocab_size"] == 120
+
+
+def test_configurations_are_read_as_funasr_reads_them(own_models: Path) -> None:
+    folder = folders.read(own_models / "nano")
+    assert folder is not None and folder.config["ctc_weight"] == 1e-5
+    assert folder.config["tokenizer_conf"]["init_param_path"] == str(own_models / "nano" / "Qwen3-0.6B")
+    assert folder.config["ctc_tokenizer_conf"]["vocab_path"].endswith("nano/multilingual.tiktoken")
+    config = own_models / "nano" / "config.yaml"
+    config.write_text(config.read_text("utf-8") + "circle: ${circle}\nnobody: ${no.one}\n", "utf-8")
+    folder = folders.read(own_models / "nano")
+    assert folder is not None and folder.config["circle"] == "${circle}" and folder.config["nobody"] == "${no.one}"
 
 
 def test_other_folders_are_no_models(tmp_path: Path) -> None:
@@ -57,11 +68,19 @@ def test_other_folders_are_no_models(tmp_path: Path) -> None:
     assert list(folders.folders(tmp_path)) == []
 
 
+def test_models_that_recognise_no_speech_are_not_offered_for_it(own_models: Path, settings: Settings) -> None:
+    for name, kind in (("sensevoice", "Emotion2vec"), ("paraformer", "MonotonicAligner")):
+        config = own_models / name / "config.yaml"
+        described = {**yaml.safe_load(config.read_text("utf-8")), "model": kind}
+        config.write_text(yaml.safe_dump(described), "utf-8")
+    assert {model.name for model in funasr.models(settings)} == {"seaco", "streaming", "nano"}
+
+
 def test_a_missing_file_is_named(own_models: Path, settings: Settings) -> None:
-    (own_models / "sensevoice" / "bpe.model").unlink()
+    (own_models / "sensevoice" / "chn_jpn_yue_eng_ko_spectok.bpe.model").unlink()
     (own_models / "seaco" / "model.pt").unlink()
     problems = {model.name: model.problem for model in funasr.models(settings)}
-    assert "bpe.model is missing" in _reason(problems["sensevoice"])
+    assert "spectok.bpe.model is missing" in _reason(problems["sensevoice"])
     assert "model.pt is missing" in _reason(problems["seaco"])
 
 
@@ -137,6 +156,12 @@ def test_files_outside_the_folder_are_not_followed(own_models: Path, settings: S
     (folder / "configuration.json").write_text(json.dumps(metas), "utf-8")
     model = next(model for model in funasr.models(settings) if model.name == "sensevoice")
     assert "../seaco/model.pt is missing" in _reason(model.problem)
+    del metas["file_path_metas"]["init_param"]
+    (folder / "configuration.json").write_text(json.dumps(metas), "utf-8")
+    config = folder / "config.yaml"
+    config.write_text(config.read_text("utf-8") + f"init_param: {own_models / 'seaco' / 'model.pt'}\n", "utf-8")
+    found = folders.read(folder)
+    assert found is not None and found.weights == folder / "model.pt"
 
 
 def test_a_release_without_the_ctc_head_lacks_word_times_and_nothing_else(own_models: Path, settings: Settings) -> None:

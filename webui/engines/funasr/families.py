@@ -8,13 +8,10 @@ from typing import Any, Literal
 
 from webui.engines.base import Capabilities
 
-Role = Literal["recognizer", "vad", "punctuation", "speaker"]
+Role = Literal["recognizer", "vad", "punctuation", "speaker", "other"]
 
 _NO_SPEAKERS = {"speakers": "SPEAKERS_UNSUPPORTED"}
 _SENSE_VOICE = ("zh", "yue", "en", "ja", "ko")
-_MLT_LANGUAGES = (
-    "zh en yue ja ko vi id th ms fil ar hi bg hr cs da nl et fi el hu ga lv lt mt pl pt ro sk sl sv".split()
-)  # Fun-ASR-MLT-Nano's list of 31
 
 # Prompt words of Fun-ASR-Nano per BCP 47 code; the language is set into the prompt as it stands.
 NANO_LANGUAGES = {
@@ -24,6 +21,7 @@ NANO_LANGUAGES = {
     "el": "希腊语", "hu": "匈牙利语", "ga": "爱尔兰语", "lv": "拉脱维亚语", "lt": "立陶宛语", "mt": "马耳他语",
     "pl": "波兰语", "pt": "葡萄牙语", "ro": "罗马尼亚语", "sk": "斯洛伐克语", "sl": "斯洛文尼亚语", "sv": "瑞典语",
 }  # fmt: skip
+_MLT_LANGUAGES = tuple(NANO_LANGUAGES)  # Fun-ASR-MLT-Nano's 31
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Family:
     `rank`: which of the present models is the default; below 0 = never chosen by itself.
     """
 
-    kind: Literal["sensevoice", "paraformer", "streaming", "nano", "generic", "helper"]
+    kind: Literal["sensevoice", "paraformer", "contextual", "streaming", "nano", "generic", "helper"]
     role: Role
     capabilities: Capabilities = field(default_factory=Capabilities)
     rank: int = 0
@@ -59,7 +57,7 @@ _FAMILIES = {
         rank=30,
     ),
     "SeacoParaformer": Family("paraformer", "recognizer", _PARAFORMER, rank=25),
-    "ContextualParaformer": Family("paraformer", "recognizer", _PARAFORMER, rank=22),
+    "ContextualParaformer": Family("contextual", "recognizer", replace(_PARAFORMER, word_times=False), rank=22),
     "BiCifParaformer": Family("paraformer", "recognizer", _PARAFORMER, rank=21),
     "Paraformer": Family("paraformer", "recognizer", _PARAFORMER, rank=20),
     "ParaformerStreaming": Family(
@@ -88,19 +86,32 @@ _FAMILIES = {
         optional=("ctc_decoder.", "ctc."),
     ),
     "FsmnVADStreaming": Family("helper", "vad"),
-    "CTTransformer": Family("helper", "punctuation"),
+    "CTTransformer": Family("helper", "punctuation", rank=1),
     "CTTransformerStreaming": Family("helper", "punctuation"),
     "CAMPPlus": Family("helper", "speaker"),
 }
+# Classes that recognise no speech: emotions, keywords, alignment, languages; and a speaker model without our front end.
+_OTHERS = {"Emotion2vec", "MonotonicAligner", "OpenAIWhisperLIDModel", "ERes2NetV2", "SileroVad"}
+_OTHERS |= {"FsmnKWS", "FsmnKWSConvert", "FsmnKWSMT", "FsmnKWSMTConvert", "SanmKWS", "SanmKWSStreaming"}
+_OTHER = Family("helper", "other")
 _GENERIC = Family("generic", "recognizer", Capabilities(hotwords=True, unavailable=_NO_SPEAKERS), rank=5)
 
 
-def family_of(class_name: str, config: Mapping[str, Any]) -> Family:
-    """The family of a model class; an unknown one is driven as FunASR's own interface says."""
-    family = _FAMILIES.get(class_name, _GENERIC)
-    if family.kind == "nano" and not config.get("ctc_decoder"):
-        return _without_times(family)
-    return family
+def family_of(class_name: str, config: Mapping[str, Any], multilingual: bool = False) -> Family:
+    """The family of a model class; an unknown one is driven as FunASR's own interface says.
+
+    `multilingual`: a Fun-ASR-Nano for 31 languages.
+    """
+    family = _FAMILIES.get(class_name, _OTHER if class_name in _OTHERS else _GENERIC)
+    if family.kind != "nano":
+        return family
+    family = speaking(family, _MLT_LANGUAGES) if multilingual else family
+    return family if config.get("ctc_decoder") else _without_times(family)
+
+
+def speaking(family: Family, languages: tuple[str, ...]) -> Family:
+    """The family with other languages."""
+    return replace(family, capabilities=replace(family.capabilities, languages=languages))
 
 
 def for_self_test(family: Family, languages: tuple[str, ...]) -> Family:

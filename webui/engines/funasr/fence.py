@@ -38,6 +38,7 @@ def load_tables() -> Any:
         os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
         import funasr
         from funasr.register import tables
+    logging.getLogger("jieba").setLevel(logging.WARNING)  # it has a handler of its own on the standard error
     for name, error in funasr.get_import_errors().items():
         log.debug("funasr could not import %s: %s", name, error)
     return tables

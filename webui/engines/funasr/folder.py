@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from typing import Any
 import yaml
 
 from webui.engines import marker
-from webui.engines.funasr.families import Family, Role, family_of, for_self_test
+from webui.engines.funasr.families import Family, Role, family_of, for_self_test, speaking
 
 log = logging.getLogger(__name__)
 
@@ -26,15 +27,23 @@ CONFIGURATION = "configuration.json"
 _CONFIG = "config.yaml"
 _LARGEST_CONFIG = 4 * 2**20  # bytes; the real ones have a few kB
 
-# Found beside config.yaml where configuration.json does not name them: file → where it belongs in the config.
+# Found beside config.yaml where no configuration.json names files: file → where it belongs in the config.
 _BY_NAME = {
     "tokens.txt": ("tokenizer_conf", "token_list"),
     "tokens.json": ("tokenizer_conf", "token_list"),
     "seg_dict": ("tokenizer_conf", "seg_dict"),
     "bpe.model": ("tokenizer_conf", "bpemodel"),
+    "chn_jpn_yue_eng_ko_spectok.bpe.model": ("tokenizer_conf", "bpemodel"),
+    "multilingual.tiktoken": ("ctc_tokenizer_conf", "vocab_path"),
     "am.mvn": ("frontend_conf", "cmvn_file"),
     "jieba_usr_dict": ("jieba_usr_dict",),
 }
+# Keys whose value is a file or folder of the model. Configurations also carry paths of the machine of the training.
+_FILES = {"init_param", "init_param_path", "vocab_path", "token_list", "bpemodel", "cmvn_file", "seg_dict"}
+_FILES |= {"seg_dict_file", "jieba_usr_dict"}
+_REFERENCE = re.compile(r"\$\{([\w.]+)\}")
+_DEEPEST = 8  # references that lead to references
+_LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")  # the head of torch's format before its zip archives
 
 Problem = tuple[str, Mapping[str, Any]]  # a code of errors.toml and what fills its wording
 
@@ -91,7 +100,9 @@ def read(path: Path) -> Folder | None:
     if not isinstance(class_name, str):
         return None
     missing = list(_fill(path, metas, config))
-    _fill_by_name(path, config)
+    if config_name is None:
+        _fill_by_name(path, config)
+    config = _without_strangers(path, _resolved(config, config))
     weights = Path(config.pop("init_param", None) or path / "model.pt")
     return Folder(path, class_name, _family(path, class_name, config), config, weights, tuple(missing))
 
@@ -107,14 +118,17 @@ def folders(root: Path, further: Path | None = None) -> Iterator[Folder]:
 
 
 def helper(role: Role, root: Path) -> Folder | None:
-    """The first sound model in `root` for a part of the work: "vad", "punctuation" or "speaker"."""
-    found = (folder for folder in folders(root) if folder.family.role == role)
-    return next((folder for folder in found if folder.problem is None), None)
+    """The best sound model in `root` for a part of the work, by name: "vad", "punctuation" or "speaker"."""
+    found = [folder for folder in folders(root) if folder.family.role == role and folder.problem is None]
+    return max(found, key=lambda folder: folder.family.rank, default=None)
 
 
 def whole(weights: Path) -> bool:
-    """Whether a weights file is an archive with its end: torch's zip format, checked without reading it through."""
+    """Whether a weights file is torch's: a zip archive with its end, or of the format before, whose end nobody sees."""
     try:
+        with weights.open("rb") as file:
+            if file.read(len(_LEGACY)) == _LEGACY:
+                return True
         with zipfile.ZipFile(weights) as archive:
             return any(name.endswith("data.pkl") for name in archive.namelist())
     except (OSError, zipfile.BadZipFile):
@@ -122,8 +136,11 @@ def whole(weights: Path) -> bool:
 
 
 def _family(path: Path, class_name: str, config: Mapping[str, Any]) -> Family:
-    family, mark = family_of(class_name, config), marker.read(path)
-    return for_self_test(family, mark.languages) if mark is not None and mark.self_test else family
+    """Fun-ASR-Nano and its multilingual sister have the same configuration: its name tells, or the marker."""
+    family, mark = family_of(class_name, config, multilingual="mlt" in path.name.lower()), marker.read(path)
+    if mark is not None and mark.self_test:
+        return for_self_test(family, mark.languages)
+    return speaking(family, mark.languages) if mark is not None and mark.languages else family
 
 
 def _metas(path: Path) -> dict[str, Any]:
@@ -139,11 +156,20 @@ def _metas(path: Path) -> dict[str, Any]:
 
 def _config(file: Path) -> dict[str, Any]:
     try:
-        found = yaml.safe_load(_text(file))
+        found = yaml.load(_text(file), _Loader)
     except yaml.YAMLError:
         log.warning("%s in %s cannot be read", file.name, file.parent.name)
         return {}
     return found if isinstance(found, dict) else {}
+
+
+class _Loader(yaml.SafeLoader):
+    """Numbers as FunASR reads them: 1e-5 is one."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
 
 
 def _text(file: Path) -> str:
@@ -174,7 +200,7 @@ def _fill(path: Path, metas: Mapping[str, Any], config: dict[str, Any]) -> Itera
 
 def _fill_by_name(path: Path, config: dict[str, Any]) -> None:
     for name, (*outer, key) in _BY_NAME.items():
-        if not (path / name).is_file():
+        if not (path / name).is_file() or (key == "token_list" and "entencepiece" in str(config.get("tokenizer"))):
             continue
         place = config
         for part in outer:
@@ -184,6 +210,34 @@ def _fill_by_name(path: Path, config: dict[str, Any]) -> None:
         else:
             if not place.get(key):
                 place[key] = str(path / name)
+
+
+def _resolved(value: Any, config: Mapping[str, Any], depth: int = _DEEPEST) -> Any:
+    """`value` with what its references name in `config`: `${llm_conf.init_param_path}`. Unknown ones stay."""
+    if isinstance(value, dict):
+        return {key: _resolved(inner, config, depth) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_resolved(inner, config, depth) for inner in value]
+    reference = _REFERENCE.fullmatch(value) if isinstance(value, str) and depth else None
+    if reference is None:
+        return value
+    found: Any = config
+    for key in reference[1].split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    return value if found is None else _resolved(found, config, depth - 1)
+
+
+def _without_strangers(path: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """Files by their absolute paths; None for those that are not in the folder."""
+    cleaned: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, dict):
+            cleaned[key] = _without_strangers(path, value)
+        elif key in _FILES and isinstance(value, str):
+            cleaned[key] = str(path / value) if _inside(path, value) and (path / value).exists() else None
+        else:
+            cleaned[key] = value
+    return cleaned
 
 
 def _broken(model: str, reason: str, **params: Any) -> Problem:

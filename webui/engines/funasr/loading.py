@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import logging
 import pickle
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -23,6 +24,7 @@ from webui.errors import UserError
 log = logging.getLogger(__name__)
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
+_COUNTERS = "num_batches_tracked"  # of training; older files lack them
 _NOT_FOR_CONSTRUCTORS = ("init_param", "device", "output_dir", "hub", "remote_code", "trust_remote_code")
 
 
@@ -48,12 +50,13 @@ def build(folder: Folder, device: str, without: Iterable[str] = ()) -> Built:
         raise UserError(code, **params)
     torch = load_torch()
     load_tables()
+    found = read_weights(folder)
     with contained(torch), _uninitialised(torch):
-        built = construct(folder)
+        built = construct(_as_saved(folder, found))
     for name in without:
         parent, _, child = name.rpartition(".")
         setattr(built.model.get_submodule(parent), child, torch.nn.Identity())
-    lacking = _fill(torch, built.model, folder, tuple(f"{name}." for name in without))
+    lacking = _fill(torch, built.model, folder, found, tuple(f"{name}." for name in without))
     built.model.to(device).eval()
     return replace(built, device=device, lacking=lacking)
 
@@ -74,7 +77,8 @@ def read_weights(folder: Folder) -> dict[str, Any]:
     """The tensors of the folder's weights file, mapped, not read. Raises UserError (MODEL_BROKEN)."""
     torch = load_torch()
     try:
-        state = torch.load(folder.weights, map_location="cpu", weights_only=True, mmap=True)
+        mapped = zipfile.is_zipfile(folder.weights)
+        state = torch.load(folder.weights, map_location="cpu", weights_only=True, mmap=mapped)
     except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
         log.warning("%s cannot be loaded: %s", folder.weights.name, error)
         raise broken(folder, "FILE_DAMAGED", file=folder.weights.name) from error
@@ -90,6 +94,14 @@ def read_weights(folder: Folder) -> dict[str, Any]:
 
 def broken(folder: Folder, reason: str, **params: Any) -> UserError:
     return UserError("MODEL_BROKEN", model=folder.name, reason={"code": reason, "params": params})
+
+
+def _as_saved(folder: Folder, found: Mapping[str, Any]) -> Folder:
+    """Without the adapters (LoRA) that the configuration speaks of, where the weights have none: they were merged."""
+    llm = folder.config.get("llm_conf")
+    if not isinstance(llm, dict) or not llm.get("use_lora") or any(".lora_" in key for key in found):
+        return folder
+    return replace(folder, config={**folder.config, "llm_conf": {**llm, "use_lora": False}})
 
 
 def _constructor_config(folder: Folder) -> dict[str, Any]:
@@ -160,10 +172,13 @@ def _uninitialised(torch: ModuleType) -> Any:
     return Uninitialised()
 
 
-def _fill(torch: ModuleType, model: Any, folder: Folder, left_out: tuple[str, ...]) -> tuple[str, ...]:
+def _fill(
+    torch: ModuleType, model: Any, folder: Folder, weights: Mapping[str, Any], left_out: tuple[str, ...]
+) -> tuple[str, ...]:
     """Put the weights into the model; returns the optional groups that the file lacks."""
-    found = {key: value for key, value in read_weights(folder).items() if not key.startswith(left_out or ("\0",))}
-    expected = model.state_dict()
+    found = {key: value for key, value in weights.items() if not key.startswith(left_out or ("\0",))}
+    expected = {key: value for key, value in model.state_dict().items() if not key.endswith(_COUNTERS)}
+    found |= _tied(expected, found)
     missing = [key for key in expected if key not in found]
     lacking = tuple(prefix for prefix in folder.family.optional if any(key.startswith(prefix) for key in missing))
     missing = [key for key in missing if not key.startswith(lacking or ("\0",))]
@@ -180,6 +195,13 @@ def _fill(torch: ModuleType, model: Any, folder: Folder, left_out: tuple[str, ..
     with torch.no_grad():
         _assign(model, usable)
     return lacking
+
+
+def _tied(expected: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys that the file lacks because the model has them twice: the output layer that is the embedding."""
+    places = {value.data_ptr(): key for key, value in expected.items() if key in found and value.numel()}
+    lacking = {key: value.data_ptr() for key, value in expected.items() if key not in found}
+    return {key: found[places[place]] for key, place in lacking.items() if place in places}
 
 
 def _assign(model: Any, state: Mapping[str, Any]) -> None:

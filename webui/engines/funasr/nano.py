@@ -6,7 +6,7 @@ torch, and then one segment at a time only: here the head is taken off the model
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,9 @@ from webui.engines.funasr.recognizer import EMPTY, FunasrRecognizer, by_key
 MOST_HOTWORDS = 100  # more hurt, and are heard into silence
 _NEW_TOKENS = 512
 _FRAME = 0.06  # seconds
+_BYTES = 4  # of a character at most
+_BROKEN = "\ufffd"  # what decodes to it is a part of a character
+_EDGES = "，。！？、；：“”（）,.!?;:"
 
 
 @dataclass(frozen=True)
@@ -42,17 +45,22 @@ class Nano(FunasrRecognizer):
         head = _take_head(built.model)
         self._head = head if capabilities.word_times else None
         self._encoded: list[tuple[Any, Any]] = []
-        encode = built.model.encode
+        if self._head is not None:
+            self._remember(built.model)
+
+    def close(self) -> None:
+        super().close()
+        self._head, self._encoded = None, []
+
+    def _remember(self, model: Any) -> None:
+        """Keep what the encoder gives for the alignment."""
+        encode = model.encode
 
         def remembered(*arguments: Any, **options: Any) -> Any:
             self._encoded.append(encode(*arguments, **options))
             return self._encoded[-1]
 
-        built.model.encode = remembered
-
-    def close(self) -> None:
-        super().close()
-        self._head, self._encoded = None, []
+        model.encode = remembered
 
     def _recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
         built, torch = self.built, load_torch()
@@ -66,7 +74,7 @@ class Nano(FunasrRecognizer):
             hotwords=list(options.hotwords[:MOST_HOTWORDS]),
             language=NANO_LANGUAGES.get(options.language),
             itn=options.itn,
-            llm_dtype="fp32" if built.device == "cpu" else "bf16",
+            llm_dtype=_precision(built.device),
             max_length=_NEW_TOKENS,
             llm_kwargs={"do_sample": False},
             dataset_conf=built.config.get("dataset_conf") or {},
@@ -74,29 +82,49 @@ class Nano(FunasrRecognizer):
         language = options.language if options.language in NANO_LANGUAGES else None
         texts = [transcript.strip_tags(str(found.get("text", "")))[0] for found in by_key(answer, len(batch))]
         return [
-            Recognition(text, text, language, self._words(text, *encoded)) if text else EMPTY
-            for text, encoded in zip(texts, self._encoded, strict=True)
+            Recognition(text, text, language, words) if text else EMPTY
+            for text, words in zip(texts, self._words(texts), strict=True)
         ]
 
-    def _words(self, text: str, hidden: Any, lengths: Any) -> tuple[Word, ...]:
-        head = self._head
-        if head is None:
-            return ()
-        decoded, counts = head.decoder(hidden, lengths)
-        scores = head.output.log_softmax(decoded)[0, : int(counts[0])].float().cpu().numpy()
-        ids = list(head.tokenizer.encode(text))
-        spans = transcript.align(scores, ids, head.blank)
-        return transcript.words_from_pieces(
-            [
-                (
-                    _as_piece(str(head.tokenizer.decode([token]))),
-                    start * _FRAME,
-                    end * _FRAME,
-                    float(scores[start:end, token].mean()),
-                )
-                for token, (start, end) in zip(ids, spans, strict=False)
-            ]
-        )
+    def _words(self, texts: Sequence[str]) -> list[tuple[Word, ...]]:
+        if self._head is None:
+            return [()] * len(texts)
+        return [_aligned(self._head, *each) for each in zip(texts, self._encoded, strict=True)]
+
+
+def _aligned(head: CtcHead, text: str, encoded: tuple[Any, Any]) -> tuple[Word, ...]:
+    """The words of `text` where the head heard them."""
+    decoded, counts = head.decoder(*encoded)
+    scores = head.output.log_softmax(decoded)[0, : int(counts[0])].float().cpu().numpy()
+    ids = list(head.tokenizer.encode(text))
+    spans = transcript.align(scores, ids, head.blank)
+    if not spans:
+        return ()
+    certain = [float(scores[start:end, token].mean()) for token, (start, end) in zip(ids, spans, strict=True)]
+    return transcript.words_from_pieces(
+        [
+            (_as_piece(piece), spans[first][0] * _FRAME, spans[last - 1][1] * _FRAME, min(certain[first:last]))
+            for piece, first, last in _characters(head.tokenizer, ids)
+        ]
+    )
+
+
+def _characters(tokenizer: Any, ids: Sequence[int]) -> Iterator[tuple[str, int, int]]:
+    """Tokens as text, (text, first, last + 1): those that are single bytes of a character together."""
+    first = 0
+    for last in range(1, len(ids) + 1):
+        text = str(tokenizer.decode(list(ids[first:last])))
+        if _BROKEN not in text or last - first >= _BYTES or last == len(ids):
+            yield text, first, last
+            first = last
+
+
+def _precision(device: str) -> str:
+    """The numbers of the language model: bfloat16 where the device has it, float16 on others, float32 on the CPU."""
+    if device == "cpu":
+        return "fp32"
+    supported = getattr(load_torch().get_device_module(device), "is_bf16_supported", None)
+    return "bf16" if supported is None or supported() else "fp16"
 
 
 def _take_head(model: Any) -> CtcHead | None:
@@ -109,4 +137,6 @@ def _take_head(model: Any) -> CtcHead | None:
 
 def _as_piece(text: str) -> str:
     """A space before a token opens a word, as SentencePiece marks it."""
-    return "▁" + text.strip() if text[:1].isspace() else text
+    bare = text.strip()
+    bare = bare.strip(_EDGES) or bare
+    return "▁" + bare if text[:1].isspace() else bare

@@ -32,7 +32,7 @@ def open_recognizer(
         optimised = replace(optimised, report=replace(optimised.report, use=precision))
     if kind == "sensevoice":
         return _sense_voice(folder, device, optimised)
-    if kind == "paraformer":
+    if kind in ("paraformer", "contextual"):
         return _paraformer(folder, device, optimised, settings)
     if kind == "nano":
         return _nano(folder, device)

@@ -12,6 +12,7 @@ from webui.engines.funasr.folder import Folder
 from webui.engines.funasr.loading import build
 
 _MARKS = re.compile(r"[\s，。？！、；：,.?!;:]+")
+_WIDE = {",": "，", "?": "？"}  # in some releases narrow, and then FunASR sets them between Chinese characters
 
 
 class Punctuator:
@@ -19,11 +20,12 @@ class Punctuator:
 
     def __init__(self, folder: Folder, device: str = "cpu") -> None:
         self._built: Any = build(folder, device)
+        self._built.model.punc_list = [_WIDE.get(mark, mark) for mark in self._built.model.punc_list]
         self._lock = threading.Lock()
 
     def punctuate(self, text: str) -> str:
         """`text` with punctuation."""
-        if not _MARKS.sub("", text):
+        if not _MARKS.sub("", text) or "://" in text:  # FunASR would fetch what looks like a URL
             return text
         built = self._built
         with self._lock, load_torch().inference_mode():
