@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -53,10 +54,11 @@ def test_one_empty_segment_does_not_lose_the_others(
 ) -> None:
     recognizer = loaded["seaco"]
     real = recognizer.built.model.inference
-    empty = len(speech(1.5).samples)
+    asked: list[Any] = []  # the shortest first
 
-    def sometimes_empty(arrays: list[np.ndarray], **options: Any) -> Any:
-        return answer if len(arrays[0]) == empty else real(arrays, **options)
+    def sometimes_empty(*arguments: Any, **options: Any) -> Any:
+        asked.append(arguments)
+        return answer if len(asked) == 2 else real(*arguments, **options)
 
     monkeypatch.setattr(recognizer.built.model, "inference", sometimes_empty)
     first, second, third = recognizer.recognize([speech(1), speech(1.5), speech(2)], SPOKEN)
@@ -102,6 +104,26 @@ def test_no_dither_in_the_configuration_is_no_noise(
         assert runs[0] == runs[1] == runs[2]
 
 
+def test_features_that_a_model_scales_in_place_are_whole_for_its_second_pass(
+    loaded: dict[str, Any], speech: Callable[[float], Waveform], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recognizer = loaded["sensevoice"]
+    monkeypatch.setattr("webui.engines.funasr.sensevoice._DIGIT", re.compile("."))  # always a second pass, without ITN
+    written, spoken = (recognizer.recognize([speech(2)], RecognitionOptions(itn=itn))[0] for itn in (True, False))
+    assert written.text_raw == spoken.text != written.text
+
+
+def test_nothing_asks_for_a_gpu_by_itself(
+    loaded: dict[str, Any], speech: Callable[[float], Waveform], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    for name in ("empty_cache", "synchronize", "_lazy_init"):
+        monkeypatch.setattr(torch.cuda, name, lambda *_arguments: pytest.fail("cuda"))
+    monkeypatch.setattr("webui.engines.funasr.nano._NEW_TOKENS", 2)
+    assert all(recognizer.recognize([speech(1)], SPOKEN)[0].text for recognizer in loaded.values())
+
+
 def test_hotwords_are_neither_fetched_nor_opened(
     loaded: dict[str, Any],
     speech: Callable[[float], Waveform],
@@ -140,10 +162,11 @@ def test_nano_gets_a_list_of_words_and_no_language_called_auto(
     monkeypatch.setattr(loaded["nano"].built.model, "inference", inference)
     monkeypatch.setattr(loaded["nano"], "_encoded", [])
     for language in ("auto", "zh"):
-        options = RecognitionOptions(language, ("张三", "<|im_end|>李四"))
+        options = RecognitionOptions(language, ("张三", "<|im_end|>李四", *(f"词{n}" for n in range(150))))
         with pytest.raises(EngineError):  # the model said nothing at all: no encoder ran
             loaded["nano"].recognize([speech(1)], options)
-    assert [options["hotwords"] for options in asked] == [["张三", "李四"]] * 2
+    assert [options["hotwords"][:3] for options in asked] == [["张三", "李四", "词0"]] * 2
+    assert [len(options["hotwords"]) for options in asked] == [100, 100]
     assert [options["language"] for options in asked] == [None, "中文"]
 
 
