@@ -38,11 +38,16 @@ print(json.dumps([found['text'], found['timestamp']]))
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Models of random weights: SenseVoice for the text, CAM++ for the voices."""
+    """Models of random weights: SenseVoice and SeACo-Paraformer for the text, ct-punc, CAM++ for the voices."""
     folder = tmp_path_factory.mktemp("funasr")
-    for name, build in (("sensevoice", builder.sense_voice), ("campplus", builder.campplus)):
+    for name, build, options in (
+        ("sensevoice", builder.sense_voice, {}),
+        ("paraformer", builder.paraformer, {}),
+        ("ct-punc", builder.punctuation, {}),
+        ("campplus", builder.campplus, {"full": True}),
+    ):
         (folder / "models" / name).mkdir(parents=True)
-        build(folder / "models" / name)
+        build(folder / "models" / name, **options)
     with serving(folder) as server:
         yield server
 
@@ -187,6 +192,37 @@ def test_cancelling_stops_within_one_batch_and_unloading_in_mid_queue_is_harmles
 
 def done(client: Any, segments: str) -> int:
     return sum(segment["state"] == "done" for segment in client.get(segments).json()["segments"])
+
+
+def test_paraformer_gets_punctuation_speakers_and_subtitles(server: Server) -> None:
+    with server.browser() as client:
+        mixed = wav_of(np.concatenate([spoken(), spoken(1.5)]), 24000)
+        asked = {"model": "paraformer", "diarize": True, "itn": False, "hotwords": ["丁七万"]}
+        job, segments = transcribed(client, "a.wav", mixed, **asked)
+        assert job["state"] == "done" and job["warnings"] == [] and segments[0]["speaker"] == "1"
+        for segment in segments:
+            assert set(segment["text"]) & set("，。？、") and not set(segment["text_raw"]) & set("，。？、")
+            assert segment["text"].translate({ord(mark): None for mark in "，。？、"}) == segment["text_raw"]
+            assert segment["words"][0]["start"] >= segment["start"]
+        srt = client.get(f"/api/v1/jobs/{job['id']}/result.srt").text
+        assert all(len(line) <= 24 for line in srt.splitlines() if "-->" not in line) and "-->" in srt
+
+
+def test_a_recording_of_one_segment_has_one_speaker(server: Server) -> None:
+    with server.browser() as client:
+        job, segments = transcribed(client, "a.wav", wav_of(spoken()[:36_000], 24000), model="sensevoice", diarize=True)
+        assert job["state"] == "done" and [segment["speaker"] for segment in segments] == ["1"]
+
+
+def test_segments_are_not_stretched_over_silence(server: Server) -> None:
+    """FunASR's merged segments begin at 0 and hold the pauses."""
+    silence = np.zeros(72_000, np.float32)
+    with server.browser() as client:
+        content = wav_of(np.concatenate([silence, spoken(), silence, spoken()]), 24000)
+        _, segments = transcribed(client, "a.wav", content, model="sensevoice")
+        second = (len(silence) * 2 + len(spoken())) / 24000
+        assert segments[0]["start"] > 2.5
+        assert not any(segment["start"] < second - 2 and segment["end"] > second - 1 for segment in segments)
 
 
 def test_speakers_are_told_apart_by_voice_or_by_channel(server: Server) -> None:
