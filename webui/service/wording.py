@@ -12,6 +12,10 @@ from webui.store.rows import ConsentRow, JobRow, Problem, QueuePlace, SegmentRow
 from webui.text.hotwords import Hit, find
 
 _NOWHERE = QueuePlace(None, None)
+_LANGUAGES = {
+    "zh": {"zh": "中文", "yue": "粤语", "en": "英语", "ja": "日语", "ko": "韩语"},
+    "en": {"zh": "Chinese", "yue": "Cantonese", "en": "English", "ja": "Japanese", "ko": "Korean"},
+}
 
 
 def iso(ms: int | None) -> str | None:
@@ -23,7 +27,10 @@ def iso(ms: int | None) -> str | None:
 
 def message(problem: Problem, language: str) -> Message:
     """A stored error or warning in words."""
-    wording = word(problem["code"], problem.get("params", {}), language)
+    params = dict(problem.get("params", {}))
+    if "language" in params:  # a name where there is one: readers are no programmers
+        params["language"] = _LANGUAGES.get(language, {}).get(params["language"], params["language"])
+    wording = word(problem["code"], params, language)
     return Message(code=problem["code"], message=wording.message, hint=wording.hint)
 
 

@@ -1,49 +1,68 @@
 // One recording of a batch: waiting, being sent, refused, or a job.
 import { randomId } from "./api.js";
 import { button, h } from "./dom.js";
-import { bytes, plainName } from "./format.js";
+import { bytes, clock, percent, plainName } from "./format.js";
 import { t } from "./i18n.js";
 import { isOpen } from "./job-feed.js";
 import { act, jobTitle, progressBar, stateChip, waitingText } from "./job-status.js";
 import { go } from "./navigation.js";
 
+const RETRYABLE = ["failed", "cancelled"];
+
 export class BatchRow {
   constructor(file, batch) {
-    Object.assign(this, { file, batch, key: randomId(), job: null, error: null, stop: null, sending: false });
+    Object.assign(this, { file, batch, key: randomId(), params: null, job: null, error: null, stop: null, sending: false });
     this.chip = h("span");
     this.detail = h("div", { class: "sf-row-detail" });
     this.buttons = h("div", { class: "sf-actions" });
-    this.name = h("strong", { class: "sf-row-name" }, file ? plainName(file.name) : "");
+    this.name = h("strong", { class: "sf-row-name sf-one-line" });
     this.element = h("div", { class: "sf-batch-row", role: "listitem" }, h("div", { class: "sf-row-head" }, this.name, this.chip, this.buttons), this.detail);
+    this.#setName(file ? plainName(file.name) : "");
     this.#draw();
   }
 
+  /** Not yet asked to be sent. */
   get waits() {
-    return Boolean(this.file) && !this.job && !this.error && !this.sending;
+    return Boolean(this.file) && !this.params && !this.error;
+  }
+
+  /** On its way to the server. */
+  get leaving() {
+    return Boolean(this.file) && Boolean(this.params) && !this.error;
+  }
+
+  get open() {
+    return this.waits || this.leaving || Boolean(this.job && isOpen(this.job));
   }
 
   get failed() {
     return Boolean(this.error) || this.job?.state === "failed";
   }
 
+  /** Take the row's turn for `params`; `startSending` follows when one of the senders is free. */
+  plan(params) {
+    this.params = params;
+    this.error = null;
+    this.#draw();
+  }
+
   startSending() {
     this.stop = new AbortController();
     this.sending = true;
-    this.error = null;
     this.#draw();
     this.setProgress(0);
     return this.stop.signal;
   }
 
   setProgress(fraction) {
-    this.detail.replaceChildren(progressBar(fraction, t("uploading")));
+    this.detail.replaceChildren(progressBar(fraction, t("uploading")), h("p", { class: "sf-quiet-text" }, fraction < 1 ? percent(fraction) : t("being_checked")));
   }
 
   setJob(job) {
     this.sending = false;
     this.job = job;
     this.file = null;
-    this.name.textContent = jobTitle(job);
+    this.#setName(jobTitle(job));
     this.#draw();
   }
 
@@ -53,8 +72,24 @@ export class BatchRow {
     this.#draw();
   }
 
+  async cancel() {
+    if (this.job) await this.#act("cancel");
+    else if (this.sending) this.stop.abort();
+    else this.batch.drop(this);
+  }
+
+  async retry() {
+    if (this.job) await this.#act("retry");
+    else await this.batch.send(this);
+  }
+
+  #setName(name) {
+    this.name.textContent = name;
+    this.name.title = name;
+  }
+
   #draw() {
-    const state = this.job?.state ?? (this.error ? "refused" : this.sending ? "sending" : "waiting");
+    const state = this.job?.state ?? (this.error ? "refused" : this.sending ? "sending" : this.params ? "planned" : "waiting");
     if (state !== this.state) {
       this.state = state;
       this.chip.replaceChildren(stateChip(state));
@@ -68,18 +103,17 @@ export class BatchRow {
     if (!this.job) return this.file ? [h("p", { class: "sf-quiet-text" }, bytes(this.file.size))] : [];
     if (isOpen(this.job)) return [progressBar(this.job.progress, t("progress")), h("p", { class: "sf-quiet-text" }, waitingText(this.job))];
     const text = this.job.error?.message ?? (this.job.text || this.job.warnings[0]?.message);
-    return text ? [h("p", { class: this.job.error ? "sf-error-text sf-snippet" : "sf-quiet-text sf-snippet" }, text)] : [];
+    const length = this.job.duration_s ? h("span", { class: "sf-quiet-text" }, `${clock(this.job.duration_s)}  `) : "";
+    return [h("p", { class: `${this.job.error ? "sf-error-text" : "sf-quiet-text"} sf-snippet` }, length, text || t("no_text"))];
   }
 
   #actions() {
-    const quiet = (label, run, name) => button(label, run, { icon: name, iconOnly: true, style: "quiet" });
+    const quiet = (label, run) => button(label, run, { icon: "close", iconOnly: true, style: "quiet" });
     const { job } = this;
-    if (!job && this.sending) return [quiet(t("cancel"), () => this.stop.abort(), "close")];
-    if (!job && this.error) return [button(t("retry"), () => this.batch.send(this), { icon: "retry" }), quiet(t("remove"), () => this.batch.drop(this), "close")];
-    if (!job) return [quiet(t("remove"), () => this.batch.drop(this), "close")];
-    if (isOpen(job)) return [quiet(t("cancel"), () => this.#act("cancel"), "close")];
-    const retry = ["failed", "cancelled"].includes(job.state) ? [button(t("retry"), () => this.#act("retry"), { icon: "retry" })] : [];
-    return [...retry, button(t("open"), () => go("transcribe", job.id))];
+    if (this.sending || (job && isOpen(job))) return [quiet(t("cancel"), () => this.cancel())];
+    if (!job) return [this.error ? button(t("retry"), () => this.retry(), { icon: "retry" }) : null, quiet(t("remove"), () => this.batch.drop(this))].filter(Boolean);
+    const again = RETRYABLE.includes(job.state) ? [button(t("retry"), () => this.retry(), { icon: "retry" })] : [];
+    return [...again, button(t("open"), () => go("transcribe", job.id))];
   }
 
   async #act(action) {

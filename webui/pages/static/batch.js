@@ -1,15 +1,18 @@
 // Many recordings: a row each, sent two at a time, followed until they are done.
 import { address, get, randomId, upload } from "./api.js";
 import { follow, watchConnection } from "./changes.js";
+import { confirmButton } from "./confirm.js";
 import { announce, button, download, h, icon, isAbort, Island } from "./dom.js";
 import { t } from "./i18n.js";
 import { isOpen } from "./job-feed.js";
 import { BatchRow } from "./batch-row.js";
-import { place, remember } from "./navigation.js";
+import { forget, keep, recalled } from "./keeping.js";
+import { askBeforeLeaving, place, remember } from "./navigation.js";
 
 const AT_ONCE = 2;
-const STORED = "shengfang.batch";
+const STORED = "batch";
 const ARCHIVE_FORMATS = ["docx", "txt", "srt", "vtt", "csv", "json"];
+const SHOWN = { all: () => true, open: (row) => row.open, failed: (row) => row.failed };
 
 let early = [];
 
@@ -24,14 +27,16 @@ class Batch extends Island {
   connected(signal) {
     this.rows = [];
     this.batch = null;
+    this.shown = "all";
     this.list = h("div", { class: "sf-rows", role: "list" });
-    this.summary = h("div", { class: "sf-summary" });
+    this.summary = this.#head();
     this.nothing = h("div", { class: "sf-nothing" }, icon("file"), h("p", {}, t("nothing_batch")));
     this.replaceChildren(h("div", { class: "sf-card" }, this.summary, this.list, this.nothing));
     follow((jobs) => this.#changed(jobs), signal);
     watchConnection(async (connected) => connected && this.batch && this.#changed(await jobsOf(this.batch).catch(() => [])), signal);
+    askBeforeLeaving(() => this.rows.some((row) => row.leaving), signal);
     this.add(early.splice(0));
-    const stored = (place().tab === "batch" && place().id) || sessionStorage.getItem(STORED);
+    const stored = (place().tab === "batch" && place().id) || recalled(STORED);
     if (stored && !this.rows.length) this.show(stored);
   }
 
@@ -39,7 +44,7 @@ class Batch extends Island {
   async show(batch) {
     if (batch === this.batch) return;
     const jobs = await jobsOf(batch).catch(() => []);
-    if (!jobs.length || this.rows.some((row) => row.sending)) return;
+    if (!jobs.length || this.rows.some((row) => row.leaving)) return;
     this.#clear();
     this.#begin(batch);
     for (const job of jobs.reverse()) this.#append(new BatchRow(null, this)).setJob(job);
@@ -53,24 +58,25 @@ class Batch extends Island {
 
   /** Send every row that waits, with the same `params`. */
   async start(params) {
-    const waiting = this.rows.filter((row) => row.waits);
-    if (!waiting.length) {
-      announce(t("choose_recordings_first"), "error");
+    const rows = this.rows.filter((row) => row.waits);
+    if (!rows.length) {
+      if (!this.rows.some((row) => row.leaving)) announce(t("choose_recordings_first"), "error");
       return;
     }
-    this.params = params;
     if (!this.batch) this.#begin(randomId());
-    const next = () => this.rows.find((row) => row.waits);
+    for (const row of rows) row.plan(params);
+    this.draw();
     const sender = async () => {
-      for (let row = next(); row; row = next()) await this.send(row);
+      for (let row = rows.shift(); row; row = rows.shift()) if (this.rows.includes(row)) await this.send(row);
     };
     await Promise.all(Array.from({ length: AT_ONCE }, sender));
   }
 
   /** Send one row; a ZIP answers with a job for each of its files, each of which gets a row. */
   async send(row) {
+    row.plan(row.params);
     const options = { key: row.key, onProgress: (fraction) => row.setProgress(fraction), signal: row.startSending() };
-    const fields = { kind: "transcribe", batch: this.batch, params: this.params, file: row.file };
+    const fields = { kind: "transcribe", batch: this.batch, params: row.params, file: row.file };
     try {
       const { jobs } = await upload("/jobs", fields, options);
       row.setJob(jobs[0]);
@@ -96,15 +102,14 @@ class Batch extends Island {
 
   #begin(batch) {
     this.batch = batch;
-    sessionStorage.setItem(STORED, batch);
+    keep(STORED, batch);
     if (place().tab === "batch") remember("batch", batch);
   }
 
   #clear() {
     for (const row of this.rows) row.element.remove();
-    this.rows = [];
-    this.batch = null;
-    sessionStorage.removeItem(STORED);
+    Object.assign(this, { rows: [], batch: null, shown: "all" });
+    forget(STORED);
     if (place().tab === "batch") remember("batch");
     this.draw();
   }
@@ -115,29 +120,58 @@ class Batch extends Island {
     this.draw();
   }
 
-  /** The line above the rows: how far all of it is, and the results in one file. */
+  /** The lines above the rows, made once: what a reader is about to press must not be replaced under the hand. */
+  #head() {
+    const each = (name, act) => () => this.rows.filter(SHOWN[name]).forEach(act);
+    const count = (name) => this.rows.filter(SHOWN[name]).length;
+    this.count = h("p", { class: "sf-count" });
+    this.again = button("", each("failed", (row) => row.retry()), { icon: "retry" });
+    this.stop = confirmButton(t("cancel_all"), () => t("cancel_all_sure", { n: count("open") }), each("open", (row) => row.cancel()), { icon: "close" });
+    this.afresh = button(t("new_batch"), () => this.#clear(), { icon: "plus", style: "quiet" });
+    this.choices = Object.keys(SHOWN).map((name) => button("", () => this.#show(name), { style: "choice" }));
+    this.choice = h("div", { class: "sf-choices", role: "group", "aria-label": t("filter_state") }, this.choices);
+    this.archive = h("div", { class: "sf-downloads", role: "group", "aria-label": t("download_all") });
+    return h("div", { class: "sf-summary" }, this.count, h("div", { class: "sf-actions" }, this.again, this.stop, this.afresh), this.choice, this.archive);
+  }
+
+  /** How far all of it is, which rows are shown, and the results in one file. */
   draw() {
+    const count = (name) => this.rows.filter(SHOWN[name]).length;
+    if (!count(this.shown)) this.shown = "all";
+    for (const row of this.rows) row.element.hidden = !SHOWN[this.shown](row);
     this.nothing.hidden = this.rows.length > 0;
     this.summary.hidden = this.rows.length === 0;
-    const jobs = this.rows.map((row) => row.job).filter(Boolean);
-    const ended = jobs.filter((job) => !isOpen(job));
-    const bad = this.rows.filter((row) => row.failed).length;
-    const text = [t("batch_done", { done: ended.length - ended.filter((job) => job.state === "failed").length, all: this.rows.length })];
-    if (bad) text.push(t("batch_failed", { n: bad }));
-    const key = `${text}|${this.batch}|${ended.length > 0}`;
-    if (key === this.drawn) return;
-    this.drawn = key;
-    this.summary.replaceChildren(h("p", { class: "sf-count" }, text.join(" · ")), ended.length ? this.#archive() : "", this.#afresh());
+    const ended = this.rows.filter((row) => row.job && !isOpen(row.job));
+    const [all, open, failed] = Object.keys(SHOWN).map(count);
+    this.count.textContent = t("batch_done", { done: ended.filter((row) => !row.failed).length, all });
+    label(this.again, t("retry_failed", { n: failed }), failed);
+    this.stop.hidden = !open;
+    this.afresh.hidden = open === all || this.rows.some((row) => row.leaving);
+    this.choice.hidden = !failed && (!open || open === all);
+    const [one, two, three] = this.choices;
+    label(one, t("batch_show_all", { n: all }), all);
+    label(two, t("batch_show_open", { n: open }), open);
+    label(three, t("batch_show_failed", { n: failed }), failed);
+    Object.keys(SHOWN).forEach((name, at) => this.choices[at].setAttribute("aria-pressed", String(this.shown === name)));
+    this.#drawArchive(ended.length ? this.batch : null);
   }
 
-  #archive() {
-    const link = (format) => download(format.toUpperCase(), address(`/archives/${this.batch}.zip`, { format }));
-    return h("div", { class: "sf-downloads", role: "group", "aria-label": t("download_all") }, h("span", { class: "sf-quiet-text" }, t("download_all")), ARCHIVE_FORMATS.map(link));
+  #drawArchive(batch) {
+    if (this.archived === batch) return;
+    this.archived = batch;
+    const link = (format) => download(format.toUpperCase(), address(`/archives/${batch}.zip`, { format }));
+    this.archive.replaceChildren(...(batch ? [h("span", { class: "sf-quiet-text" }, t("download_all")), ...ARCHIVE_FORMATS.map(link)] : []));
   }
 
-  #afresh() {
-    return button(t("new_batch"), () => this.#clear(), { icon: "plus", style: "quiet" });
+  #show(name) {
+    this.shown = name;
+    this.draw();
   }
+}
+
+function label(element, text, shown) {
+  element.hidden = !shown;
+  element.querySelector("span").textContent = text;
 }
 
 async function jobsOf(batch) {

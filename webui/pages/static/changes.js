@@ -1,9 +1,10 @@
-// What changed on the server: one long-poll for the whole page, paused while nobody looks at it.
+// What changed on the server: one long-poll for the whole page, a short question now and then while nobody looks at it.
 import { get } from "./api.js";
 import { isAbort } from "./dom.js";
 
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30000;
+const UNSEEN_MS = 10000;
 
 const listeners = new Set();
 const watchers = new Set();
@@ -36,8 +37,7 @@ function add(set, member, signal) {
 }
 
 async function poll() {
-  if (document.hidden) begin();
-  if (polling || document.hidden) return;
+  if (polling) return;
   polling = new AbortController();
   const { signal } = polling;
   let wait = FIRST_WAIT_MS;
@@ -45,6 +45,7 @@ async function poll() {
     try {
       await pollOnce(signal);
       wait = FIRST_WAIT_MS;
+      if (document.hidden) await pause(UNSEEN_MS, signal);
     } catch (error) {
       if (isAbort(error)) break;
       begin();
@@ -57,7 +58,7 @@ async function poll() {
 }
 
 async function pollOnce(signal) {
-  const answer = await get("/changes", { since }, signal);
+  const answer = await get("/changes", { since, wait: document.hidden ? 0 : null }, signal);
   since = answer.since;
   begin();
   tell(true);
@@ -78,12 +79,10 @@ function pause(ms, signal) {
   });
 }
 
-// A hidden page holds no connection: browsers allow six to a host, and a clerk may have many tabs open.
+// A hidden page holds no connection (browsers allow six to a host, and a clerk may have many tabs open),
+// yet its title tells how far the work is.
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) {
-    polling?.abort();
-    polling = null;
-  } else {
-    poll();
-  }
+  polling?.abort();
+  polling = null;
+  poll();
 });

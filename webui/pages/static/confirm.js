@@ -3,7 +3,7 @@ import { button } from "./dom.js";
 
 const ASKING_MS = 4000;
 
-/** The first press changes the label to `question`; a second one within four seconds calls `action`. */
+/** The first press changes the label to `question` (a text, or what gives one); a second one within four seconds, no double click, calls `action`. */
 export function confirmButton(label, question, action, options = {}) {
   let asking = null;
   const calm = () => {
@@ -14,14 +14,15 @@ export function confirmButton(label, question, action, options = {}) {
   };
   const element = button(
     label,
-    () => {
+    (event) => {
+      if (event.detail > 1) return; // of a double click
       if (asking) {
         calm();
         action();
         return;
       }
       element.classList.add("sf-asking");
-      text.textContent = question;
+      text.textContent = typeof question === "function" ? question() : question;
       asking = setTimeout(calm, ASKING_MS);
     },
     options,

@@ -18,6 +18,7 @@ const ICONS = {
   speech: "M5 10v4M9 7v10M13 4v16M17 8v8M21 11v2",
   text: "M4 6h16M4 12h16M4 18h10",
   plus: "M12 5v14M5 12h14",
+  folder: "M3 6.5a1 1 0 0 1 1-1h5l2 2.5h9a1 1 0 0 1 1 1V18a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V6.5Z",
   chip: "M7 7h10v10H7zM10 3v4m4-4v4m-4 10v4m4-4v4M3 10h4m-4 4h4m10-4h4m-4 4h4",
 };
 

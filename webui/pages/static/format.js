@@ -51,5 +51,11 @@ export const languageName = (code) => {
   }
 };
 
+/** The first words of a text, as its name. */
+export const beginning = (text) => {
+  const line = text.trim().split("\n")[0];
+  return line.length > 40 ? `${line.slice(0, 40)}…` : line;
+};
+
 /** A name from outside for the eye: controls and direction marks, which could disguise it, made visible. */
 export const plainName = (name) => name.replace(/[\u0000-\u001f\u007f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, "\ufffd");

@@ -6,12 +6,13 @@ import { announce, button, download, errorBox, h, icon, Island } from "./dom.js"
 import { clock, moment } from "./format.js";
 import { t } from "./i18n.js";
 import { isOpen } from "./job-feed.js";
-import { jobTitle, modelName, stateChip, waitingText } from "./job-status.js";
+import { act, jobTitle, modelName, RETRYABLE, stateChip, waitingText } from "./job-status.js";
 import { go } from "./navigation.js";
 import { field } from "./prompt.js";
 
 const PAGE = 30;
 const TYPING_MS = 250;
+const BEFORE_MATCH = 30; // characters of the text shown before what was searched
 const KINDS = ["transcribe", "speak", "convert"];
 const STATES = ["queued", "running", "done", "partial", "failed", "cancelled"];
 
@@ -40,6 +41,7 @@ class History extends Island {
       this.typing = setTimeout(() => this.search(), TYPING_MS);
     });
     for (const control of [this.kind, this.state, this.from, this.to]) control.addEventListener("change", () => this.search());
+    this.clear = button(t("filters_clear"), () => this.#clearFilters(), { icon: "close", style: "quiet", hidden: true });
     return h(
       "div",
       { class: "sf-filters", role: "search" },
@@ -48,8 +50,15 @@ class History extends Island {
       field("filter_state", this.state),
       field("filter_from", this.from),
       field("filter_to", this.to),
+      this.clear,
       this.exports,
     );
+  }
+
+  #clearFilters() {
+    for (const control of [this.words, this.kind, this.state, this.from, this.to]) control.value = "";
+    this.search();
+    this.words.focus();
   }
 
   get query() {
@@ -65,6 +74,7 @@ class History extends Island {
   /** Begin anew with the filters as they are. */
   search() {
     this.next = null;
+    this.clear.hidden = !Object.values(this.query).some(Boolean);
     this.exports.replaceChildren(
       h("span", { class: "sf-quiet-text" }, t("export")),
       download("CSV", address("/history.csv", this.query)),
@@ -102,7 +112,7 @@ class History extends Island {
   #row(job) {
     const title = jobTitle(job);
     const show = () => go(job.kind === "transcribe" ? "transcribe" : "clone", job.id);
-    const text = job.error?.message ?? (isOpen(job) ? waitingText(job) : job.text === title ? "" : job.text);
+    const text = job.error?.message ?? (isOpen(job) ? waitingText(job) : job.text === title ? "" : this.#excerpt(job.text));
     return h(
       "div",
       { class: "sf-history-row", role: "listitem" },
@@ -110,12 +120,38 @@ class History extends Island {
       h(
         "div",
         { class: "sf-row-body" },
-        h("div", { class: "sf-row-head" }, h("button", { type: "button", class: "sf-row-name", onclick: show }, title), stateChip(job.state)),
+        h("div", { class: "sf-row-head" }, h("button", { type: "button", class: "sf-row-name sf-one-line", title, onclick: show }, title), stateChip(job.state)),
         text ? h("p", { class: job.error ? "sf-error-text sf-snippet" : "sf-snippet" }, text) : null,
         h("p", { class: "sf-facts" }, [moment(job.created_at), job.duration_s ? clock(job.duration_s) : null, modelName(job.model), job.voice].filter(Boolean).join(" · ")),
       ),
-      h("div", { class: "sf-actions" }, button(t("open"), show), isOpen(job) ? null : confirmButton(t("delete"), t("delete_sure"), () => this.#delete(job))),
+      h(
+        "div",
+        { class: "sf-actions" },
+        RETRYABLE.includes(job.state) ? button(t("retry"), () => this.#retry(job), { icon: "retry" }) : null,
+        button(t("open"), show),
+        isOpen(job) ? null : confirmButton(t("delete"), t("delete_sure"), () => this.#delete(job), { icon: "trash" }),
+      ),
     );
+  }
+
+  /** The text from shortly before the first of the searched words, which is marked. */
+  #excerpt(text) {
+    const word = this.query.q.split(/\s+/).find((one) => one && text.toLowerCase().includes(one.toLowerCase()));
+    if (!word) return text;
+    const at = text.toLowerCase().indexOf(word.toLowerCase());
+    const from = at > 2 * BEFORE_MATCH ? at - BEFORE_MATCH : 0;
+    return [from ? "…" : "", text.slice(from, at), h("mark", {}, text.slice(at, at + word.length)), text.slice(at + word.length)];
+  }
+
+  async #retry(job) {
+    const again = await act(job, "retry");
+    if (again) this.#replace(again);
+  }
+
+  #replace(job) {
+    const row = this.#row(job);
+    this.rows.get(job.id)?.replaceWith(row);
+    this.rows.set(job.id, row);
   }
 
   async #delete(job) {
@@ -140,9 +176,7 @@ class History extends Island {
     for (const job of jobs) {
       const old = this.rows.get(job.id);
       if (!old || old.contains(document.activeElement)) continue;
-      const row = this.#row(job);
-      old.replaceWith(row);
-      this.rows.set(job.id, row);
+      this.#replace(job);
     }
     if (unknown.length && this.rows.size <= PAGE) this.search();
   }

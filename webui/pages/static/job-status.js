@@ -1,12 +1,12 @@
 // What a job is doing: name, state, progress, what can be done about it, and what went wrong.
 import { post } from "./api.js";
 import { announce, button, errorBox, h, icon } from "./dom.js";
-import { clock, moment, percent, plainName, roughly } from "./format.js";
+import { beginning, clock, moment, percent, plainName, roughly } from "./format.js";
 import { t } from "./i18n.js";
 import { isOpen } from "./job-feed.js";
 import { go } from "./navigation.js";
 
-const RETRYABLE = ["failed", "cancelled", "partial"];
+export const RETRYABLE = ["failed", "cancelled", "partial"];
 
 export const stateChip = (state) => h("span", { class: `sf-chip sf-state-${state}` }, t(`state_${state}`));
 
@@ -22,8 +22,7 @@ export function progressBar(fraction, label) {
 /** How the job is named to people: its file, or the beginning of the text it reads. */
 export function jobTitle(job) {
   if (job.file_name) return plainName(job.file_name);
-  const text = String(job.params.text ?? "").trim();
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text || t(`kind_${job.kind}`);
+  return beginning(String(job.params.text ?? "")) || t(`kind_${job.kind}`);
 }
 
 /** What an open job is about to do, in one sentence. */
@@ -70,8 +69,11 @@ export class JobStatus {
 }
 
 function actions(job, refresh) {
-  const run = (action) => async () => {
+  const run = (action) => async (event) => {
+    const pressed = event.currentTarget;
+    pressed.disabled = true;
     if (await act(job, action)) refresh();
+    else pressed.disabled = false;
   };
   return h(
     "div",

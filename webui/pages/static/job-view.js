@@ -17,8 +17,11 @@ class JobView extends Island {
     this.lines = h("sf-transcript-lines");
     this.lines.addEventListener("seek", (event) => this.#play(event.detail));
     this.lines.addEventListener("edited", (event) => this.feed.put(event.detail));
+    this.lines.addEventListener("named", () => this.feed.refresh());
     this.className = "sf-card sf-job";
     this.replaceChildren(this.status.element, this.player, this.tools, this.lines);
+    if (this.known) this.status.update(this.known);
+    else this.status.element.replaceChildren(h("p", { class: "sf-quiet-text" }, t("loading")));
     this.feed = new JobFeed(this.getAttribute("job"), {
       signal,
       onChange: (feed, changed) => this.#draw(feed, changed),
@@ -77,12 +80,18 @@ class JobView extends Island {
 }
 
 function speechTools(job) {
-  return [download(t("download_speech", { format: String(job.params.format ?? "wav").toUpperCase() }), address(`/jobs/${job.id}/audio`))];
+  const format = String(job.params.format ?? "wav");
+  const name = `${jobTitle(job).replace(/\.\w{1,5}$/, "")}.${format}`;
+  return [download(t("download_speech", { format: format.toUpperCase() }), address(`/jobs/${job.id}/audio`), name)];
 }
 
 const hasResult = (job) => !isOpen(job) && ["done", "partial"].includes(job.state);
 
 customElements.define("sf-job", JobView);
 
-/** A fresh view of the job `id`. */
-export const jobView = (id) => h("sf-job", { job: id });
+/** A fresh view of the job `id`; `known` is what was heard of it already, shown until the server is asked again. */
+export function jobView(id, known = null) {
+  const view = h("sf-job", { job: id });
+  view.known = known;
+  return view;
+}

@@ -11,12 +11,63 @@ import "./voices.js";
 import { put } from "./api.js";
 import { announce } from "./dom.js";
 import { ignoreStrayDrops } from "./drop-zone.js";
+import { beginning } from "./format.js";
 import { t } from "./i18n.js";
+import { keep, recalled } from "./keeping.js";
 import * as models from "./models.js";
 import { startNavigation } from "./navigation.js";
 import * as wordLists from "./word-lists.js";
 
+const DOUBLE_CLICK_MS = 700;
+const DRAFT = "draft";
+
+let drafted = false; // before that an empty text is a page being drawn
+
 const find = (selector) => document.querySelector(selector);
+
+/** `act` for a button, true where it began something: a double click is one wish. */
+function once(act) {
+  let busy = false;
+  return async (...values) => {
+    if (busy) return;
+    busy = true;
+    try {
+      if (await act(...values)) await new Promise((done) => setTimeout(done, DOUBLE_CLICK_MS));
+    } finally {
+      busy = false;
+    }
+  };
+}
+
+/** Read the text with the chosen voice. */
+async function read(controls) {
+  const params = models.speechParams(controls);
+  if (!params.text.trim()) {
+    announce(t("text_needed"), "error");
+    find("#sf-text textarea").focus();
+    return false;
+  }
+  const prompt = params.voice ? {} : await find('sf-prompt[where="clone"]').take();
+  if (!prompt) return false;
+  const { file, consent, transcript } = prompt;
+  find("sf-speech").send({ kind: "speak", params: { ...params, ...(transcript ? { transcript } : {}) }, consent, file }, beginning(params.text));
+  return true;
+}
+
+/** Give a recording the chosen voice. */
+function convert(controls) {
+  const params = models.conversionParams(controls);
+  const source = find("sf-source");
+  const file = source.take();
+  if (!file) return false;
+  if (!params.voice) {
+    announce(t("convert_needs_voice"), "error");
+    find("#sf-voice input").focus();
+    return false;
+  }
+  find("sf-speech").send({ kind: "convert", params, file }, file.name);
+  return true;
+}
 
 const events = {
   ...models,
@@ -27,36 +78,42 @@ const events = {
     ignoreStrayDrops();
   },
 
-  transcribe(...controls) {
+  transcribe: once((...controls) => {
     const recording = find("sf-recording");
     const file = recording.take();
-    if (!file) return;
+    if (!file) return false;
     const params = models.recognitionParams(controls);
     if (params.language === "auto" && recording.sampleLanguage) params.language = recording.sampleLanguage;
     find("sf-transcribe").send({ kind: "transcribe", params, file }, file.name);
     recording.choose(null);
-  },
+    return true;
+  }),
 
-  transcribeAll(...controls) {
+  transcribeAll: once((...controls) => {
     find("sf-batch").start(models.recognitionParams(controls));
+    return true;
+  }),
+
+  voiceChosen(voice, purpose) {
+    const convert = purpose === "convert";
+    const hide = (selector, hidden) => find(selector)?.toggleAttribute("hidden", hidden);
+    hide('sf-prompt[where="clone"]', voice !== "" || convert);
+    for (const selector of ["#sf-read", "#sf-instruct", "#sf-speed"]) hide(selector, convert);
+    hide("sf-source", !convert);
   },
 
-  voiceChosen(voice) {
-    find('sf-prompt[where="clone"]').hidden = voice !== "";
+  /** For Gradio: the text that was being written before the page was loaded again. */
+  textDraft(text) {
+    drafted = true;
+    return text || (recalled(DRAFT) ?? "");
   },
 
-  async speak(...controls) {
-    const params = models.speechParams(controls);
-    if (!params.text.trim()) {
-      announce(t("text_needed"), "error");
-      find("#sf-text textarea").focus();
-      return;
-    }
-    const prompt = params.voice ? {} : await find('sf-prompt[where="clone"]').take();
-    if (!prompt) return;
-    const { file, consent, transcript } = prompt;
-    find("sf-speech").send({ kind: "speak", params: { ...params, ...(transcript ? { transcript } : {}) }, consent, file }, t("kind_speak"));
+  textChanged(text) {
+    if (text || drafted) keep(DRAFT, text);
+    find("sf-text-help")?.count(text);
   },
+
+  speak: once((purpose, ...controls) => (purpose === "convert" ? convert(controls) : read(controls))),
 
   async saveSettings(device, recognizer, synthesizer) {
     try {

@@ -3,18 +3,28 @@ import { get } from "./api.js";
 import { languageName } from "./format.js";
 import { t } from "./i18n.js";
 import { modelName } from "./job-status.js";
+import { forget, keep, recalled } from "./keeping.js";
+
+const RECOGNITION = "recognition";
+export const HOTWORDS = 2; // their place among the controls of a transcription
 
 const update = (properties) => ({ __type__: "update", ...properties });
 
 let models = [];
+let loading = null;
+const seen = new Map(); // tab → the values its controls last had, as JSON
 
-async function load() {
-  try {
-    ({ models } = await get("/models"));
-  } catch {
-    // The controls stay as they are; the header says that the connection is lost.
-  }
-  return models;
+/** Ask the server once for all who ask at the same time: every tab does when the page opens. */
+function load() {
+  loading ??= get("/models")
+    .then((answer) => {
+      models = answer.models;
+    })
+    .catch(() => {}) // the controls stay as they are; the header says that the connection is lost
+    .finally(() => {
+      loading = null;
+    });
+  return loading;
 }
 
 const ofKind = (kind) => models.filter((model) => model.kind === kind);
@@ -43,15 +53,21 @@ const gated = (model, feature, info) => {
   return update({ interactive: !reason, info: reason || info });
 };
 
-function fitRecognizer(name) {
+/** The controls [model, language, hotwords, itn, channels, diarize] as the model `name` has them. */
+function fitRecognizer([name, language, hotwords, itn, channels, diarize]) {
   const model = chosen("recognizer", name);
   const languages = model?.capabilities.languages ?? [];
   const limited = languages.length && languages.length < 4;
+  const named = { languages: languages.map(languageName).join(", ") };
+  const note = !limited ? "" : model.capabilities.basic ? t("language_basic", named) : t("language_limited", named);
+  for (const element of document.querySelectorAll("sf-language-note")) element.textContent = note;
   return [
-    update({ info: limited ? t("language_limited", { languages: languages.map(languageName).join(", ") }) : "" }),
-    gated(model, "hotwords", t("hotwords_info")),
-    gated(model, "itn", t("itn_info")),
-    gated(model, "speakers", t("diarize_info")),
+    update({ choices: choices("recognizer"), value: name }),
+    update({ value: language }),
+    { ...gated(model, "hotwords", t("hotwords_info")), value: hotwords },
+    { ...gated(model, "itn", t("itn_info")), value: itn },
+    update({ value: channels }),
+    { ...gated(model, "speakers", t("diarize_info")), value: diarize },
   ];
 }
 
@@ -62,35 +78,58 @@ function fitSynthesizer(name) {
   return [instruct, gated(model, "similarity", t("similarity_info"))];
 }
 
-/** For Gradio: the choices of a model dropdown, and the controls that depend on it. */
-export async function recognizers(current) {
+/** For Gradio: the controls of a transcription, as the reader last left them in this window. */
+export async function recognizers(tab, ...current) {
   await load();
-  const value = kept("recognizer", current);
-  return [update({ choices: choices("recognizer"), value }), ...fitRecognizer(value)];
+  const [name, ...rest] = recalled(RECOGNITION) ?? current;
+  const values = [kept("recognizer", name), ...rest];
+  seen.set(tab, JSON.stringify(values));
+  return fitRecognizer(values);
 }
 
+export const recognizerChosen = (...controls) => fitRecognizer(controls);
+
+/** For Gradio's `change` event, since `input` does not hear what is pasted or composed; it also comes when a tab is drawn. */
+export function recognitionChanged(tab, ...controls) {
+  const values = JSON.stringify(controls);
+  if (seen.has(tab) ? seen.get(tab) !== values : controls[HOTWORDS]) keep(RECOGNITION, controls);
+  seen.set(tab, values);
+}
+
+
+/** For Gradio: the models that speak, and the controls that depend on the chosen one. */
 export async function synthesizers(current) {
   await load();
   const value = kept("synthesizer", current);
   return [update({ choices: choices("synthesizer"), value }), ...fitSynthesizer(value)];
 }
 
-export const recognizerChosen = fitRecognizer;
 export const synthesizerChosen = fitSynthesizer;
 
 /** For Gradio: the voices one may speak with. */
-export async function voiceChoices(current) {
+export async function voiceChoices(current, purpose) {
   const { voices } = await get("/voices").catch(() => ({ voices: [] }));
   const saved = voices.filter((voice) => voice.usable).map((voice) => [voice.name, voice.id]);
-  const all = [[t("voice_new"), ""], ...saved, [t("voice_builtin"), "builtin"]];
-  return update({ choices: all, value: all.some(([, value]) => value === current) ? current : "" });
+  const convert = purpose === "convert";
+  const all = convert ? saved : [[t("voice_new"), ""], ...saved, [t("voice_builtin"), "builtin"]];
+  const note = document.querySelector("sf-voice-note");
+  if (note) note.textContent = convert && !saved.length ? t("convert_needs_voice") : "";
+  const wanted = recalled("voice") ?? current;
+  forget("voice");
+  const value = all.some(([, value]) => value === wanted) ? wanted : convert ? (saved[0]?.[1] ?? null) : "";
+  window.shengfang.ready.then(({ voiceChosen }) => voiceChosen(value ?? "", purpose));
+  return update({ choices: all, value });
 }
 
 /** The job parameters that the recognition controls stand for; what the model cannot do is left out. */
 export function recognitionParams([model, language, hotwords, itn, channels, diarize]) {
   const present = chosen("recognizer", model);
-  const words = lack(present, "hotwords") ? [] : hotwords.split("\n").map((word) => word.trim()).filter(Boolean);
+  const words = lack(present, "hotwords") ? [] : (hotwords ?? "").split("\n").map((word) => word.trim()).filter(Boolean);
   return { model, language, hotwords: words, itn: itn && !lack(present, "itn"), channels, diarize: diarize && !lack(present, "speakers") };
+}
+
+export function conversionParams([voice, model, , , similarity, , seed, format]) {
+  return { model, voice, seed: seed ?? 0, format, ...(lack(chosen("synthesizer", model), "similarity") ? {} : { similarity }) };
 }
 
 export function speechParams([voice, model, text, instruct, similarity, speed, seed, format]) {

@@ -46,6 +46,11 @@ function appearance(selector) {
   });
 }
 
+/** Let the browser ask before the page goes while `busy()`: what is on its way to the server would be lost. */
+export function askBeforeLeaving(busy, signal) {
+  addEventListener("beforeunload", (event) => busy() && event.preventDefault(), { signal });
+}
+
 /** Go where the address says, now and whenever it changes; note it when the reader chooses a tab. */
 export function startNavigation() {
   const follow = () => {

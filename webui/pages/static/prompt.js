@@ -68,6 +68,7 @@ class Prompt extends Island {
     element.setAttribute("aria-invalid", "true");
     element.addEventListener("input", () => element.removeAttribute("aria-invalid"), { once: true });
     element.focus();
+    this.message.scrollIntoView({ block: "nearest" });
     return null;
   }
 

@@ -8,19 +8,17 @@ import { addToBatch } from "./batch.js";
 
 const SAMPLES = { zh: "sample_zh", en: "sample_en" };
 
-/** `<sf-recording>`: `file` is what the reader chose, `sampleLanguage` its language where it is one of ours. */
-class Recording extends Island {
+/** One chosen file; `take()` gives it, or null after telling the reader to choose one. */
+class Chooser extends Island {
   connected() {
     this.choose(null);
   }
 
-  choose(file, sampleLanguage = null) {
+  choose(file) {
     this.file = file;
-    this.sampleLanguage = sampleLanguage;
-    this.replaceChildren(...(file ? [this.#chosen(file)] : [this.#zone(), this.#samples()]));
+    this.replaceChildren(...(file ? [this.#chosen(file)] : this.empty()));
   }
 
-  /** The chosen file, or null after telling the reader to choose one. */
   take() {
     if (!this.file) {
       announce(t("choose_recording_first"), "error");
@@ -29,8 +27,27 @@ class Recording extends Island {
     return this.file;
   }
 
-  #zone() {
-    return dropZone({ title: t("drop_recording"), hint: t("drop_recording_hint"), onFiles: (files) => this.#dropped(files) });
+  #chosen(file) {
+    const name = plainName(file.name);
+    return h(
+      "div",
+      { class: "sf-file" },
+      icon("file"),
+      h("div", { class: "sf-file-name" }, h("strong", { title: name }, name), h("span", { class: "sf-quiet-text" }, bytes(file.size))),
+      button(t("choose_another"), () => this.choose(null), { icon: "close", iconOnly: true, style: "quiet" }),
+    );
+  }
+}
+
+/** `<sf-recording>`: what to transcribe; `sampleLanguage` is its language where it is one of ours. */
+class Recording extends Chooser {
+  choose(file, sampleLanguage = null) {
+    this.sampleLanguage = sampleLanguage;
+    super.choose(file);
+  }
+
+  empty() {
+    return [dropZone({ title: t("drop_recording"), hint: t("drop_recording_hint"), multiple: true, archives: true, onFiles: (files) => this.#dropped(files) }), this.#samples()];
   }
 
   #dropped(files) {
@@ -57,15 +74,17 @@ class Recording extends Island {
       announce(error.message, "error");
     }
   }
+}
 
-  #chosen(file) {
-    return h(
-      "div",
-      { class: "sf-file" },
-      icon("file"),
-      h("div", { class: "sf-file-name" }, h("strong", {}, plainName(file.name)), h("span", { class: "sf-quiet-text" }, bytes(file.size))),
-      button(t("choose_another"), () => this.choose(null), { icon: "close", iconOnly: true, style: "quiet" }),
-    );
+/** `<sf-source>`: the recording that is to be given another voice. */
+class Source extends Chooser {
+  connected() {
+    super.connected();
+    this.hidden = true;
+  }
+
+  empty() {
+    return [dropZone({ title: t("drop_source"), hint: t("drop_source_hint"), onFiles: ([file]) => this.choose(file) })];
   }
 }
 
@@ -73,10 +92,11 @@ class Recording extends Island {
 class Recordings extends Island {
   connected() {
     this.replaceChildren(
-      dropZone({ title: t("drop_recordings"), hint: t("drop_recordings_hint"), multiple: true, archives: true, onFiles: addToBatch }),
+      dropZone({ title: t("drop_recordings"), hint: t("drop_recordings_hint"), multiple: true, archives: true, folders: true, onFiles: addToBatch }),
     );
   }
 }
 
 customElements.define("sf-recording", Recording);
+customElements.define("sf-source", Source);
 customElements.define("sf-recordings", Recordings);

@@ -7,19 +7,25 @@ import { modelName, progressBar } from "./job-status.js";
 
 const PULL_LOOK_MS = 2000;
 const MOST_LANGUAGES = 5;
+const SITES = { modelscope: "ModelScope", huggingface: "Hugging Face" };
+const LOCAL = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname); // elsewhere the server refuses to install
 
 class System extends Island {
   connected(signal) {
     this.signal = signal;
-    this.message = h("div");
+    this.message = h("div", {}, h("p", { class: "sf-quiet-text" }, t("loading")));
+    this.guide = h("div");
+    this.devices = h("div", { class: "sf-models" });
     this.installed = h("div", { class: "sf-models" });
     this.catalogue = h("div", { class: "sf-models" });
     this.facts = h("dl", { class: "sf-definitions" });
-    const refresh = button(t("look_again"), () => this.#run(post("/models/refresh")), { icon: "retry", style: "quiet" });
+    const refresh = button(t("look_again"), () => this.#lookAgain(), { icon: "retry" });
     this.replaceChildren(
       this.message,
+      this.guide,
       section("installed_models", this.installed, refresh),
-      section("catalogue", this.catalogue, null, t("catalogue_info")),
+      section("devices", this.devices),
+      section("catalogue", this.catalogue, null, t(LOCAL ? "catalogue_info" : "catalogue_info_remote")),
       section("server", this.facts, button(t("free_memory"), () => this.#freeMemory(), { icon: "chip" })),
     );
     document.addEventListener("click", (event) => event.target.closest?.('[data-tab-id="system"]') && this.load(), { signal });
@@ -32,9 +38,11 @@ class System extends Island {
     try {
       const [{ models, catalog }, system, devices] = await Promise.all([get("/models", {}, this.signal), get("/system", {}, this.signal), get("/devices", {}, this.signal)]);
       this.message.replaceChildren();
+      this.guide.replaceChildren(...guide(models));
+      this.devices.replaceChildren(...devices.map(deviceRow));
       this.installed.replaceChildren(...models.map((model) => installed(model, this.#optimise(model))));
       this.catalogue.replaceChildren(...catalog.map((entry) => this.#entry(entry)));
-      this.facts.replaceChildren(...definitions(system, devices));
+      this.facts.replaceChildren(...definitions(system));
       if (catalog.some((entry) => pulling(entry)) || models.some((model) => model.optimise?.state === "running")) this.timer = setTimeout(() => this.load(), PULL_LOOK_MS);
     } catch (error) {
       if (!this.signal.aborted) this.message.replaceChildren(errorBox(error));
@@ -47,7 +55,7 @@ class System extends Island {
     return h(
       "article",
       { class: "sf-model" },
-      h("div", { class: "sf-row-head" }, h("h3", { class: "sf-title" }, entry.title), entry.present ? chip("is_present", "done") : pulling(entry) ? null : pull),
+      h("div", { class: "sf-row-head" }, h("h3", { class: "sf-title" }, entry.title), entry.present ? chip("is_present", "done") : LOCAL && !pulling(entry) ? pull : null),
       h("p", { class: "sf-facts" }, facts.filter(Boolean).join(" · ")),
       entry.note ? h("p", { class: "sf-hint" }, entry.note) : null,
       pulling(entry) ? pullProgress(entry.pull) : null,
@@ -60,13 +68,19 @@ class System extends Island {
   #optimise({ name, optimise, problem, capabilities }) {
     if (!optimise || problem || capabilities.self_test) return null;
     if (optimise.state === "running") return h("p", { class: "sf-hint" }, t("optimising"));
-    const begin = button(t("optimise"), () => this.#run(post(`/models/${encodeURIComponent(name)}/optimise`)), { icon: "chip", style: "quiet" });
+    const begin = !LOCAL ? h("p", { class: "sf-hint" }, t("optimise_remote"), h("code", {}, `./start_app.sh models optimise ${name}`)) : button(t("optimise"), () => this.#run(post(`/models/${encodeURIComponent(name)}/optimise`)), { icon: "chip" });
     return h(
       "div",
       {},
       optimise.use ? h("p", { class: "sf-hint" }, t("optimised_with", { use: optimise.use })) : begin,
       optimise.error ? h("p", { class: "sf-error-text" }, optimise.error.message, " ", optimise.error.hint) : null,
     );
+  }
+
+  /** The server reads the models folder at every request: asking again is looking again. */
+  async #lookAgain() {
+    await this.load();
+    if (!this.message.childElementCount) announce(t("looked_again", { n: this.installed.childElementCount }));
   }
 
   async #run(request) {
@@ -126,18 +140,28 @@ function installed(model, optimisation) {
   );
 }
 
-/** How to bring a model to a machine without internet. */
-function byHand(entry) {
-  const sources = Object.entries(entry.source).map(([site, id]) => `${site}: ${id}`);
-  return h("details", { class: "sf-details" }, h("summary", {}, t("by_hand")), h("p", {}, t("by_hand_help", { source: sources.join(", "), name: entry.name })));
+/** What to do first, while only the basic engine can transcribe. */
+function guide(models) {
+  const usable = models.filter((model) => model.kind === "recognizer" && !model.problem && !model.self_test);
+  if (usable.some((model) => !model.capabilities.basic)) return [];
+  return [h("div", { class: "sf-box sf-warning", role: "note" }, icon("warning"), h("div", {}, h("p", {}, t("guide_no_model")), h("p", { class: "sf-hint" }, t("guide_which"))))];
 }
 
-function definitions(system, devices) {
+/** How to bring a model to the server: by its command line, or without internet. */
+function byHand(entry) {
+  const sources = Object.entries(entry.source).map(([site, id]) => `${SITES[site] ?? site}: ${id}`);
+  const command = h("code", {}, `./start_app.sh models pull ${entry.name}`);
+  const steps = [[t("by_hand_fetch", { source: sources.join(t("or")) })], [t("by_hand_copy"), h("code", {}, `models/${entry.name}`)], [t("by_hand_check")]];
+  const offline = h("ol", {}, steps.map((step) => h("li", {}, step)));
+  return h("details", { class: "sf-details" }, h("summary", {}, t(LOCAL ? "by_hand" : "by_hand_remote")), h("p", {}, t("by_hand_online"), command), h("p", {}, t("by_hand_offline")), offline);
+}
+
+function definitions(system) {
   const libraries = Object.entries(system.libraries).map(([name, version]) => `${name} ${version}`);
   const rows = [
-    ...devices.map((device) => [`${device.name} (${device.id})`, deviceFacts(device)]),
     [t("queue"), t("queue_counts", { queued: system.queue.queued, running: system.queue.running })],
-    [t("disk"), t("disk_free", { free: bytes(system.disk.free), total: bytes(system.disk.total) })],
+    [t("disk"), t("disk_free", { free: bytes(system.disk.free), total: bytes(system.disk.total), reserve: bytes(system.disk.reserve) })],
+    [t("limits"), t("limits_are", { size: bytes(system.limits.upload_bytes), hours: system.limits.audio_hours })],
     [t("label"), t(system.label.producer_code ? "label_complete" : "label_no_producer")],
     [t("versions"), [`${t("product")} ${system.version}`, `Python ${system.python}`, ...libraries].join(", ")],
   ];
@@ -145,17 +169,16 @@ function definitions(system, devices) {
 }
 
 /** Whether a device works, else why not and the cure; how far it was tested; what models did on it. */
-function deviceFacts(device) {
-  const state = device.usable ? usableText(device) : device.reason;
-  const problem = device.reason ? "sf-error-text" : null;
-  return [
-    h("p", { class: device.usable ? null : problem }, `${state} · ${device.tested}`),
-    device.usable && device.reason ? h("p", { class: "sf-hint" }, device.reason) : null,
+function deviceRow(device) {
+  return h(
+    "article",
+    { class: "sf-model" },
+    h("div", { class: "sf-row-head" }, h("h3", { class: "sf-title" }, device.name), h("span", { class: "sf-quiet-text" }, device.id), device.usable ? chip("usable", "done") : chip("unusable", "failed")),
+    h("p", { class: "sf-facts" }, [device.memory_free ? t("memory_free", { free: bytes(device.memory_free), total: bytes(device.memory_total) }) : null, device.tested].filter(Boolean).join(" · ")),
+    device.reason ? h("p", { class: device.usable ? "sf-hint" : "sf-error-text" }, device.reason) : null,
     device.hint ? h("p", { class: "sf-hint" }, device.hint) : null,
     ...device.notes.map((note) => h("p", { class: "sf-hint" }, note)),
-  ];
+  );
 }
-
-const usableText = (device) => (device.memory_free ? t("device_usable", { free: bytes(device.memory_free) }) : t("usable"));
 
 customElements.define("sf-system", System);

@@ -4,18 +4,18 @@ import { t } from "./i18n.js";
 
 const EXAMPLES = ["[h][ào]", "[hao4]", "[M][AY0]"];
 
-/** `<sf-text-help>`: counts the text of `#sf-text` and puts marks where the cursor stands. */
+/** `<sf-text-help>`: counts the text and puts marks where the cursor stands. */
 class TextHelp extends Island {
-  connected(signal) {
-    const counter = h("span", { class: "sf-counter" });
-    const count = () => {
-      counter.textContent = t("characters", { n: [...(this.area?.value ?? "")].length });
-    };
+  connected() {
+    this.counter = h("span", { class: "sf-counter" });
     const examples = EXAMPLES.map((mark) => h("button", { type: "button", class: "sf-mark-button", onclick: () => this.#insert(mark) }, mark));
     const help = h("details", { class: "sf-details" }, h("summary", {}, t("pronunciation")), h("p", {}, t("pronunciation_help")), h("p", { class: "sf-examples" }, examples));
-    this.replaceChildren(h("div", { class: "sf-text-help" }, help, counter));
-    document.addEventListener("input", (event) => event.target === this.area && count(), { signal });
-    count();
+    this.replaceChildren(h("div", { class: "sf-text-help" }, help, this.counter));
+    this.count(this.area?.value ?? "");
+  }
+
+  count(text) {
+    this.counter.textContent = t("characters", { n: [...text].length });
   }
 
   get area() {

@@ -15,6 +15,8 @@ export class Transcript extends HTMLElement {
   #languages = new Set();
   #split = false;
   #editing = null;
+  #naming = null;
+  #sounding = null;
 
   /** Draw the segments that `changed`; `job` says how their texts are to be read. */
   update(job, changed) {
@@ -37,7 +39,10 @@ export class Transcript extends HTMLElement {
   }
 
   #drawSome() {
-    for (const segment of this.#queue.splice(0, ROWS_A_FRAME)) if (segment.n !== this.#editing) this.#draw(segment);
+    for (const segment of this.#queue.splice(0, ROWS_A_FRAME)) {
+      if (segment.n === this.#editing || segment.n === this.#naming) this.#rows.get(segment.n).segment = segment;
+      else this.#draw(segment);
+    }
     if (this.#queue.length && this.isConnected) requestAnimationFrame(() => this.#drawSome());
   }
 
@@ -46,6 +51,10 @@ export class Transcript extends HTMLElement {
     const row = this.#row(segment);
     if (known) {
       known.row.replaceWith(row);
+      if (known.row === this.#sounding) {
+        this.#sounding = row;
+        row.classList.add("sf-now");
+      }
       Object.assign(known, { segment, row });
     } else {
       this.#insert({ segment, row });
@@ -61,16 +70,25 @@ export class Transcript extends HTMLElement {
   }
 
   #row(segment) {
-    const seek = () => this.dispatchEvent(new CustomEvent("seek", { detail: segment.start }));
+    const seek = () => this.#seek(segment);
     const text = segment.text ? marked(segment) : segment.source;
     const said = h("p", { class: text ? "sf-said" : "sf-said sf-empty", onclick: () => getSelection().isCollapsed && seek() }, text || this.#silence(segment));
     return h(
       "div",
       { class: "sf-row" },
-      h("button", { type: "button", class: "sf-time", onclick: seek, "aria-label": t("play_from", { time: clock(segment.start) }) }, clock(segment.start)),
+      this.#time(segment),
       h("div", { class: "sf-row-body" }, this.#marks(segment), said),
       this.job.kind === "transcribe" ? button(t("edit"), () => this.#edit(segment), { icon: "edit", iconOnly: true, style: "quiet" }) : null,
     );
+  }
+
+  #seek(segment) {
+    this.dispatchEvent(new CustomEvent("seek", { detail: segment.start }));
+  }
+
+  #time(segment) {
+    const label = t("play_from", { time: clock(segment.start) });
+    return h("button", { type: "button", class: "sf-time", onclick: () => this.#seek(segment), title: label, "aria-label": label }, clock(segment.start));
   }
 
   #silence(segment) {
@@ -79,12 +97,43 @@ export class Transcript extends HTMLElement {
   }
 
   #marks(segment) {
-    const named = segment.speaker && !/^\d+$/.test(segment.speaker);
-    const numbered = this.#split ? t("channel_n", { n: segment.channel + 1 }) : segment.speaker ? t("speaker_n", { n: segment.speaker }) : null;
-    const speaker = named ? segment.speaker : numbered;
     const language = this.#languages.size > 1 && segment.language ? languageName(segment.language) : null;
-    const marks = [speaker, language, segment.edited ? t("edited") : null].filter(Boolean);
-    return marks.length ? h("p", { class: "sf-marks" }, marks.map((mark) => h("span", { class: "sf-mark" }, mark))) : null;
+    const marks = [language, segment.edited ? t("edited") : null].filter(Boolean).map((mark) => h("span", { class: "sf-mark" }, mark));
+    if (segment.speaker) marks.unshift(this.#speaker(segment));
+    return marks.length ? h("div", { class: "sf-marks" }, marks) : null;
+  }
+
+  /** Who speaks; a click gives the speaker a name in the whole transcript. */
+  #speaker(segment) {
+    const numbered = /^\d+$/.test(segment.speaker);
+    const number = { n: segment.speaker };
+    const name = !numbered ? segment.speaker : this.#split ? t("channel_n", number) : t("speaker_n", number);
+    const open = (event) => this.#name(segment, event.currentTarget, numbered ? "" : name);
+    return h("button", { type: "button", class: "sf-mark sf-speaker", title: t("name_speaker"), onclick: open }, name);
+  }
+
+  #name(segment, mark, present) {
+    this.#naming = segment.n;
+    const input = h("input", { class: "sf-input sf-name-input", maxlength: 64, "aria-label": t("name_speaker"), placeholder: t("name_speaker_example"), value: present });
+    const close = () => {
+      this.#naming = null;
+      this.#draw(this.#rows.get(segment.n).segment);
+    };
+    const save = async () => {
+      const name = input.value.trim();
+      if (!name || name === present) return close();
+      try {
+        const { changed } = await patch(`/jobs/${this.job.id}/speakers`, { speaker: segment.speaker, name });
+        close();
+        announce(t("speaker_named", { name, n: changed }));
+        this.dispatchEvent(new CustomEvent("named"));
+      } catch (error) {
+        announce(error.message || t("connection_failed"), "error");
+      }
+    };
+    onKeys(input, save, close);
+    mark.replaceWith(input, button(t("save"), save, { style: "primary" }), button(t("cancel_edit"), close));
+    input.focus();
   }
 
   #edit(segment) {
@@ -92,7 +141,7 @@ export class Transcript extends HTMLElement {
     this.#editing = segment.n;
     const area = h("textarea", { class: "sf-input", rows: 2, "aria-label": t("edit"), value: segment.text });
     const message = h("div");
-    const close = () => this.#finish(segment);
+    const close = () => this.#finish(this.#rows.get(segment.n).segment);
     const save = async () => {
       try {
         this.#saved(await patch(`/jobs/${this.job.id}/segments/${segment.n}`, { text: area.value, version: segment.version }));
@@ -100,16 +149,10 @@ export class Transcript extends HTMLElement {
         message.replaceChildren(errorBox(error));
       }
     };
-    area.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") close();
-      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-        event.preventDefault();
-        save();
-      }
-    });
+    onKeys(area, save, close);
     const buttons = h("div", { class: "sf-actions" }, button(t("save"), save, { style: "primary" }), button(t("cancel_edit"), close));
     row.classList.add("sf-editing");
-    row.replaceChildren(h("span", { class: "sf-time" }, clock(segment.start)), h("div", { class: "sf-row-body" }, area, message, buttons));
+    row.replaceChildren(this.#time(segment), h("div", { class: "sf-row-body" }, area, message, buttons));
     area.focus();
   }
 
@@ -125,12 +168,16 @@ export class Transcript extends HTMLElement {
     this.#rows.get(segment.n).row.querySelector(".sf-icon-only")?.focus();
   }
 
-  /** Mark the sentence that sounds at `seconds`. */
+  /** Mark the sentence that sounds at `seconds`; a reader who has it in sight keeps it in sight. */
   highlight(seconds) {
-    for (const { row, segment } of this.#rows.values()) {
-      const sounding = seconds >= segment.start && seconds < segment.end;
-      if (row.classList.contains("sf-now") !== sounding) row.classList.toggle("sf-now", sounding);
-    }
+    const now = this.#order.find(({ segment }) => seconds >= segment.start && seconds < segment.end);
+    const before = this.#sounding;
+    if (now?.row === before) return;
+    this.#sounding = now?.row ?? null;
+    const followed = before && inSight(before);
+    before?.classList.remove("sf-now");
+    now?.row.classList.add("sf-now");
+    if (now && followed && this.#editing === null && !inSight(now.row)) now.row.scrollIntoView({ block: "center", behavior: "smooth" });
   }
 }
 
@@ -144,6 +191,23 @@ function marked({ text, hits }) {
     done = end;
   }
   return [...pieces, characters.slice(done).join("")];
+}
+
+/** Enter keeps, Escape leaves; not while an input method is at work. */
+function onKeys(field, save, close) {
+  field.addEventListener("keydown", (event) => {
+    if (event.isComposing) return;
+    if (event.key === "Escape") close();
+    if (event.key === "Enter" && !event.shiftKey) {
+      event.preventDefault();
+      save();
+    }
+  });
+}
+
+function inSight(row) {
+  const { top, bottom } = row.getBoundingClientRect();
+  return bottom > 0 && top < innerHeight;
 }
 
 const inTime = (a, b) => a.start - b.start || a.n - b.n;

@@ -1,10 +1,12 @@
 // The saved voices: heard, checked, withdrawn; and a form for one more.
-import { address, get, post, randomId, remove, upload } from "./api.js";
+import { address, get, patch, post, randomId, remove, upload } from "./api.js";
 import { announce, button, errorBox, h, icon, Island } from "./dom.js";
 import { clock, day } from "./format.js";
+import { keep } from "./keeping.js";
+import { go } from "./navigation.js";
 import { t } from "./i18n.js";
 import { confirmButton } from "./confirm.js";
-import "./prompt.js";
+import { field } from "./prompt.js";
 
 class Voices extends Island {
   connected(signal) {
@@ -28,23 +30,50 @@ class Voices extends Island {
   }
 
   #card(voice) {
+    const about = h("div", { class: "sf-stack" }, voice.transcript ? h("p", { class: "sf-voice-transcript" }, voice.transcript) : null);
     const marks = [voice.shared ? t("voice_shared") : null, voice.usable ? null : t("voice_unusable")].filter(Boolean);
     return h(
       "article",
       { class: `sf-card sf-voice${voice.usable ? "" : " sf-unusable"}` },
-      h("div", { class: "sf-status-line" }, h("h3", { class: "sf-title" }, voice.name), marks.map((mark) => h("span", { class: "sf-chip" }, mark)), this.#actions(voice)),
-      h("audio", { controls: true, preload: "none", src: address(`/voices/${voice.id}/audio`), "aria-label": voice.name }),
-      voice.transcript ? h("p", { class: "sf-voice-transcript" }, voice.transcript) : null,
+      h("div", { class: "sf-status-line" }, h("h3", { class: "sf-title" }, voice.name), marks.map((mark) => h("span", { class: "sf-chip" }, mark)), this.#actions(voice, about)),
+      voice.usable ? h("audio", { controls: true, preload: "metadata", src: address(`/voices/${voice.id}/audio`), "aria-label": voice.name }) : null,
+      about,
       h("p", { class: "sf-facts" }, [clock(voice.seconds), consentText(voice.consent), day(voice.created_at)].join(" · ")),
       voice.findings.map((finding) => h("div", { class: "sf-box sf-warning" }, icon("warning"), h("p", {}, finding.message))),
     );
   }
 
-  #actions(voice) {
+  #actions(voice, about) {
     if (!voice.mine) return null;
+    const speak = button(t("speak_with"), () => this.#speakWith(voice), { icon: "speech" });
+    const edit = button(t("edit_voice"), () => this.#edit(voice, about), { icon: "edit", iconOnly: true, style: "quiet" });
     const withdraw = confirmButton(t("revoke"), t("revoke_sure"), () => this.#change(post(`/voices/${voice.id}/revoke`)));
     const discard = confirmButton(t("delete"), t("delete_sure"), () => this.#change(remove(`/voices/${voice.id}`)));
-    return h("div", { class: "sf-actions" }, voice.usable ? withdraw : null, discard);
+    return h("div", { class: "sf-actions" }, voice.usable ? [speak, edit, withdraw] : null, discard);
+  }
+
+  #speakWith(voice) {
+    keep("voice", voice.id);
+    go("clone");
+  }
+
+  /** Name and transcript of a voice, in place: the transcript may have been a model's guess. */
+  #edit(voice, about) {
+    const name = h("input", { class: "sf-input", type: "text", maxlength: 100, value: voice.name });
+    const transcript = h("textarea", { class: "sf-input", rows: 3, maxlength: 2000, value: voice.transcript });
+    const message = h("div");
+    const save = async () => {
+      try {
+        await patch(`/voices/${voice.id}`, { name: name.value, transcript: transcript.value });
+        announce(t("saved"));
+        this.load();
+      } catch (error) {
+        message.replaceChildren(errorBox(error));
+      }
+    };
+    const buttons = h("div", { class: "sf-actions" }, button(t("save"), save, { style: "primary" }), button(t("cancel_edit"), () => this.load()));
+    about.replaceChildren(field("voice_name", name), field("prompt_transcript", transcript, t("prompt_transcript_info")), message, buttons);
+    name.focus();
   }
 
   async #change(request) {
@@ -64,11 +93,11 @@ class Voices extends Island {
   }
 
   async #add(prompt, message, save) {
-    const given = await prompt.take();
-    if (!given) return;
     save.disabled = true;
     message.replaceChildren();
     try {
+      const given = await prompt.take();
+      if (!given) return;
       await upload("/voices", given, { key: randomId() });
       announce(t("voice_saved"));
       this.#drawForm();
