@@ -270,3 +270,6 @@ class TestLanguage:
     def test_errors_speak_the_terminals_language(self, common: list[str]) -> None:
         assert app("transcribe", "none.wav", *common).stderr.isascii()
         assert not app("transcribe", "none.wav", *common, language="zh_CN.UTF-8").stderr.isascii()
+        for language, said in (("C", "must be at most 2"), ("zh_CN.UTF-8", "不能大于 2")):
+            done = app("speak", "hello", "--voice", "builtin", "--speed", "9", *common, language=language)
+            assert "speed" in done.stderr and said in done.stderr

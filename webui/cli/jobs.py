@@ -6,23 +6,21 @@ import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import BaseModel, ValidationError
 
 from webui.cli.common import DONE, FAILED, PARTLY_DONE, WrongUsage, complain, sentence, settings_of
 from webui.cli.session import opened
 from webui.cli.texts import help_text, say
 from webui.errors import UserError
 from webui.service.params import Consent, SpeakParams, TranscribeParams
+from webui.service.validation import checked
 from webui.settings import Settings, terminal_language
 
 if TYPE_CHECKING:
     from webui.service.services import Services
     from webui.service.views import Job
-
-Params = TypeVar("Params", bound=BaseModel)
 
 _LOOK_S = 1.0
 _FORMATS = ("txt", "srt", "vtt", "json", "csv", "docx")
@@ -52,16 +50,16 @@ def transcribe(
     _check_files(files)
     _check_one_of("--format", formats, _FORMATS)
     settings = settings_of(context)
-    params = _checked(
-        TranscribeParams,
-        model=model,
-        device=settings.device,
-        language=language,
-        hotwords=tuple(_hotwords(hotwords)),
-        itn=itn,
-        diarize=diarize,
-        channels=channels,
-    )
+    given = {
+        "model": model,
+        "device": settings.device,
+        "language": language,
+        "hotwords": _hotwords(hotwords),
+        "itn": itn,
+        "diarize": diarize,
+        "channels": channels,
+    }
+    params = checked(TranscribeParams, given)
     with opened(settings, workers=True) as services:
         owner = services.accounts.local_owner()
         submitted = [_submit_recording(services, owner, settings, file, params) for file in files]
@@ -97,21 +95,21 @@ def speak(
     _check_files([prompt] if prompt else [])
     settings = settings_of(context)
     form = form or _ENDINGS.get(out.suffix.lower() if out else "", "wav")
-    params = _checked(
-        SpeakParams,
-        text=sys.stdin.read() if text == "-" else text,
-        model=model,
-        device=settings.device,
-        voice=voice or "builtin",
-        language=language,
-        transcript=transcript,
-        instruct=instruct,
-        seed=seed,
-        steps=steps,
-        speed=speed,
-        format=form,
-    )
-    permission = _checked(Consent, basis=consent, subject=subject) if prompt else None
+    given = {
+        "text": sys.stdin.read() if text == "-" else text,
+        "model": model,
+        "device": settings.device,
+        "voice": voice,
+        "language": language,
+        "transcript": transcript,
+        "instruct": instruct,
+        "seed": seed,
+        "steps": steps,
+        "speed": speed,
+        "format": form,
+    }
+    params = checked(SpeakParams, given)
+    permission = checked(Consent, {"basis": consent, "subject": subject}) if prompt else None
     with opened(settings, workers=True) as services:
         owner = services.accounts.local_owner()
         job = _submit_speech(services, owner, settings, params, prompt, permission)
@@ -240,12 +238,3 @@ def _check_one_of(option: str, given: Iterable[str], known: Sequence[str]) -> No
     for value in given:
         if value not in known:
             raise WrongUsage(say("one_of", option=option, known=", ".join(known)))
-
-
-def _checked(kind: type[Params], **values: Any) -> Params:
-    """The parameters, or WrongUsage naming the first that does not fit."""
-    try:
-        return kind(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise WrongUsage(f"{first['loc'][0]}: {first['msg']}") from None
