@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import socket
 import threading
 import time
 import zipfile
@@ -196,6 +197,8 @@ class TestOpenAI:
         for fields, expected in [
             ({"prompt": "声坊 客服"}, ["声坊", "客服"]),
             ({"prompt": "声坊", "hotwords": "阿里"}, ["阿里"]),
+            ({"prompt": "声坊，客服。", "hotwords": ""}, ["声坊", "客服"]),
+            ({"prompt": "My fellow Americans, ask."}, ["My", "fellow", "Americans", "ask"]),
         ]:
             uid = transcription(api, **fields).headers["x-job-id"]
             assert api.get(f"/api/v1/jobs/{uid}").json()["params"]["hotwords"] == expected
@@ -392,7 +395,7 @@ class TestFollowing:
         latest = max(row["change"] for row in segments)
         assert api.get(address, params={"after": latest}).json()["segments"] == []
 
-    def test_an_edit_needs_the_version_that_was_read(self, api: Client) -> None:
+    def test_an_edit_of_what_has_changed_meanwhile_conflicts_where_it_says_what_was_read(self, api: Client) -> None:
         job = transcribed(api)
         address = f"/api/v1/jobs/{job['id']}/segments"
         number, version = (api.get(address).json()["segments"][0][name] for name in ("n", "version"))
@@ -401,6 +404,9 @@ class TestFollowing:
         assert changed.status_code == 200
         assert (changed.json()["text"], changed.json()["speaker"]) == ("改过的话", "甲")
         assert code(api.patch(f"{address}/{number}", json=edit)) == (409, "CONFLICT")
+        unconditional = api.patch(f"{address}/{number}", json={"speaker": "乙"}).json()
+        assert (unconditional["text"], unconditional["speaker"]) == ("改过的话", "乙")
+        assert unconditional["version"] == changed.json()["version"] + 1
         assert "改过的话" in api.get(f"/api/v1/jobs/{job['id']}").json()["text"]
         assert "改过的话" in api.get(f"/api/v1/jobs/{job['id']}/result.txt").text
         assert code(api.patch(f"{address}/999", json=edit)) == (404, "NOT_FOUND")
@@ -512,6 +518,14 @@ class TestTheMachine:
         assert api.get("/readyz").status_code == 200
         metrics = api.get("/metrics")
         assert metrics.headers["content-type"].startswith("text/plain") and "shengfang_" in metrics.text
+
+    def test_a_connection_may_rest_between_two_requests(self, program: Server) -> None:
+        address = (program.client.base_url.host, program.client.base_url.port)
+        with socket.create_connection(address, timeout=30) as connection:
+            for pause in (6.0, 0.0):
+                connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+                time.sleep(pause)
 
     def test_the_documentation_pages_are_off_and_the_schema_is_there(self, api: Client) -> None:
         for path in ("/docs", "/redoc"):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 START_AGAIN = 75  # sysexits.h: EX_TEMPFAIL
 _WATCHDOG_S = 20  # WatchdogSec of the unit is a minute
 _GRACE_S = 5  # for open requests; long polls would hold the server for ever
+_KEEP_ALIVE_S = 75  # far above any pause of a busy process: with the default of 5, requests that wait are cut off
 _OPEN_FILES = 65_536  # connections included; as the unit has it
 
 
@@ -169,6 +170,7 @@ def _server(settings: Settings, app: Any, scheme: str) -> Server:
         ssl_certfile=certificate,
         ssl_keyfile=key,
         timeout_graceful_shutdown=_GRACE_S,
+        timeout_keep_alive=_KEEP_ALIVE_S,
     )
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]

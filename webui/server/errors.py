@@ -15,9 +15,11 @@ from starlette.responses import JSONResponse, Response
 
 from webui.errors import UserError, word
 from webui.service.validation import invalid_field
+from webui.service.views import Error, ErrorAnswer
 
 log = logging.getLogger(__name__)
 
+DOCUMENTED: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorAnswer, "description": "Any error"}}
 MARK = "x-error-code"  # every error of ours carries it; the guard words again what does not
 
 _CODES = {
@@ -51,15 +53,8 @@ def _number(text: str) -> float:
 def body_of(error: UserError, language: str) -> dict[str, Any]:
     """The contract's error object."""
     wording = word(error.code, error.params, language)
-    return {
-        "error": {
-            "code": error.code,
-            "message": wording.message,
-            "hint": wording.hint,
-            "type": wording.type,
-            "param": error.param,
-        }
-    }
+    found = Error(code=error.code, message=wording.message, hint=wording.hint, type=wording.type, param=error.param)
+    return ErrorAnswer(error=found).model_dump()
 
 
 def error_response(error: UserError, connection: HTTPConnection, status: int | None = None) -> JSONResponse:

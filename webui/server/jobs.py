@@ -15,7 +15,7 @@ from webui.server.dependencies import FILES, TEXT, Caller, Language, Service, fo
 from webui.server.downloads import attachment, media_response
 from webui.server.multipart import Form, read_form
 from webui.service.jobs import JobFilter
-from webui.service.params import ConvertParams, JobKind, JobState, Moment, SpeakParams, TranscribeParams
+from webui.service.params import ConvertParams, End, JobKind, JobState, Moment, SpeakParams, Text, TranscribeParams
 from webui.service.services import Services
 from webui.service.submission import Ticket
 from webui.service.uploads import check_space, incoming_folder
@@ -29,14 +29,22 @@ LONGEST_WAIT_S = 60.0
 KINDS = get_args(JobKind)
 
 Number = Annotated[int, PathPart(ge=0, lt=2**31)]
+Version = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class SegmentEdit(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    version: int = Field(ge=0, lt=2**31)
+    version: Version | None = None
     text: str | None = Field(default=None, max_length=20_000)
     speaker: str | None = Field(default=None, max_length=64)
+
+
+class SpeakerName(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    speaker: Text = Field(min_length=1, max_length=64)
+    name: Text = Field(min_length=1, max_length=64)
 
 
 def listing_filter(
@@ -46,9 +54,10 @@ def listing_filter(
     state: JobState | None = None,
     batch: Annotated[str | None, Query(max_length=32)] = None,
     since: Annotated[Moment | None, Query(alias="from")] = None,
-    until: Annotated[Moment | None, Query(alias="to")] = None,
+    until: Annotated[End | None, Query(alias="to")] = None,
 ) -> JobFilter:
-    """The filters that listing and exports share; `from` is inclusive, `to` exclusive, both UTC unless they say."""
+    """The filters that listing and exports share, UTC unless they say: `from` is inclusive, `to` exclusive; a bare
+    date as `to` includes that day."""
     return JobFilter(owner, q, kind, state, batch, _ms(since), _ms(until))
 
 
@@ -146,7 +155,7 @@ async def segments(
 async def edit_segment(
     uid: str, number: Number, edit: SegmentEdit, services: Service, owner: Caller, language: Language
 ) -> Segment:
-    """Correct a segment's text or speaker; `version` as read, 409 where somebody was quicker."""
+    """Correct a segment's text or speaker; with `version` as read, 409 where somebody was quicker."""
     return await run_in_threadpool(
         services.jobs.edit_segment,
         owner,
@@ -157,6 +166,13 @@ async def edit_segment(
         speaker=edit.speaker,
         language=language,
     )
+
+
+@router.patch("/jobs/{uid}/speakers")
+async def name_speaker(uid: str, given: SpeakerName, services: Service, owner: Caller) -> dict[str, int]:
+    """Call a speaker by a name in every segment of the job."""
+    changed = await run_in_threadpool(services.jobs.rename_speaker, owner, uid, given.speaker, given.name)
+    return {"changed": changed}
 
 
 @router.get("/jobs/{uid}/result.{form}", response_class=Response)

@@ -11,7 +11,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -47,10 +47,13 @@ class Form:
 
 @contextlib.asynccontextmanager
 async def read_form(request: Request, folder: Path) -> AsyncIterator[Form]:
-    """The request's form; files nobody moved away are gone when the block ends.
+    """The request's form; files nobody moved away are gone when the block ends. Without files it may be urlencoded.
 
-    Raises BAD_REQUEST for a body that is no multipart form, DISK_FULL, and what the guard raises.
+    Raises BAD_REQUEST for a body that is no form, DISK_FULL, and what the guard raises.
     """
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        yield Form(fields=_urlencoded(await request.body()))
+        return
     reader = _Reader(_boundary(request), folder)
     try:
         yield await _read(request, reader)
@@ -67,6 +70,13 @@ async def _read(request: Request, reader: _Reader) -> Form:
             pending.clear()
     await run_in_threadpool(reader.feed, bytes(pending))
     return await run_in_threadpool(reader.finish)
+
+
+def _urlencoded(body: bytes) -> dict[str, list[str]]:
+    try:
+        return parse_qs(body.decode("utf-8", "replace"), max_num_fields=MAX_FIELDS)
+    except ValueError:
+        raise _malformed(f"more than {MAX_FIELDS} fields") from None
 
 
 def _boundary(request: Request) -> bytes:

@@ -5,11 +5,12 @@ Every answer names its job in `X-Job-Id`; a client that goes away cancels nothin
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 
@@ -17,7 +18,7 @@ from webui.errors import UserError
 from webui.server.dependencies import FILE, TEXT, Caller, Language, Service, form_body
 from webui.server.multipart import Form, one_recording, read_form
 from webui.service.models import capabilities_view
-from webui.service.params import AudioFormat, SpeakParams, TranscribeParams
+from webui.service.params import Asked, AudioFormat, SpeakParams, TranscribeParams
 from webui.service.services import Services
 from webui.service.uploads import check_space, incoming_folder
 from webui.service.validation import checked, invalid
@@ -28,7 +29,7 @@ router = APIRouter(prefix="/v1", tags=["openai"])
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 GRANULARITIES = ("segment", "word")
 OPENAI_NAMES = {"text": "input", "instruct": "instructions"}  # a parameter of ours → the field that they call so
-_TRUE = ("", "1", "true", "on", "yes")
+_BETWEEN_WORDS = re.compile(r"[\s。！？：!?:]+|\.(?=\s|$)")  # of a prompt, which may be prose; commas part hotwords too
 
 TRANSCRIPTION = form_body(
     ("file",),
@@ -45,7 +46,7 @@ TRANSCRIPTION = form_body(
 )
 
 
-class SpeechRequest(BaseModel):
+class SpeechRequest(Asked):
     """OpenAI's fields and three of ours; what else a client sends is passed over."""
 
     model_config = ConfigDict(extra="ignore")
@@ -88,13 +89,27 @@ class SpeechRequest(BaseModel):
 @router.get("/models")
 async def models(services: Service, language: Language) -> dict[str, Any]:
     """OpenAI's list; `capabilities` by what a model is: recognizer, synthesizer, or (`basic`) both."""
+    return {"object": "list", "data": list((await run_in_threadpool(_models, services, language)).values())}
+
+
+@router.get("/models/{name}")
+async def model(name: str, services: Service, language: Language) -> dict[str, Any]:
+    """One of the list."""
+    known = await run_in_threadpool(_models, services, language)
+    if name not in known:
+        raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=", ".join(known))
+    return known[name]
+
+
+def _models(services: Services, language: str) -> dict[str, dict[str, Any]]:
+    """By name, those that can be used."""
     listed: dict[str, dict[str, Any]] = {}
-    for model in await run_in_threadpool(services.models.available):
+    for model in services.models.available():
         if model.problem is None:
             entry = {"id": model.name, "object": "model", "created": 0, "owned_by": model.engine, "capabilities": {}}
             capabilities = listed.setdefault(model.name, entry)["capabilities"]
             capabilities[model.kind] = capabilities_view(model.capabilities, language)
-    return {"object": "list", "data": list(listed.values())}
+    return listed
 
 
 @router.post("/audio/transcriptions", openapi_extra=TRANSCRIPTION)
@@ -162,7 +177,7 @@ def verbose(job: Job, segments: list[Segment], granularities: set[str]) -> dict[
     """OpenAI's `verbose_json`: what it has no measure for here is null-like, never invented."""
     answer: dict[str, Any] = {
         "task": "transcribe",
-        "language": job.language or "",
+        "language": job.language or job.params["language"],
         "duration": job.duration_s or 0.0,
         "text": job.text,
         **_warnings(job),
@@ -201,16 +216,9 @@ def _warnings(job: Job) -> dict[str, Any]:
 
 def _params(form: Form) -> TranscribeParams:
     hotwords = form.fields.get("hotwords", []) or form.fields.get("hotwords[]", [])
-    words = [word for text in hotwords for word in text.splitlines()] or form.value("prompt").split()
-    given = {
-        "model": form.value("model") or "auto",
-        "language": form.value("language") or "auto",
-        "hotwords": words,
-        "itn": form.value("itn", "true").lower() in _TRUE,
-        "diarize": form.value("diarize", "false").lower() in _TRUE,
-        "channels": form.value("channels") or "mix",
-    }
-    return checked(TranscribeParams, given)
+    words = [word for text in hotwords for word in text.splitlines()] or _BETWEEN_WORDS.split(form.value("prompt"))
+    given = {name: form.value(name) for name in ("model", "language", "itn", "diarize", "channels")}
+    return checked(TranscribeParams, {**given, "hotwords": words})
 
 
 def _granularities(form: Form) -> set[str]:

@@ -119,14 +119,18 @@ class JobService:
         uid: str,
         number: int,
         *,
-        version: int,
+        version: int | None = None,
         text: str | None = None,
         speaker: str | None = None,
         language: str = "zh",
     ) -> Segment:
-        """Correct a segment. Raises CONFLICT where `version` is no longer the newest."""
+        """Correct a segment. Raises CONFLICT where a `version` is given that is no longer the newest."""
         row = self._store.edit_segment(owner_id, uid, number, version=version, text=text, speaker=speaker)
         return segment_view(row, self._store.get(owner_id, uid), language)
+
+    def rename_speaker(self, owner_id: int, uid: str, speaker: str, name: str) -> int:
+        """Name a speaker in the whole job; how many segments that changed. Raises NOT_FOUND."""
+        return self._store.rename_speaker(owner_id, uid, speaker, name)
 
     def cancel(self, owner_id: int, uid: str, language: str = "zh") -> Job:
         return self._views([self._store.request_cancel(owner_id, uid)], language)[0]

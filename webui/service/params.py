@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-from typing import Annotated, Any, Literal
+import re
+from datetime import date, datetime, time, timedelta, timezone
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 JobKind = Literal["transcribe", "speak", "convert"]
 JobState = Literal["queued", "running", "cancelling", "done", "partial", "failed", "cancelled", "expired"]
@@ -29,15 +30,38 @@ def _in_utc(at: datetime) -> datetime:
         raise ValueError("outside the calendar") from None
 
 
-def _none_is_empty(value: Any) -> Any:
-    return "" if value is None else value
+def _with_zone(value: Any) -> Any:
+    """The "+" of a zone is a space in a URL that nobody escaped."""
+    return re.sub(r"(T\S+) (\d\d:?\d\d)$", r"\1+\2", value) if isinstance(value, str) else value
+
+
+def _after_the_day(value: Any) -> Any:
+    """A bare date as the end of a period means that day too; the calendar's last has no day after it."""
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", value) or value == str(date.max):
+        return value
+    return datetime.combine(date.fromisoformat(value) + timedelta(days=1), time())
 
 
 Text = Annotated[str, AfterValidator(_encodable)]
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
+Moment = Annotated[datetime, BeforeValidator(_with_zone), AfterValidator(_in_utc)]
+End = Annotated[Moment, BeforeValidator(_after_the_day)]
 
 
-class _Params(BaseModel):
+class Asked(BaseModel):
+    """What a client sends: null is as if left out."""
+
+    left_out: ClassVar[tuple[Any, ...]] = (None,)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _given(cls, sent: Any) -> Any:
+        if not isinstance(sent, dict):
+            return sent
+        return {key: value for key, value in sent.items() if value not in cls.left_out}
+
+
+class _Params(Asked):
+    left_out = (None, "")
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str = Field(default="auto", max_length=200)
@@ -74,10 +98,10 @@ class ConvertParams(_Params):
     format: AudioFormat = "wav"
 
 
-class Consent(BaseModel):
+class Consent(Asked):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     basis: Literal["self", "written", "recorded"]
     subject: str = Field(min_length=1, max_length=200)
-    evidence: Annotated[str, BeforeValidator(_none_is_empty)] = Field(default="", max_length=2000)
+    evidence: str = Field(default="", max_length=2000)
     expires_at: Moment | None = None

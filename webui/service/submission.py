@@ -23,7 +23,7 @@ from webui.service.validation import invalid
 from webui.service.voices import BUILTIN, VoiceService
 from webui.settings import Settings
 from webui.store.jobs import JobStore, Submission, new_uid
-from webui.store.rows import ArtifactRow, NewJob, Problem, VoiceRow
+from webui.store.rows import ArtifactRow, JobRow, NewJob, Problem, VoiceRow
 from webui.text import hotwords
 from webui.text.file_names import safe_name
 from webui.text.lexicon import Lexicon
@@ -98,7 +98,7 @@ class Submitter:
             raise UserError("NOT_CAPABLE", param="model", model=model.name, feature={"code": "KIND_CONVERT"})
         voice = self._voices.to_use(owner_id, params.voice)
         if voice is None:
-            raise UserError("VOICE_NOT_FOUND", param="voice", voice=params.voice)
+            raise invalid("voice", "CONVERT_BUILTIN")
         check_prompt(voice, model.capabilities)
         frozen = {**params.model_dump(mode="json"), "model": model.name, "voice": voice.name}
         template = replace(
@@ -217,6 +217,8 @@ class Submitter:
             raise
         if submission.repeated:
             self._remove(jobs)
+            if not _same(submission.jobs, jobs):
+                raise UserError("IDEMPOTENCY_KEY_REUSED", param="Idempotency-Key", key=ticket.key)
         return submission
 
     def _remove(self, jobs: Sequence[NewJob]) -> None:
@@ -285,6 +287,14 @@ def _template(kind: str, model: Model, frozen: dict[str, Any], device: str) -> N
 def _priority(info: AudioInfo, batch: str | None) -> int:
     short = info.seconds is not None and info.seconds <= INTERACTIVE_SECONDS
     return INTERACTIVE if short and batch is None else 0
+
+
+def _same(first: Sequence[JobRow], again: Sequence[NewJob]) -> bool:
+    """Whether a submission under a known key asks for what the first one did; what was deleted since is passed over."""
+    wanted = [(job.kind, dict(job.params), job.input.sha256 if job.input else None) for job in again]
+    known = [(row.kind, dict(row.params), row.input_sha256) for row in first]
+    pairs = zip(known, wanted, strict=False)
+    return len(known) == len(wanted) and all(old == new for old, new in pairs if old[1])
 
 
 def _place(settings: Settings, uid: str, upload: Upload) -> ArtifactRow:

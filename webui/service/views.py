@@ -15,6 +15,17 @@ class Message(BaseModel):
     hint: str = ""
 
 
+class Error(Message):
+    """`param`: the field that it is about."""
+
+    type: str
+    param: str | None = None
+
+
+class ErrorAnswer(BaseModel):
+    error: Error
+
+
 class Job(BaseModel):
     id: str
     batch: str | None

@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, Select, bindparam, column, func, select, table, text, tuple_
 
+from webui.errors import UserError
 from webui.store.database import Database
-from webui.store.jobs import find
 from webui.store.rows import Changes, JobFilter, JobRow, build, columns
 from webui.store.schema import counters, jobs
 from webui.store.search import match_expression
@@ -32,10 +32,7 @@ class History:
     def page(self, wanted: JobFilter, *, before: str | None = None, limit: int = PAGE) -> list[JobRow]:
         """The newest jobs older than the job `before`, newest first. Raises UserError NOT_FOUND for `before`."""
         with self._database.read() as connection:
-            cursor = None
-            if before is not None:
-                last = find(connection, wanted.owner_id, before)
-                cursor = (last.created_at, last.id)
+            cursor = None if before is None else _place(connection, wanted.owner_id, before)
             return _page(connection, wanted, cursor, limit)
 
     def stream(self, wanted: JobFilter) -> Iterator[JobRow]:
@@ -72,6 +69,17 @@ class History:
         with self._database.read() as connection:
             rows = connection.execute(query.group_by(jobs.c.owner_id))
             return {row[0]: row[1] for row in rows}
+
+
+def _place(connection: Connection, owner_id: int | None, uid: str) -> _Cursor:
+    """Where a job stands in the order; a deleted one too, so that whoever reads on from it can. Raises NOT_FOUND."""
+    query = select(jobs.c.created_at, jobs.c.id).where(jobs.c.uid == uid)
+    if owner_id is not None:
+        query = query.where(jobs.c.owner_id == owner_id)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise UserError("NOT_FOUND", param="before")
+    return row.created_at, row.id
 
 
 def current_change(connection: Connection) -> int:

@@ -113,13 +113,13 @@ class JobStore:
         uid: str,
         idx: int,
         *,
-        version: int,
+        version: int | None = None,
         text: str | None = None,
         speaker: str | None = None,
     ) -> SegmentRow:
         """Correct a finished segment; the job's text and the index follow.
 
-        `version`: as read; the engine's own text is kept beside the edit.
+        `version`: as read, None where it does not matter; the engine's own text is kept beside the edit.
         Raises UserError NOT_FOUND, CONFLICT (somebody edited meanwhile), BAD_STATE (not recognised yet).
         """
         with self._database.write() as connection:
@@ -127,20 +127,38 @@ class JobStore:
             row = next(iter(segments_of(connection, job.id, idx=idx)), None)
             if row is None:
                 raise UserError("NOT_FOUND")
-            if row.version != version:
+            if version not in (None, row.version):
                 raise UserError("CONFLICT", param="version")
             if row.state == "pending":
                 raise UserError("BAD_STATE", state=row.state, action="edit")
-            values = {"edited_text": text, "speaker": speaker}
-            values = {key: value for key, value in values.items() if value is not None}
+            given = {"edited_text": text, "speaker": speaker}
+            edit: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
             change = next_change(connection)
+            edit |= {"version": row.version + 1, "change": change}
             here = (segments.c.job_id == job.id) & (segments.c.idx == idx)
-            connection.execute(update(segments).where(here).values(values | {"version": version + 1, "change": change}))
+            connection.execute(update(segments).where(here).values(edit))
             connection.execute(update(jobs).where(jobs.c.id == job.id).values(version=change))
             if job.final:
                 rewrite_text(connection, job.id)
             audit.record(connection, "segment.edit", uid, owner_id, idx=idx)
             return segments_of(connection, job.id, idx=idx)[0]
+
+    def rename_speaker(self, owner_id: int, uid: str, speaker: str, name: str) -> int:
+        """Call the speaker (a number, or the name given before) `name` in every segment; how many those are.
+
+        Raises UserError NOT_FOUND where nobody is called so.
+        """
+        with self._database.write() as connection:
+            job = find(connection, owner_id, uid)
+            change = next_change(connection)
+            here = (segments.c.job_id == job.id) & (segments.c.speaker == speaker)
+            named = {"speaker": name, "version": segments.c.version + 1, "change": change}
+            count = connection.execute(update(segments).where(here).values(named)).rowcount
+            if not count:
+                raise UserError("NOT_FOUND", param="speaker")
+            connection.execute(update(jobs).where(jobs.c.id == job.id).values(version=change))
+            audit.record(connection, "speaker.rename", uid, owner_id)
+            return count
 
     def request_cancel(self, owner_id: int, uid: str) -> JobRow:
         """A queued job is cancelled at once, a running one between two batches; a finished one stays as it is.
