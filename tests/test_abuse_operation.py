@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
@@ -9,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ import pytest
 from tests.api_kit import RATE, Server, code, finish, prompt, serving, submit, wav, wav_of
 from tests.hostile_engine import SECRET
 from tests.jobs_kit import buzz, open_store
+from webui.audio import encode
+from webui.audio.working_copy import WorkingCopyWriter
 from webui.cli.logs import JsonLines
 from webui.store import rows
 from webui.store.opening import DatabaseRefused
@@ -152,6 +155,29 @@ def test_a_database_refused_names_no_internals(tmp_path: Path) -> None:
     with pytest.raises(DatabaseRefused) as refused:
         open_store(path)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("make", [WorkingCopyWriter, lambda path: encode.AudioWriter(path, "wav", RATE)])
+def test_a_file_half_written_to_a_full_disk_makes_room_again(tmp_path: Path, make: Callable[[Path], Any]) -> None:
+    """case 36"""
+    writer = make(tmp_path / "a.wav")
+    writer._file.close()
+    writer._file = Path("/dev/full").open("wb")  # noqa: SIM115 - discard closes it
+    writer._file.write(b"still in the buffer")
+    writer.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_so_does_one_that_fails_at_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """case 36"""
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(encode, "move_into_place", full)
+    with pytest.raises(OSError), encode.AudioWriter(tmp_path / "a.wav", "wav", RATE) as writer:
+        writer.write(np.zeros(1000, np.float32))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_clock_that_jumps_loses_nobodys_place_and_no_row_of_a_listing(

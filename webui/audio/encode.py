@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -70,17 +71,22 @@ class AudioWriter:
             self._sink.write(samples)
 
     def close(self) -> None:
-        """Write the rest; move a file into place."""
+        """Write the rest; move a file into place, or discard it where that fails."""
         self._open = False
-        self._sink.finish()
-        if self.path is not None:
-            self._file.close()
-            move_into_place(part_of(self.path), self.path)
+        try:
+            self._sink.finish()
+            if self.path is not None:
+                self._file.close()
+                move_into_place(part_of(self.path), self.path)
+        except OSError:
+            self.discard()
+            raise
 
     def discard(self) -> None:
         self._open = False
         if self.path is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # a full disk does not take what is still to be written
+                self._file.close()
             part_of(self.path).unlink(missing_ok=True)
 
     def __enter__(self) -> AudioWriter:

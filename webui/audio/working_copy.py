@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from types import TracebackType
 
@@ -53,7 +54,8 @@ class WorkingCopyWriter:
         move_into_place(self._part, self.path)
 
     def discard(self) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # a full disk does not take what is still to be written
+            self._file.close()
         self._part.unlink(missing_ok=True)
 
     def __enter__(self) -> WorkingCopyWriter:
