@@ -42,6 +42,7 @@ _LETTER_ALONE = "[A-Za-z](?![A-Za-z恤歌])"  # no word, no T恤, no K歌
 _LETTERED = "层|楼|高速|航站|季度|出口|口|座|栋|幢|纸|处理器"  # B2层, G2高速, A4纸
 
 _MAY_FOLLOW = re.compile(f"{_LEAD}{COUNTER}|千[克米瓦伏卡赫]")
+_TIMED = re.compile("发车|出发|到[校站达]|开[会门始]|上[课班]|下[课班]|放学|起[飞床]|结束|集合|之?前|左右")
 _BEFORE_HOUR = re.compile(r"[点半][到至]$|差.{1,3}分钟?$")  # 两点到四点, 差五分钟九点
 START = re.compile(
     f"(?:{DAY_PARTS})(?=[{NUMERALS}])|正?负(?=[{NUMERALS}百千])|[百千]分之|百分[百{NUMERALS}]|[{NUMERALS}]"
@@ -119,8 +120,8 @@ def _clock(match: re.Match[str]) -> str | None:
     minute = value(match["m"].lstrip("零") or "零")
     second = f":{value(match['s'].lstrip('零') or '零'):02d}" if match["s"] else ""
     said_alone = not match["minute_mark"] and not second
-    if said_alone and not part and "十" not in match["m"]:
-        return None  # 三点五 is a decimal unless it says 分 or the time of day
+    if said_alone and not part and "十" not in match["m"] and not _TIMED.match(match.string, match.end()):
+        return None  # 三点五 is a decimal unless it says 分, the time of day, or what happens then
     return f"{part}{hour}:{minute:02d}{second}"
 
 
