@@ -62,3 +62,12 @@ def test_a_recording_that_failed_is_not_reported_as_one(cosyvoice_folder, monkey
 def test_the_differences_from_the_reference_are_reported(tmp_path):
     found = benchmark.apart(tmp_path, torch.device("cpu"), "float32")
     assert all(found[name] <= limit for name, limit in LIMITS.items()), found
+
+
+def test_ways_to_compute_a_step_are_compared(cosyvoice_folder, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda step, **_options: compiled.append(step) or step)
+    figures = benchmark.compare_steps(cosyvoice.load(cosyvoice_folder))
+    assert figures.keys() == {"launched", "static", "compiled"}
+    assert all(seconds > 0 for seconds in figures.values())
+    assert len(compiled) == 1
