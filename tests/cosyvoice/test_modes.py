@@ -7,9 +7,11 @@ import itertools
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from webui.engines import cosyvoice
-from webui.engines.cosyvoice.prompts import INSTRUCTIONS, MOST_INSTRUCTION, instruction
+from webui.engines.base import EngineError, Waveform
+from webui.engines.cosyvoice.prompts import INSTRUCTIONS, MODES, MOST_INSTRUCTION, instruction
 from webui.errors import UserError
 
 from .conftest import KIT
@@ -59,6 +61,22 @@ def test_instruct_puts_the_instruction_in_the_transcripts_place(runtime, prompt)
     expected = "You are a helpful assistant. 请用四川话表达。<|endofprompt|>"
     assert trace["prompt_text_ids"].tolist() == runtime.tokenizer.encode(expected)
     assert trace["text_ids"].tolist() == runtime.tokenizer.encode(TEXT)
+
+
+def test_what_holds_the_end_of_prompt_mark_is_left_as_it_is(runtime):
+    """As the reference takes it: a system line of one's own, an instruction of CosyVoice2, the mark in the text."""
+    own = "You are a helpful assistant. 请用四川话表达。<|endofprompt|>"
+    cases = [
+        (("zero_shot", TEXT, f"慢。<|endofprompt|>{TRANSCRIPT}", ""), (f"慢。<|endofprompt|>{TRANSCRIPT}", TEXT)),
+        (("zero_shot", f"慢。<|endofprompt|>{TEXT}", TRANSCRIPT, ""), (TRANSCRIPT, f"慢。<|endofprompt|>{TEXT}")),
+        (("cross_lingual", f"慢。<|endofprompt|>{TEXT}", "", ""), ("", f"慢。<|endofprompt|>{TEXT}")),
+        (("instruct", TEXT, "", "用四川话说这句话<|endofprompt|>"), ("用四川话说这句话<|endofprompt|>", TEXT)),
+        (("instruct", TEXT, own, ""), (own, TEXT)),
+        (("instruct", TEXT, TRANSCRIPT, ""), ("You are a helpful assistant.<|endofprompt|>", TEXT)),
+    ]
+    for (mode, text, transcript, wish), read in cases:
+        request = runtime.request(text, transcript, mode, wish)
+        assert (request.prompt, request.text) == tuple(map(runtime.tokenizer.encode, read)), (mode, text)
 
 
 def test_instruct_and_cross_lingual_show_the_language_model_no_speech(runtime, prompt):
@@ -127,6 +145,77 @@ def test_streams_do_not_change_each_others_chunks(runtime, prompt):
     assert sizes[0] == sizes[1]
 
 
+NAMES = (
+    "text_ids prompt_text_ids wav16k whisper_mel fbank prompt_token_raw prompt_feat_raw spk_emb flow_prompt_token "
+    "flow_prompt_feat gen_token mu mel f0 source hift_wav speech chunks"
+).split()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_trace_holds_the_same_tensors_in_every_mode(runtime, prompt, mode, stream):
+    tokens = forced(60)
+    pieces, trace = run(runtime, prompt, mode=mode, instruct="开心", forced_tokens=tokens, stream=stream)
+    assert trace.keys() == {*NAMES} | ({"logits"} if mode != "convert" else set())
+    assert trace["gen_token"].tolist() == [tokens]
+    assert trace["text_ids"].dtype == trace["prompt_text_ids"].dtype == np.int64
+    assert trace["mel"].shape[2] == trace["f0"].shape[1] == 120
+    np.testing.assert_array_equal(trace["speech"][0], np.concatenate(pieces))
+
+
+def test_silences_that_are_cut_are_not_among_the_generated_tokens(runtime, prompt):
+    _, trace = run(runtime, prompt, forced_tokens=[100, *[1] * 9, 200])
+    assert trace["gen_token"].tolist() == [[100, 1, 1, 1, 1, 1, 200]]
+    assert len(trace["logits"]) == 11
+
+
+def test_a_conversion_cuts_no_silence(runtime, prompt):
+    _, trace = run(runtime, prompt, mode="convert", forced_tokens=[100, *[1] * 9, 200])
+    assert trace["gen_token"].shape == (1, 11)
+
+
+def test_tensors_may_stand_for_arrays(runtime, prompt):
+    samples, rate = prompt
+    noise = np.random.default_rng(0).random((20 * 960, 9), np.float32)
+    given = {"mode": "zero_shot", "steps": 2}
+    plain = runtime.synthesize(TEXT, samples, rate, TRANSCRIPT, forced_tokens=forced(20), source_noise=noise, **given)
+    tensors = runtime.synthesize(
+        *(TEXT, torch.from_numpy(samples)[None], rate, TRANSCRIPT),
+        **given,
+        forced_tokens=torch.tensor([forced(20)]),
+        source_noise=torch.from_numpy(noise)[None],
+    )
+    np.testing.assert_array_equal(plain, tensors)
+
+
+def test_a_prompt_in_stereo_is_the_mean_of_its_channels(runtime, prompt):
+    samples, rate = prompt
+    both = np.stack([samples * 1.5, samples * 0.5])
+    (mono,), _ = run(runtime, prompt, forced_tokens=forced(4))
+    for stereo in (both, both.T):
+        (mixed,), _ = run(runtime, (stereo, rate), forced_tokens=forced(4))
+        np.testing.assert_allclose(mixed, mono, atol=1e-3)
+
+
+def test_a_recording_to_convert_may_be_an_array_a_tensor_a_waveform_or_the_prompt_itself(runtime, prompt):
+    samples, rate = prompt
+    sources = [samples, torch.from_numpy(samples)[None], Waveform(samples, rate), "", None]
+    first, *others = (run(runtime, prompt, text=source, mode="convert")[0][0] for source in sources)
+    for other in others:
+        np.testing.assert_array_equal(first, other)
+
+
+def test_speech_of_no_tokens_is_an_error(runtime, prompt):
+    for stream in (False, True):
+        with pytest.raises(EngineError, match="no speech tokens"):
+            run(runtime, prompt, mode="convert", forced_tokens=[], stream=stream)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "torch.bfloat16", torch.bfloat16])
+def test_numbers_may_be_named_or_given(cosyvoice_folder, dtype):
+    assert cosyvoice.load(str(cosyvoice_folder), "cpu", dtype).flow._dtype is torch.bfloat16
+
+
 def test_speed_stretches_time(runtime, prompt):
     (slow,), _ = run(runtime, prompt, forced_tokens=forced(20), speed=0.5)
     (fast,), _ = run(runtime, prompt, forced_tokens=forced(20), speed=2.0)
@@ -176,6 +265,11 @@ def test_there_are_26_trained_instructions():
 )
 def test_a_dialect_may_be_asked_for_in_many_words(wish):
     assert instruction(wish) == "You are a helpful assistant. 请用四川话表达。<|endofprompt|>"
+
+
+@pytest.mark.parametrize("wish", ["粤语", "用粤语说", "请说粤语。", "广东话", "讲广东话"])
+def test_a_dialect_has_several_names(wish):
+    assert instruction(wish) == "You are a helpful assistant. 请用广东话表达。<|endofprompt|>"
 
 
 def test_free_words_are_passed_on():

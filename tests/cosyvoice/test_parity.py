@@ -1,21 +1,29 @@
-"""The runtime computes what the reference implementation computes: against the parity kit in tests/cosyvoice."""
+"""The runtime computes what the reference implementation computes: against the parity kit in tests/cosyvoice.
+
+In a process of its own, with MKL told to round as it does on every processor. Its FFT for newer ones rounds otherwise,
+which the logarithm of a nearly silent band shows: up to 1e-3 in the filter banks, in the reference as well as here.
+The vocoder's sound is compared from the reference's mel: its phase adds up the last bits of the pitch along a sentence.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
 
 from webui.engines import cosyvoice
 
 from .conftest import KIT
+from .reference_cases import CASES
 
-TEXT = "今天天气很好，我的朋友Tom从远方寄来[h][ào]礼物。"
-TRANSCRIPT = "您好，这里是市民服务热线，很高兴为您服务。"
-LIMITS = {
+EQUAL = ("text_ids", "prompt_text_ids", "prompt_token_raw", "flow_prompt_token", "gen_token", "chunks")
+LIMITS = dict.fromkeys(EQUAL, 0) | {
     "wav16k": 1e-6,
     "whisper_mel": 1e-5,
     "fbank": 1e-5,
@@ -26,62 +34,59 @@ LIMITS = {
     "mu": 1e-4,
     "mel": 1e-3,
     "f0": 1e-3,
-    "source": 1e-5,
-    "hift_wav": 1e-3,
-    "speech": 1e-3,
+    "vocoder f0": 1e-3,
+    "vocoder source": 1e-5,
+    "vocoder hift_wav": 1e-3,
+    "vocoder speech": 1e-3,
+    "vocoder chunks": 0,
 }
+ALWAYS = {"text_ids", "gen_token", "flow_prompt_feat", "spk_emb", "mu", "mel", "f0", "vocoder speech", "chunks"}
 
 
-def synthesize(
-    folder: Path, dump: Path = KIT / "synthetic_prompt", prompt: Path | None = None, transcript: str = TRANSCRIPT
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Our tensors and the reference's for a prompt (by default the synthetic one)."""
-    reference = dict(np.load(dump.with_suffix(".npz")))
-    samples, rate = soundfile.read(prompt or dump.with_suffix(".wav"), dtype="float32")
-    trace: dict[str, Any] = {}
-    cosyvoice.load(folder, "cpu", "float32").synthesize(
-        TEXT,
-        samples,
-        rate,
-        transcript,
-        mode="zero_shot",
-        instruct="",
-        forced_tokens=reference["gen_token"][0].tolist(),
-        source_noise=np.load(f"{dump}_noise.npy"),
-        trace=trace,
-    )
-    return {name: np.asarray(value) for name, value in trace.items()}, reference
+def differences(*arguments: str | Path) -> dict[str, dict[str, Any]]:
+    """Request → tensor → how far ours is from the reference's."""
+    command = [sys.executable, str(Path(__file__).with_name("parity_child.py")), *map(str, arguments)]
+    environment = os.environ | {"MKL_CBWR": "COMPATIBLE"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
 
 
-def difference(ours: dict[str, Any], reference: dict[str, np.ndarray], name: str) -> float:
-    """The largest; the reference kept only the first 40 steps of the logits."""
-    got = ours[name][: len(reference[name])]
-    assert got.shape == reference[name].shape
-    return float(np.abs(got - reference[name]).max())
+def beyond(found: dict[str, Any]) -> dict[str, Any]:
+    """What is farther off than its limit."""
+    assert found.keys() >= ALWAYS
+    compared = {name: value for name, value in found.items() if name in LIMITS}
+    return {name: value for name, value in compared.items() if isinstance(value, str) or value > LIMITS[name]}
 
 
-@pytest.fixture(scope="module", params=["parametrizations", "weight_g"])
-def both(request: pytest.FixtureRequest, cosyvoice_folder: Path, cosyvoice_folder_old_keys: Path) -> tuple:
-    return synthesize(cosyvoice_folder if request.param == "parametrizations" else cosyvoice_folder_old_keys)
+@pytest.fixture(scope="module")
+def found(cosyvoice_folder: Path) -> dict[str, dict[str, Any]]:
+    return differences(cosyvoice_folder)
 
 
-@pytest.mark.parametrize("name", ["text_ids", "prompt_text_ids", "prompt_token_raw", "flow_prompt_token", "gen_token"])
-def test_ids_and_tokens_are_equal(both, name):
-    ours, reference = both
-    np.testing.assert_array_equal(ours[name], reference[name])
+@pytest.mark.parametrize("request_name", ["zero-shot", *CASES])
+def test_every_tensor_is_within_its_limit(found, request_name):
+    assert beyond(found[request_name]) == {}
 
 
-@pytest.mark.parametrize("name", LIMITS)
-def test_tensors_are_within_their_limits(both, name):
-    assert difference(*both, name) <= LIMITS[name]
+def test_nothing_is_left_out(found):
+    """Of the kit's own zero-shot request every tensor is compared; logits in every mode but conversion."""
+    assert found["zero-shot"].keys() >= LIMITS.keys()
+    assert [name for name, case in CASES.items() if "logits" in found[name]] == [
+        name for name, case in CASES.items() if case.mode != "convert"
+    ]
+
+
+def test_weight_norm_in_the_old_style_gives_the_same(found, cosyvoice_folder_old_keys):
+    assert differences(cosyvoice_folder_old_keys) == found
 
 
 def test_a_persons_prompt_is_within_the_limits_too(shared, cosyvoice_folder):
     """Its recording is not in the repository."""
-    kit = shared / "parity" / "cosyvoice3"
+    kit = shared / "parity" / "cosyvoice3" / "zero_shot"
     prompt = shared / "eval" / "speech" / "zh" / "FunAudioLLM+CosyVoice__zero_shot_prompt.wav"
-    both = synthesize(cosyvoice_folder, kit / "zero_shot", prompt, "希望你以后能够做的比我还好呦。")
-    assert {name: difference(*both, name) <= limit for name, limit in LIMITS.items()} == dict.fromkeys(LIMITS, True)
+    report = differences(cosyvoice_folder, kit, prompt, "希望你以后能够做的比我还好呦。")
+    assert beyond(report["zero-shot"]) == {}
 
 
 def test_the_flows_noise_is_the_references(cosyvoice_folder):

@@ -28,10 +28,11 @@ INSTRUCTIONS: dict[str, str] = {f"用{name}话说": f"请用{name}话表达。" 
     "机器人": "你可以尝试用机器人的方式解答吗？",
 }
 
+_ALIASES = {"粤语": "广东", "闽南语": "闽南", "沪语": "上海"}
 _DIALECT = re.compile(
-    rf"(?:请)?用?({'|'.join(DIALECTS)})(?:话|方言|口音)(?:来?说|表达|讲|读|朗读)?(?:这句话)?[。.!！]?"
+    rf"(?:请)?(?:用|说|讲)?(?:({'|'.join(DIALECTS)})(?:话|方言|口音)|({'|'.join(_ALIASES)}))"
+    r"(?:来?说|表达|讲|读|朗读)?(?:这句话)?[。.!！]?"
 )
-_ALIASES = {"粤语": "广东", "广东话": "广东", "闽南语": "闽南", "上海话": "上海"}
 
 
 def with_system_line(text: str) -> str:
@@ -40,13 +41,16 @@ def with_system_line(text: str) -> str:
 
 
 def instruction(wish: str) -> str:
-    """The prompt text for an instruction: a menu entry, a dialect however it is put, a trained sentence, or free words.
+    """The prompt text for an instruction: a menu entry, a dialect however it is put, a trained sentence, or free words;
+    the system line alone for none.
 
     Raises UserError INSTRUCT_TOO_LONG.
     """
     if END_OF_PROMPT in wish:
         return wish
     wish = " ".join(wish.split()).removeprefix(SYSTEM).strip()
+    if not wish:
+        return with_system_line("")
     if len(wish) > MOST_INSTRUCTION:
         raise UserError("INSTRUCT_TOO_LONG", param="instruct", length=len(wish), most=MOST_INSTRUCTION)
     return f"{SYSTEM} {_trained(wish)}{END_OF_PROMPT}"
@@ -56,9 +60,4 @@ def _trained(wish: str) -> str:
     if wish in INSTRUCTIONS:
         return INSTRUCTIONS[wish]
     dialect = _DIALECT.fullmatch(wish)
-    if dialect:
-        return INSTRUCTIONS[f"用{dialect[1]}话说"]
-    for alias, name in _ALIASES.items():
-        if re.fullmatch(rf"(?:请)?用{alias}(?:说|表达|讲|读)?(?:这句话)?[。.!！]?", wish):
-            return INSTRUCTIONS[f"用{name}话说"]
-    return wish
+    return INSTRUCTIONS[f"用{dialect[1] or _ALIASES[dialect[2]]}话说"] if dialect else wish

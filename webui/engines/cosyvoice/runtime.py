@@ -15,7 +15,7 @@ from webui.engines.base import EngineError, Samples, Waveform
 from webui.engines.cosyvoice import features
 from webui.engines.cosyvoice.flow import FRAMES_PER_TOKEN, LOOKAHEAD, MOST_FRAMES, Flow
 from webui.engines.cosyvoice.folder import LEAST_RATE, broken, language_model, read_config
-from webui.engines.cosyvoice.hift import RATE, Vocoder
+from webui.engines.cosyvoice.hift import HARMONICS, RATE, Vocoder
 from webui.engines.cosyvoice.llm import SpeechLanguageModel
 from webui.engines.cosyvoice.prompts import END_OF_PROMPT, MODES, Mode, instruction, with_system_line
 from webui.engines.cosyvoice.sampling import ForcedTokens, RepetitionAwareSampler, Sampler, SilenceLimit
@@ -109,7 +109,7 @@ class Runtime:
     def load(cls, folder: Path, device: str, dtype: Any) -> Runtime:
         """Raises UserError MODEL_BROKEN naming file and key."""
         where = torch.device(device)
-        number = getattr(torch, dtype) if isinstance(dtype, str) else dtype
+        number = getattr(torch, str(dtype).removeprefix("torch."))
         return cls(
             TextTokenizer(folder),
             PromptEncoder(folder),
@@ -122,13 +122,13 @@ class Runtime:
     def synthesize(
         self,
         text: Any,
-        prompt: Samples,
+        prompt: Any,
         prompt_rate: int,
-        prompt_text: str = "",
+        prompt_text: str | None = "",
         *,
         mode: Mode = "zero_shot",
-        instruct: str = "",
-        forced_tokens: Sequence[int] | None = None,
+        instruct: str | None = "",
+        forced_tokens: Any = None,
         source_noise: Any = None,
         steps: int = 10,
         stream: bool = False,
@@ -141,25 +141,33 @@ class Runtime:
         With `stream`, an iterator of such pieces, each as soon as it can be had. `mode`: "zero_shot" needs
         `prompt_text`, what is said in the prompt; "cross_lingual" needs none; "instruct" follows `instruct`;
         "convert" speaks what is said in `text`: there a recording, an array at the prompt's rate or a Waveform (empty:
-        the prompt itself, or `forced_tokens` as the recording's own speech ids).
+        the prompt itself, or `forced_tokens` as the recording's own speech ids). Text, transcript and instruction are
+        taken as the reference takes them where they hold <|endofprompt|>; else the system line is put before.
         `forced_tokens`: speech ids taken in place of sampled ones; `source_noise`: uniform (samples, 9) in place of
-        the vocoder's own. `trace` receives intermediate tensors on the CPU.
+        the vocoder's own. Arrays may be tensors. `trace` receives intermediate tensors on the CPU; of a stream, when
+        its last piece is taken.
 
-        Raises UserError PROMPT_…, TRANSCRIPT_REQUIRED, INSTRUCT_TOO_LONG, UNKNOWN_PRONUNCIATION.
+        Raises UserError PROMPT_…, TRANSCRIPT_REQUIRED, INSTRUCT_TOO_LONG, NOTHING_TO_SAY.
         """
         if mode not in MODES:
             raise ValueError(f"mode {mode!r} is none of {', '.join(MODES)}")
-        check_length(prompt, prompt_rate)
-        heard = self.encoder.features(prompt, prompt_rate, trace)
-        noise = None if source_noise is None else torch.as_tensor(source_noise, dtype=torch.float32)
+        samples = mono(prompt)
+        check_length(samples, prompt_rate)
+        heard = self.encoder.features(samples, prompt_rate, trace)
+        forced = None if forced_tokens is None else _array(forced_tokens, np.int64).reshape(-1).tolist()
         if mode == "convert":
-            voice = heard
-            tokens = self._source_tokens(text, prompt, prompt_rate, forced_tokens)
+            voice, request = heard, Request([], [], 0)
+            source = Waveform(samples, prompt_rate) if text is None or isinstance(text, str) else text
+            tokens = self._source_tokens(source, prompt_rate) if forced is None else iter(forced)
         else:
-            voice = heard.aligned()
-            request = self.request(text, prompt_text, mode, instruct)
+            voice, request = heard.aligned(), self.request(text, prompt_text or "", mode, instruct or "")
             spoken = voice.tokens.tolist() if mode == "zero_shot" else []
-            tokens = self.speech_tokens(request, spoken, len(voice.tokens), seed, forced_tokens, trace)
+            tokens = self.speech_tokens(request, spoken, len(voice.tokens), seed, forced, trace)
+        if trace is not None:
+            trace.update(text_ids=_ids(request.text), prompt_text_ids=_ids(request.prompt))
+        noise = (
+            None if source_noise is None else torch.from_numpy(_array(source_noise, np.float32).reshape(-1, HARMONICS))
+        )
         pieces = self.speak(tokens, voice, steps=steps, stream=stream, speed=speed, noise=noise, trace=trace)
         return pieces if stream else next(iter(pieces))
 
@@ -168,14 +176,15 @@ class Runtime:
         spoken = text.rpartition(END_OF_PROMPT)[2]
         if not any(letter.isalnum() for letter in spoken):
             raise UserError("NOTHING_TO_SAY", param="text")
-        if mode == "zero_shot" and not prompt_text.rpartition(END_OF_PROMPT)[2].strip():
-            raise UserError("TRANSCRIPT_REQUIRED", param="transcript")
-        before = {
-            "zero_shot": lambda: with_system_line(prompt_text),
-            "instruct": lambda: instruction(instruct),
-            "cross_lingual": lambda: "",
-        }[mode]()
-        text = with_system_line(text) if mode == "cross_lingual" else text
+        before = ""
+        if mode == "zero_shot":
+            if not prompt_text.rpartition(END_OF_PROMPT)[2].strip():
+                raise UserError("TRANSCRIPT_REQUIRED", param="transcript")
+            before = prompt_text if END_OF_PROMPT in text else with_system_line(prompt_text)
+        elif mode == "instruct":
+            before = instruction(instruct or (prompt_text if prompt_text.endswith(END_OF_PROMPT) else ""))
+        else:
+            text = with_system_line(text)
         encode = self.tokenizer.encode
         return Request(encode(before), encode(text), len(encode(spoken)))
 
@@ -196,19 +205,11 @@ class Runtime:
         least, most = LEAST_PER_TEXT_TOKEN * request.spoken, MOST_PER_TEXT_TOKEN * len(request.text)
         most = min(most, MOST_FRAMES // FRAMES_PER_TOKEN - reserved) if forced is None else len(forced)
         logits: list[torch.Tensor] | None = None if trace is None else []
-        silence, kept = SilenceLimit(), []
+        silence = SilenceLimit()
         ids = [*request.prompt, *request.text]
-        for token in self.language_model.generate(ids, prompt, sampler, least, most, logits):
-            if silence.keeps(token):
-                kept.append(token)
-                yield token
+        yield from filter(silence.keeps, self.language_model.generate(ids, prompt, sampler, least, most, logits))
         if trace is not None and logits is not None:
-            trace.update(
-                text_ids=np.array(request.text),
-                prompt_text_ids=np.array(request.prompt),
-                logits=torch.stack(logits),
-                gen_token=torch.tensor([kept]),
-            )
+            trace["logits"] = torch.stack(logits)
 
     def speak(
         self,
@@ -231,14 +232,11 @@ class Runtime:
         else:
             yield rendering.whole(list(tokens), speed)
 
-    def _source_tokens(self, source: Any, prompt: Samples, rate: int, forced: Sequence[int] | None) -> Iterator[int]:
-        """The tokens of a recording to be converted: a Waveform, an array at the prompt's rate; empty: the prompt."""
-        if forced is not None:
-            return iter(list(forced))
+    def _source_tokens(self, source: Any, rate: int) -> Iterator[int]:
+        """The tokens of a recording to be converted: a Waveform, or an array at `rate` Hz."""
         if isinstance(source, Waveform):
             source, rate = source.samples, source.rate
-        heard = prompt if source is None or isinstance(source, str) else source
-        wave = features.resample(checked_wave(heard, rate), rate, 16000)
+        wave = features.resample(checked_wave(mono(source), rate), rate, 16000)
         return iter(self.encoder.speech_tokens(wave).tolist())
 
 
@@ -256,13 +254,11 @@ class _Rendering:
             trace.update(flow_prompt_token=voice.tokens[None], flow_prompt_feat=voice.mel[None])
 
     def whole(self, tokens: list[int], speed: float) -> Samples:
-        if not tokens:
-            raise EngineError("ENGINE_FAILED", "the language model gave no speech")
-        mel = self._flow(tokens, self._voice, steps=self._steps, trace=self._details)
+        mel = self._last_mel(tokens)
         if speed != 1.0:
             mel = F.interpolate(mel, size=int(mel.shape[2] / speed), mode="linear")
         samples = self._sound(mel, complete=True)
-        self._finish([samples], mel)
+        self._finish([samples], mel, tokens)
         return samples
 
     def stream(self, tokens: Iterator[int]) -> Iterator[Samples]:
@@ -283,22 +279,45 @@ class _Rendering:
             hop = min(2 * hop, MOST_HOP)
             offset, border = border, border + hop
             yield pieces[-1]
-        new = self._flow(ready, self._voice, steps=self._steps, trace=self._details)
-        mel = torch.cat([mel, new[:, :, FRAMES_PER_TOKEN * offset :]], 2)
+        mel = torch.cat([mel, self._last_mel(ready)[:, :, FRAMES_PER_TOKEN * offset :]], 2)
         pieces.append(self._sound(mel, complete=True)[sent:])
-        self._finish(pieces, mel)
+        self._finish(pieces, mel, ready)
         yield pieces[-1]
+
+    def _last_mel(self, tokens: list[int]) -> torch.Tensor:
+        """The mel of all the tokens. Raises EngineError where there are none."""
+        if not tokens:
+            raise EngineError("ENGINE_FAILED", "there are no speech tokens")
+        return self._flow(tokens, self._voice, steps=self._steps, trace=self._details)
 
     def _sound(self, mel: torch.Tensor, complete: bool) -> Samples:
         samples = self._vocoder(mel, complete=complete, noise=self._noise, trace=self._details)
         return samples.cpu().numpy()
 
-    def _finish(self, pieces: list[Samples], mel: torch.Tensor) -> None:
+    def _finish(self, pieces: list[Samples], mel: torch.Tensor, tokens: list[int]) -> None:
         if self._trace is None or self._details is None:
             return
         speech = torch.from_numpy(np.concatenate(pieces))[None]
         self._trace.update({name: value.float().cpu() for name, value in self._details.items()})
+        self._trace["gen_token"] = torch.tensor([tokens])
         self._trace.update(mel=mel.float().cpu(), hift_wav=speech, speech=speech, chunks=[len(one) for one in pieces])
+
+
+def mono(recording: Any) -> Samples:
+    """float32 (n,) of an array or tensor; of several channels, along the shorter axis, the mean."""
+    samples = _array(recording, np.float32)
+    return samples if samples.ndim == 1 else samples.mean(int(np.argmin(samples.shape)))
+
+
+def _array(values: Any, kind: type) -> np.ndarray:
+    """`values` (array, tensor on any device, or list) as an array of `kind`."""
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu().numpy()
+    return np.ascontiguousarray(values, kind)
+
+
+def _ids(ids: list[int]) -> np.ndarray:
+    return np.array(ids, np.int64)
 
 
 def checked_wave(samples: Samples, rate: int) -> torch.Tensor:
