@@ -159,6 +159,13 @@ class TestDoctor:
         assert [line.state for line in lines if "ZeroDivisionError" in line.text] == ["bad"]
         assert lines[-1].subject == "label"
 
+    @pytest.mark.parametrize(("device", "findings"), [("auto", []), ("cpu", []), ("npu:9", ["bad"])])
+    def test_a_device_of_the_configuration_that_is_not_there_is_a_failure(
+        self, settings: Settings, device: str, findings: list[str]
+    ) -> None:
+        lines = [line for line in examine(settings.model_copy(update={"device": device})) if line.subject == "device"]
+        assert [line.state for line in lines] == findings and all(device in line.text for line in lines)
+
     def test_a_busy_port_is_a_note(self, settings: Settings) -> None:
         with socket.create_server(("127.0.0.1", 0)) as busy:
             port = busy.getsockname()[1]

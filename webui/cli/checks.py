@@ -137,12 +137,18 @@ def _torch(_settings: Settings) -> Iterator[Line]:
         return
 
 
-def _devices(_settings: Settings) -> Iterator[Line]:
+def _devices(settings: Settings) -> Iterator[Line]:
+    """Those there are, and the one that the configuration names, where it cannot be used."""
     for device in devices.probe():
         shown = device.worded(terminal_language())
         memory = f", {device.memory_total / 2**30:.0f} GiB" if device.memory_total else ""
         state: State = "ok" if device.usable else "bad"
         yield Line(device.id, state, shown["reason"] or f"{device.name}{memory}", shown["hint"])
+    try:
+        devices.resolve(settings.device)
+    except UserError as error:
+        worded = word(error.code, error.params, terminal_language())
+        yield Line("device", "bad", worded.message, worded.hint)
 
 
 def _models(settings: Settings) -> Iterator[Line]:
