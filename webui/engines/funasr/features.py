@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from webui.engines.base import Waveform
+
 Features = NDArray[np.float32]
 
 
@@ -34,6 +36,13 @@ class FeatureSettings:
     @property
     def seconds_per_frame(self) -> float:
         return self.frame_shift * self.step / 1000
+
+
+@dataclass(frozen=True)
+class Featured(Waveform):
+    """A segment with its features, (frames, mels · stack)."""
+
+    features: Features
 
 
 def settings_from(frontend_conf: Mapping[str, Any]) -> FeatureSettings:
@@ -65,6 +74,11 @@ def read_cmvn(file: Path) -> tuple[Features, Features]:
     if set(found) != {"<AddShift>", "<Rescale>"}:
         raise ValueError(f"{file.name} holds no shift and scale")
     return found["<AddShift>"], found["<Rescale>"]
+
+
+def featured(waveform: Waveform, settings: FeatureSettings) -> Featured:
+    """`waveform` with its features."""
+    return Featured(waveform.samples, waveform.rate, extract(waveform.samples, settings))
 
 
 def extract(samples: NDArray[np.float32], settings: FeatureSettings) -> Features:

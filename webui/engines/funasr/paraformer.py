@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from webui.engines.base import Capabilities, Recognition, RecognitionOptions, Waveform
-from webui.engines.funasr import transcript
-from webui.engines.funasr.frontend import ArrayFrontend
+from webui.engines.funasr import features, transcript
+from webui.engines.funasr.frontend import Ready
 from webui.engines.funasr.loading import Built
 from webui.engines.funasr.recognizer import EMPTY, FunasrRecognizer, by_key
 
@@ -20,22 +20,25 @@ class Paraformer(FunasrRecognizer):
 
     def __init__(self, built: Built, capabilities: Capabilities, punctuator: Any = None) -> None:
         super().__init__(built, capabilities)
-        self._frontend = ArrayFrontend(built.config["frontend_conf"])
+        self._settings = features.settings_from(built.config["frontend_conf"])
         self._punctuator = punctuator
         self.takes_hotwords = hasattr(built.model, "generate_hotwords_list")  # SeACo and contextual ones
         _skip_unused_times(built.model)
 
-    def _recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
+    def _prepare(self, waveform: Waveform) -> Waveform:
+        return features.featured(waveform, self._settings)
+
+    def _recognize(self, batch: Sequence[features.Featured], options: RecognitionOptions) -> list[Recognition]:
         built = self.built
         if self.takes_hotwords:
             ids = hotword_ids(options.hotwords, built.tokenizer, built.model.sos)
             # FunASR reads a hotword string as a URL or a file name where it looks like one: it gets no string.
             built.model.generate_hotwords_list = lambda *_args, **_kwargs: ids
         answer = built.model.inference(
-            [waveform.samples for waveform in batch],
+            [segment.samples[:1] for segment in batch],  # read by nobody: the features are ready
             key=[str(index) for index in range(len(batch))],
             tokenizer=built.tokenizer,
-            frontend=self._frontend,
+            frontend=Ready([segment.features for segment in batch], self._settings),
             device=built.device,
             pred_timestamp=not hasattr(built.tokenizer, "bpemodel"),
         )

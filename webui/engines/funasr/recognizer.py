@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +17,7 @@ from webui.devices import is_out_of_memory, load_torch
 from webui.engines.base import Capabilities, EngineError, Recognition, RecognitionOptions, Waveform
 from webui.engines.funasr import batching, transcript
 from webui.engines.funasr.loading import Built
+from webui.engines.funasr.lookahead import prepared
 from webui.text import hotwords
 
 log = logging.getLogger(__name__)
@@ -22,6 +25,7 @@ log = logging.getLogger(__name__)
 RATE = 16000
 SHORTEST = 0.1  # seconds; less holds no syllable, and some models fail on it
 EMPTY = Recognition("", "")
+_MOST_THREADS = 8  # that prepare segments for an accelerator
 
 
 class FunasrRecognizer(ABC):
@@ -60,21 +64,30 @@ class FunasrRecognizer(ABC):
         """Audio seconds worth computing together: on a CPU batching gains less than its padding costs."""
         return 0 if self.built.device == "cpu" else self.capabilities.batch_seconds
 
+    @property
+    def threads_ahead(self) -> int:
+        """Threads that prepare the next batch while the model computes: on a CPU it has all cores for itself."""
+        return 0 if self.built.device == "cpu" else min(_MOST_THREADS, os.cpu_count() or 1)
+
+    def _prepare(self, waveform: Waveform) -> Waveform:
+        """What can be done for a segment before its turn, in another thread: no torch, no state."""
+        return waveform
+
     @abstractmethod
-    def _recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
-        """Results of a batch of similar length, none of which is too short or too long."""
+    def _recognize(self, batch: Sequence[Any], options: RecognitionOptions) -> list[Recognition]:
+        """Results of a batch of prepared segments of similar length, none of which is too short or too long."""
 
     def _in_buckets(self, pieces: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
         results = [EMPTY] * len(pieces)
-        torch = load_torch()
-        for group in batching.buckets([piece.seconds for piece in pieces], self.batch_seconds):
-            try:
-                with torch.inference_mode():
-                    found = self._recognize([pieces[index] for index in group], options)
-            except Exception as error:
-                raise _engine_error(error) from error
-            for index, result in zip(group, found, strict=True):
-                results[index] = result
+        places = batching.buckets([piece.seconds for piece in pieces], self.batch_seconds)
+        batches = [[pieces[index] for index in group] for group in places]
+        try:
+            with closing(prepared(batches, self._prepare, self.threads_ahead)) as ready, load_torch().inference_mode():
+                for group, batch in zip(places, ready, strict=True):
+                    for index, result in zip(group, self._recognize(batch, options), strict=True):
+                        results[index] = result
+        except Exception as error:
+            raise _engine_error(error) from error
         return results
 
 

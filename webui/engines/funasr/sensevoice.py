@@ -59,8 +59,11 @@ class SenseVoice(FunasrRecognizer):
         super().close()
         del self._encoder
 
-    def _recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
-        extracted = [features.extract(waveform.samples, self._settings) for waveform in batch]
+    def _prepare(self, waveform: Waveform) -> Waveform:
+        return features.featured(waveform, self._settings)
+
+    def _recognize(self, batch: Sequence[features.Featured], options: RecognitionOptions) -> list[Recognition]:
+        extracted = [segment.features for segment in batch]
         results = self._pass(extracted, options, options.itn)
         numbers = [index for index, result in enumerate(results) if options.itn and _DIGIT.search(result.text)]
         if numbers:  # what was said, where ITN wrote digits; elsewhere both are the same
