@@ -12,6 +12,7 @@ import { askBeforeLeaving, place, remember } from "./navigation.js";
 const AT_ONCE = 2;
 const STORED = "batch";
 const ARCHIVE_FORMATS = ["docx", "txt", "srt", "vtt", "csv", "json"];
+const FINISHED = ["done", "partial"];
 const SHOWN = { all: () => true, open: (row) => row.open, failed: (row) => row.failed };
 
 let early = [];
@@ -143,7 +144,7 @@ class Batch extends Island {
     this.summary.hidden = this.rows.length === 0;
     const ended = this.rows.filter((row) => row.job && !isOpen(row.job));
     const [all, open, failed] = Object.keys(SHOWN).map(count);
-    this.count.textContent = t("batch_done", { done: ended.filter((row) => !row.failed).length, all });
+    this.count.textContent = t("batch_done", { done: ended.filter((row) => FINISHED.includes(row.job.state)).length, all });
     label(this.again, t("retry_failed", { n: failed }), failed);
     this.stop.hidden = !open;
     this.afresh.hidden = open === all || this.rows.some((row) => row.leaving);

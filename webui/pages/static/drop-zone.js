@@ -35,7 +35,7 @@ function picker(attributes, onFiles) {
 }
 
 function folderButton(archives, onFiles) {
-  const input = picker({ webkitdirectory: true }, (files) => give(recordingsOf(files, archives), onFiles));
+  const input = picker({ webkitdirectory: true }, (files) => give(recordingsOf(files.sort(byPath), archives), onFiles));
   return h("p", { class: "sf-samples" }, input, button(t("choose_folder"), () => input.click(), { style: "link", icon: "folder" }));
 }
 
@@ -75,10 +75,12 @@ async function filesIn(entry) {
   const reader = entry.createReader();
   const inside = [];
   for (let some = await read(reader); some.length; some = await read(reader)) inside.push(...some); // 100 at a time
-  inside.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+  inside.sort((a, b) => inOrder(a.name, b.name));
   return (await Promise.all(inside.map(filesIn))).flat();
 }
 
+const inOrder = (a, b) => a.localeCompare(b, undefined, { numeric: true });
+const byPath = (a, b) => inOrder(a.webkitRelativePath, b.webkitRelativePath);
 const read = (reader) => new Promise((resolve, reject) => reader.readEntries(resolve, reject));
 
 /** A file that misses the area must not make the browser leave the page. */
