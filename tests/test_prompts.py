@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from tests.speech_kit import sentence, speech
+from webui.audio.encode import AudioFormat, AudioWriter
 from webui.audio.intake import Decoder
 from webui.audio.prompts import LEAST_SECONDS, judge, read_prompt
 from webui.errors import UserError, codes
@@ -97,6 +98,49 @@ def test_a_file_is_decoded_at_its_own_rate_up_to_24_khz(decoder: Decoder, tmp_pa
         assert prompt.rate == expected
         assert prompt.samples.dtype == np.float32
         assert prompt.seconds == pytest.approx(4, abs=0.4)
+
+
+@pytest.mark.parametrize("dead", [0, 1])
+def test_of_a_stereo_recording_the_channel_with_the_voice_is_taken(decoder: Decoder, tmp_path: Path, dead: int) -> None:
+    channels = [voice(4), voice(4)]
+    channels[dead] = silence(4)
+    soundfile.write(tmp_path / "a.wav", np.stack(channels, 1), RATE)
+    prompt = read_prompt(decoder, tmp_path / "a.wav", "a.wav")
+    assert np.abs(prompt.samples).max() == pytest.approx(0.5, abs=0.01)
+    soundfile.write(tmp_path / "b.wav", np.stack([voice(4), -voice(4)], 1), RATE)
+    assert read_prompt(decoder, tmp_path / "b.wav", "b.wav").findings == ()
+
+
+def test_of_a_call_one_side_is_taken(decoder: Decoder, tmp_path: Path) -> None:
+    man, woman = sentence(RATE)[: 5 * RATE], sentence(RATE, voice="en-us+f2")[: 5 * RATE]
+    call = np.zeros((10 * RATE, 2), np.float32)
+    call[: len(man), 0], call[5 * RATE : 5 * RATE + len(woman), 1] = man, 0.5 * woman
+    soundfile.write(tmp_path / "call.wav", call, RATE)
+    prompt = read_prompt(decoder, tmp_path / "call.wav", "call.wav")
+    assert prompt.findings == ()
+    assert prompt.seconds < 6
+
+
+@pytest.mark.parametrize(("form", "rate"), [("wav", 24_000), ("flac", 44_100), ("aac", 44_100), ("opus", 48_000)])
+def test_thirty_seconds_are_not_too_long_in_any_format(
+    decoder: Decoder, tmp_path: Path, form: AudioFormat, rate: int
+) -> None:
+    """AAC pads what it holds."""
+    with AudioWriter(tmp_path / "a", form, rate) as writer:
+        writer.write(voice(30, rate))
+    prompt = read_prompt(decoder, tmp_path / "a", f"a.{form}")
+    assert 29.5 < prompt.seconds <= 30
+
+
+def test_thirty_seconds_of_speech_need_no_room_around_them() -> None:
+    samples = np.concatenate([silence(1), voice(29.8), silence(1)])
+    assert judge(samples, RATE).seconds == pytest.approx(30, abs=0.05)
+
+
+def test_three_seconds_at_another_rate_are_not_too_short(decoder: Decoder, tmp_path: Path) -> None:
+    for rate in (11_025, 22_050, 44_100, 48_000):
+        soundfile.write(tmp_path / "a.wav", voice(3, rate), rate)
+        assert read_prompt(decoder, tmp_path / "a.wav", "a.wav").seconds == pytest.approx(3, abs=0.001)
 
 
 def test_an_hour_is_refused_without_being_read_through(decoder: Decoder, tmp_path: Path) -> None:

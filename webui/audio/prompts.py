@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from webui.audio.intake import Decoder
+from webui.audio.intake import Block, Decoder
 from webui.audio.loudness import speech_level
 from webui.audio.resampling import Samples, resample
 from webui.audio.two_voices import two_voices
@@ -25,6 +25,7 @@ LEAST_VOICE_SECONDS = 1.0
 READ_SECONDS = 120  # of a recording that is too long anyway
 MOST_RATE = 24_000  # Hz; what the models hear
 LEAST_RATE = 16_000  # Hz; cloning models hear too little of a voice below
+SLACK_SECONDS = 0.1  # what an encoder adds to a recording of just MOST_SECONDS
 MARGIN_SECONDS = 0.2  # kept around the speech
 
 QUIET_LEVEL = 10 ** (-42 / 20)  # gated RMS, full scale = 1
@@ -56,21 +57,27 @@ def read_prompt(decoder: Decoder, path: Path, name: str) -> Prompt:
     PROMPT_TOO_QUIET.
     """
     rate = min(MOST_RATE, decoder.probe(path, name).rate)
-    blocks: list[Samples] = []
+    blocks: list[Block] = []
     frames = 0
-    with decoder.decode(path, name, rate=rate) as decoding:
+    with decoder.decode(path, name, "split", rate) as decoding:
         for block in decoding:
-            blocks.append((block[:, 0] / 32768).astype(np.float32))
+            blocks.append(block)
             frames += len(block)
             if frames > READ_SECONDS * rate:
                 seconds = max(decoding.info.seconds or 0, frames / rate)
                 raise UserError("PROMPT_TOO_LONG", param="file", seconds=round(seconds, 1), most=MOST_SECONDS)
-    return judge(np.concatenate(blocks), rate)
+    return judge(loudest_channel(np.concatenate(blocks)), rate)
+
+
+def loudest_channel(block: Block) -> Samples:
+    """One channel of a recording: a dead one would halve the voice, a call's other side would be a second one."""
+    channels = (block.T / 32768).astype(np.float32)
+    return channels[int(np.argmax((channels**2).mean(axis=1)))]
 
 
 def judge(samples: Samples, rate: int) -> Prompt:
     """Trim a waveform to its speech and list what is wrong with it. Raises UserError PROMPT_…"""
-    if len(samples) < LEAST_SECONDS * rate:
+    if len(samples) < LEAST_SECONDS * rate - 1:  # what resampling may round off
         raise _length_error("PROMPT_TOO_SHORT", samples, rate, least=LEAST_SECONDS)
     if np.abs(samples).max() < SILENT_PEAK:
         raise UserError("PROMPT_TOO_QUIET", param="file")
@@ -78,8 +85,9 @@ def judge(samples: Samples, rate: int) -> Prompt:
     if sum(span.end - span.start for span in spans) < LEAST_VOICE_SECONDS:
         raise UserError("PROMPT_NO_VOICE", param="file")
     trimmed = _trimmed(samples, rate, spans)
-    if len(trimmed) > MOST_SECONDS * rate:
+    if len(trimmed) > (MOST_SECONDS + SLACK_SECONDS) * rate:
         raise _length_error("PROMPT_TOO_LONG", trimmed, rate, most=MOST_SECONDS)
+    trimmed = trimmed[: MOST_SECONDS * rate]
     checks = {
         "PROMPT_TOO_QUIET": (speech_level(trimmed, rate) or 0) < QUIET_LEVEL,
         "PROMPT_CLIPPED": is_clipped(trimmed),
@@ -115,8 +123,9 @@ def _speech(samples: Samples, rate: int) -> list[Span]:
 
 
 def _trimmed(samples: Samples, rate: int, spans: Sequence[Span]) -> Samples:
-    """From before the first speech to after the last, and no shorter than a prompt may be."""
-    start, end = spans[0].start - MARGIN_SECONDS, spans[-1].end + MARGIN_SECONDS
+    """From before the first speech to after the last, no shorter and if it can be no longer than a prompt may be."""
+    margin = min(MARGIN_SECONDS, max(0.0, MOST_SECONDS - (spans[-1].end - spans[0].start)) / 2)
+    start, end = spans[0].start - margin, spans[-1].end + margin
     missing = max(0.0, LEAST_SECONDS - (end - start))
     total = len(samples) / rate
     start = max(0.0, min(start - missing / 2, total - LEAST_SECONDS))
@@ -125,4 +134,4 @@ def _trimmed(samples: Samples, rate: int, spans: Sequence[Span]) -> Samples:
 
 
 def _length_error(code: str, samples: Samples, rate: int, **limit: int) -> UserError:
-    return UserError(code, param="file", seconds=round(len(samples) / rate, 1), **limit)
+    return UserError(code, param="file", seconds=round(len(samples) / rate, 2), **limit)
