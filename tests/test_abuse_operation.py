@@ -23,6 +23,7 @@ from tests.hostile_engine import SECRET
 from tests.jobs_kit import buzz, open_store
 from webui.audio import encode
 from webui.audio.working_copy import WorkingCopyWriter
+from webui.cli.application import main
 from webui.cli.logs import JsonLines
 from webui.store import rows
 from webui.store.opening import DatabaseRefused
@@ -146,6 +147,16 @@ def test_two_programs_on_one_data_folder_are_one(tmp_path: Path) -> None:
         assert process.returncode == 1
         assert str(os.getpid()) in errors
         assert "Traceback" not in errors
+
+
+def test_a_data_folder_that_cannot_be_used_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """case 37"""
+    monkeypatch.setenv("LC_ALL", "C")
+    (tmp_path / "file").touch()
+    assert main(["serve", "--port", "0", "--data", str(tmp_path / "file")]) == 1
+    assert capsys.readouterr().err == f"Error: cannot use {tmp_path / 'file'}: File exists\n"
 
 
 def test_a_database_refused_names_no_internals(tmp_path: Path) -> None:

@@ -57,8 +57,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except Exception as error:
         log.debug("command failed", exc_info=True)
-        complain(say("error", message=say("internal", kind=type(error).__name__, message=error)))
+        complain(say("error", message=_unexpected(error)))
         return FAILED
+
+
+def _unexpected(error: Exception) -> str:
+    """A file or folder that cannot be used is named; anything else is an error of ours."""
+    if isinstance(error, OSError) and error.filename:
+        return say("file_refused", file=error.filename, reason=error.strerror)
+    return say("internal", kind=type(error).__name__, message=error)
 
 
 def build() -> typer.Typer:
