@@ -12,7 +12,7 @@ import sys
 import pytest
 import torch
 
-from webui.engines import cosyvoice
+from webui.engines import catalog, cosyvoice
 from webui.engines.cosyvoice import models
 from webui.errors import UserError, word
 from webui.settings import Settings
@@ -27,7 +27,7 @@ def folder(cosyvoice_folder, settings):
 
 
 def replace(path, write):
-    path.unlink()
+    path.unlink(missing_ok=True)
     write(path)
 
 
@@ -49,6 +49,47 @@ def test_a_whole_folder_is_a_model(folder, settings):
     assert model.capabilities.convert
     assert model.capabilities.needs_transcript
     assert model.size_bytes > 10_000_000
+
+
+OTHERS = {  # what Fun-CosyVoice3-0.5B-2512 holds besides, as published
+    ".gitattributes": "*.pt filter=lfs",
+    "README.md": "# Fun-CosyVoice3",
+    "asset/dingding.png": "",
+    "config.json": "{}",
+    "configuration.json": '{"framework": "pytorch", "task": "text-to-speech"}',
+    "cosyvoice3.yaml": "llm: !new:cosyvoice.llm.llm.CosyVoice3LM\n    llm: !new:os.system ['false']\n",
+    "flow.decoder.estimator.fp32.onnx": "",
+    "speech_tokenizer_v3.batch.onnx": "",
+    "CosyVoice-BlankEN/generation_config.json": "{}",
+    "CosyVoice-BlankEN/model.safetensors": "",
+}
+
+
+def test_the_official_folder_is_one_model_whatever_lies_beside(folder, settings):
+    (folder / "spk2info.pt").unlink()
+    os.link(folder / "llm.pt", folder / "llm.rl.pt")
+    for name, text in OTHERS.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        replace(folder / name, lambda path, text=text: path.write_text(text))
+    found = [model for model in catalog.available(settings) if model.name == "cosy"]
+    assert [(model.engine, model.problem) for model in found] == [("cosyvoice", None)]
+    cosyvoice.load(str(folder), dtype="bfloat16")
+
+
+def test_the_reinforced_language_model_is_preferred(folder):
+    change(folder / "llm.pt", dict.clear)
+    os.link(folder / "flow.pt", folder / "llm.rl.pt")
+    assert "llm.rl.pt lacks llm." in broken(folder)
+
+
+def test_the_vocoders_keys_may_have_a_prefix(folder):
+    def prefix(tensors):
+        whole = {f"generator.{key}": value for key, value in tensors.items()}
+        tensors.clear()
+        tensors.update(whole)
+
+    change(folder / "hift.pt", prefix)
+    cosyvoice.load(folder)
 
 
 def test_a_folder_elsewhere_is_found_by_model_path(folder, tmp_path):
@@ -85,7 +126,7 @@ def test_the_revision_changes_with_the_weights(folder, settings):
     assert models(settings)[0].revision != before
 
 
-def test_the_reinforced_language_model_is_preferred(folder):
+def test_the_reinforced_language_model_suffices(folder):
     (folder / "llm.pt").rename(folder / "llm.rl.pt")
     cosyvoice.load(folder)
 
