@@ -1,17 +1,24 @@
-"""Stock FunASR against ours on one recording: CPU seconds, real-time factor, memory, difference in text.
+"""Stock FunASR against ours on one recording: times real time, CPU seconds, memory, difference in text.
 
     python benchmarks/transcribe.py MODEL_DIR FILE [--threads 2] [--vad FSMN_DIR]
-    python benchmarks/transcribe.py --random sensevoice|paraformer FILE
+    python benchmarks/transcribe.py --random sensevoice,paraformer,nano FILE [--device cuda:0] [--batch 1|full]
 
-Each runs in a process of its own with as many threads: FunASR's AutoModel with its speech detector, then ours from
-the file to the text with torch, with the exported encoder in fp32, and in int8. With `--vad` all use FSMN-VAD, so
-that the segments are the same and the texts can be compared. `--random` builds the full-size architecture with
-random weights, whose text means nothing; int8 is then judged by the error of the hidden states. Prints one JSON line.
+Each way runs in a process of its own with as many threads: FunASR's AutoModel with its speech detector, then ours from
+the file to the text: with torch and, on a CPU, with the exported encoder in fp32 and in int8. With `--vad` all use
+FSMN-VAD, so that the segments are the same and the texts can be compared.
+
+On an accelerator each way runs with one segment at a time and with full batches (300 s of audio in stock, what the
+model's capabilities say in ours), after a warm-up, the best of three; `--repeat` lengthens the recording. Figures there
+are wall seconds: `x_real_time` from the file to the text, `model_x_real_time` without decoding and speech detection.
+
+`--random` builds the full-size architecture with random weights, whose text means nothing; int8 is then judged by the
+error of the hidden states, and Fun-ASR-Nano writes `--tokens` tokens for every segment. Prints one JSON line.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import resource
@@ -19,37 +26,85 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import numpy as np
+import soundfile
+from rapidfuzz.distance import Levenshtein
+
+from webui import devices
 from webui.engines.base import RecognitionOptions, Waveform
+from webui.engines.funasr import folder as folders
+from webui.engines.funasr import optimising
+from webui.jobs.context import MOST_IN_BATCH
 from webui.settings import Settings
 
 WAYS = ("stock", "torch", "fp32", "int8")
+MAKERS = {"sensevoice": "sense_voice", "paraformer": "paraformer", "nano": "nano"}  # in tests/funasr/builder.py
 END_SILENCE_MS, LONGEST_MS = 800, 20_000
+ACCELERATOR_RUNS = 3
+FULL_S = 300  # of audio in a batch, FunASR's default
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(tempfile.gettempdir()) / "shengfang-benchmark"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, nargs="?")
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--random", choices=("sensevoice", "paraformer"))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--vad", type=Path, help="an FSMN-VAD folder for all; without it each uses its own Silero")
-    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS)
-    parser.add_argument("--child", choices=WAYS, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parse()
     if arguments.child:
         print(json.dumps(measure(arguments)))
         return
     with tempfile.TemporaryDirectory() as temporary:
-        if arguments.random:
-            arguments.model = build_random(arguments.random, Path(temporary))
-        results = {way: run(way, arguments) for way in arguments.ways}
-    print(json.dumps(summary(results), ensure_ascii=False))
+        arguments.file = repeated(arguments.file, arguments.repeat, Path(temporary))
+        report = {"benchmark": "transcribe", "device": device_name(arguments.device), "threads": arguments.threads}
+        for model in [build_random(kind, Path(temporary)) for kind in arguments.random] or [arguments.model]:
+            report[model.name] = compare(model, arguments)
+    print(json.dumps(report, ensure_ascii=False))
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path, nargs="?", help="a model folder, without --random")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--random", type=kinds, default=[], metavar=",".join(MAKERS))
+    parser.add_argument("--device", default="cpu", help="cpu, cuda:0, npu:0")
+    parser.add_argument("--batch", choices=("1", "full"), help="on an accelerator; both by default")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--vad", type=Path, help="an FSMN-VAD folder for all; without it each uses its own Silero")
+    parser.add_argument("--ways", nargs="+", choices=WAYS)
+    parser.add_argument("--repeat", type=int, default=1, help="the recording so many times over")
+    parser.add_argument("--tokens", type=int, default=25, help="that a random Nano writes for a segment")
+    parser.add_argument("--child", choices=WAYS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.model is None and not arguments.random:
+        parser.error("a model folder or --random is needed")
+    on_cpu = arguments.device == "cpu"
+    arguments.batch = [arguments.batch] if arguments.batch else ["1"] if on_cpu else ["1", "full"]
+    arguments.ways = arguments.ways or (WAYS if on_cpu else WAYS[:2])
+    return arguments
+
+
+def kinds(given: str) -> list[str]:
+    if unknown := set(given.split(",")) - set(MAKERS):
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: not among {', '.join(MAKERS)}")
+    return given.split(",")
+
+
+def repeated(file: Path, times: int, folder: Path) -> Path:
+    if times == 1:
+        return file
+    samples, rate = soundfile.read(file, dtype="int16")
+    soundfile.write(folder / "repeated.wav", np.concatenate([samples] * times), rate)
+    return folder / "repeated.wav"
+
+
+def device_name(device: str) -> str:
+    return next((f"{each.id} ({each.name})" for each in devices.probe() if each.id == device), device)
 
 
 def build_random(kind: str, folder: Path) -> Path:
@@ -57,66 +112,133 @@ def build_random(kind: str, folder: Path) -> Path:
 
     target = folder / kind
     target.mkdir()
-    return {"sensevoice": builder.sense_voice, "paraformer": builder.paraformer}[kind](target, full=True)
+    getattr(builder, MAKERS[kind])(target, full=True)
+    return target
 
 
-def run(way: str, arguments: argparse.Namespace) -> dict[str, Any]:
+def compare(model: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Every way and batch; not every model has an exported form."""
+    ways = [way for way in arguments.ways if way in ("stock", "torch") or optimising.optimisable(read(model))]
+    results = {}
+    for way, batch in itertools.product(ways, arguments.batch):
+        results[way if len(arguments.batch) == 1 else f"{way}, batch {batch}"] = run(way, batch, model, arguments)
+    return summary(results)
+
+
+def read(model: Path) -> folders.Folder:
+    folder = folders.read(model)
+    if folder is None:
+        raise SystemExit(f"{model} is no FunASR folder")
+    return folder
+
+
+def run(way: str, batch: str, model: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """One way in a process of its own."""
-    command = [sys.executable, "-W", "ignore", __file__, str(arguments.model), str(arguments.file)]
-    command += ["--child", way, "--threads", str(arguments.threads)]
+    command = [sys.executable, "-W", "ignore", __file__, str(model), str(arguments.file)]
+    command += ["--child", way, "--batch", batch, "--device", arguments.device, "--threads", str(arguments.threads)]
     command += ["--vad", str(arguments.vad)] if arguments.vad else []
+    command += ["--tokens", str(arguments.tokens if arguments.random else 0)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads)}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def summary(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    stock = results.get("stock")
-    for way, result in results.items():
-        if stock and way != "stock":
-            result["times_stock"] = round(stock["cpu_s"] / result["cpu_s"], 2)
-            result["text_difference"] = round(difference(stock["text"], result["text"]), 4)
-    return {way: {key: value for key, value in result.items() if key != "text"} for way, result in results.items()}
+    """The results with what they are in stock's, of the same batch; without the texts."""
+    for name, result in results.items():
+        stock = results.get(name.replace(name.split(",")[0], "stock"))
+        if stock and stock is not result:
+            spent = "cpu_s" if "cpu_s" in result else "wall_s"
+            result["times_stock"] = round(stock[spent] / result[spent], 2)
+            edits = Levenshtein.distance(stock["text"], result["text"])
+            result["text_difference"] = round(edits / max(1, len(stock["text"])), 4)
+    return {name: {key: value for key, value in each.items() if key != "text"} for name, each in results.items()}
 
 
-def difference(wanted: str, found: str) -> float:
-    """The edit distance of two texts, by the length of the first."""
-    row = list(range(len(found) + 1))
-    for index, character in enumerate(wanted, 1):
-        diagonal, row[0] = row[0], index
-        for place, other in enumerate(found, 1):
-            diagonal, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, diagonal + (character != other))
-    return row[-1] / max(1, len(wanted))
+@dataclass
+class Stopwatch:
+    """Wall and CPU seconds spent in functions that are wrapped by it."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    @contextmanager
+    def over(self) -> Iterator[None]:
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            yield
+        finally:
+            self.wall += time.perf_counter() - wall
+            self.cpu += time.process_time() - cpu
+
+    def time(self, owner: Any, name: str) -> None:
+        function = getattr(owner, name)
+
+        def timed(*arguments: Any, **options: Any) -> Any:
+            with self.over():
+                return function(*arguments, **options)
+
+        setattr(owner, name, timed)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """`recognition`: from segments to texts; `model`: what of it the model itself computes, None where unknown."""
+
+    transcribe: Callable[[], str]
+    recognition: Stopwatch
+    model: Stopwatch | None
+    extra: dict[str, Any]
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """In the child: load, then transcribe, counting this process and the decoding child."""
-    import torch
-
+    torch = devices.load_torch()
     torch.set_num_threads(arguments.threads)
-    prepare = prepare_stock if arguments.child == "stock" else prepare_ours
     imported = import_funasr()
     begun = time.process_time()
-    transcribe, model_seconds, extra = prepare(arguments)
-    loaded_cpu, loaded_peak = time.process_time() - begun, peak_mb()
-    weights = (arguments.model / "model.pt").stat().st_size / 2**20
-    before, wall = cpu_seconds(), time.perf_counter()
-    text, seconds = transcribe()
-    used = cpu_seconds() - before
-    result = {
-        "cpu_s": round(used, 2),
-        "wall_s": round(time.perf_counter() - wall, 2),
-        "rtf": round(used / seconds, 4),
-        "audio_s": round(seconds, 1),
-        "load_cpu_s": round(loaded_cpu, 2),
-        "load_peak_over_weights": round((loaded_peak - imported) / weights, 2),
-        "peak_mb": round(peak_mb()),
-        "text": text,
-        **extra,
+    prepared = (prepare_stock if arguments.child == "stock" else prepare_ours)(arguments)
+    weights = read(arguments.model).weights.stat().st_size / 2**20
+    loading = {
+        "load_cpu_s": round(time.process_time() - begun, 2),
+        "load_peak_over_weights": round((peak_mb() - imported) / weights, 2),
     }
-    if model_seconds is not None:
-        result["outside_model"] = round(1 - model_seconds() / used, 3)
-    return result
+    seconds = float(soundfile.info(arguments.file).duration)
+    timed = on_the_cpu if arguments.device == "cpu" else on_an_accelerator
+    return {**timed(prepared, seconds, arguments.device), **loading, "peak_mb": round(peak_mb()), **prepared.extra}
+
+
+def on_the_cpu(prepared: Prepared, seconds: float, _device: str) -> dict[str, Any]:
+    before, wall = cpu_seconds(), time.perf_counter()
+    text = prepared.transcribe()
+    used, wall = cpu_seconds() - before, time.perf_counter() - wall
+    figures = {"cpu_s": round(used, 2), "rtf": round(used / seconds, 4), **speeds(wall, prepared.recognition, seconds)}
+    if prepared.model is not None:
+        figures["outside_model"] = round(1 - prepared.model.cpu / used, 3)
+    return {**figures, "text": text}
+
+
+def on_an_accelerator(prepared: Prepared, seconds: float, device: str) -> dict[str, Any]:
+    """The best of some runs after one that compiles; a text is there when the device has done its work."""
+    prepared.transcribe()
+    walls, inside = [], []
+    for _ in range(ACCELERATOR_RUNS):
+        prepared.recognition.wall, begun = 0.0, time.perf_counter()
+        text = prepared.transcribe()
+        walls.append(time.perf_counter() - begun)
+        inside.append(prepared.recognition.wall)
+    memory = devices.load_torch().get_device_module(device).max_memory_allocated(device)
+    best = Stopwatch(wall=min(inside))
+    return {**speeds(min(walls), best, seconds), "device_memory_mb": round(memory / 2**20), "text": text}
+
+
+def speeds(wall: float, recognition: Stopwatch, seconds: float) -> dict[str, float]:
+    return {
+        "wall_s": round(wall, 2),
+        "audio_s": round(seconds, 1),
+        "x_real_time": round(seconds / wall, 1),
+        "model_x_real_time": round(seconds / recognition.wall, 1),
+    }
 
 
 def import_funasr() -> float:
@@ -127,44 +249,48 @@ def import_funasr() -> float:
     return peak_mb()
 
 
-def prepare_stock(arguments: argparse.Namespace) -> tuple[Callable[[], tuple[str, float]], None, dict[str, Any]]:
-    import soundfile
+def prepare_stock(arguments: argparse.Namespace) -> Prepared:
     from funasr import AutoModel
 
-    vad = {"vad_model": str(arguments.vad)} if arguments.vad else {"vad_model": "silero-vad"}
+    placed = {} if arguments.vad else {"device": "cpu"}  # Silero is TorchScript, which some devices do not take
     model = AutoModel(
         model=str(arguments.model),
-        device="cpu",
+        device=arguments.device,
         ncpu=arguments.threads,
         disable_update=True,
         disable_pbar=True,
         log_level="ERROR",
         frontend_conf={"dither": 0.0},
-        vad_kwargs={"max_single_segment_time": LONGEST_MS, "disable_update": True},
-        **vad,
+        vad_model=str(arguments.vad or "silero-vad"),
+        vad_kwargs={"max_single_segment_time": LONGEST_MS, "disable_update": True, **placed},
     )
+    if model.kwargs["device"] != arguments.device:  # it falls back in silence
+        raise SystemExit(f"stock FunASR computes on {model.kwargs['device']}, not on {arguments.device}")
+    recognition = Stopwatch()
+    recognition.time(model.model, "inference")
+    options: dict[str, Any] = {"language": "auto", "use_itn": False, "max_end_silence_time": END_SILENCE_MS}
+    options |= {"batch_size_s": FULL_S if arguments.batch == ["full"] else 0}
+    if read(arguments.model).family.kind == "nano":
+        numbers = "fp32" if arguments.device == "cpu" else "bf16"
+        options |= {"language": None, "itn": False, "llm_dtype": numbers, "llm_kwargs": {"do_sample": False}}
+        options |= {"max_length": arguments.tokens} if arguments.tokens else {}
+        model.model.ctc_decoder = None  # with the head for times it asks for torchaudio, and does not batch
 
-    def transcribe() -> tuple[str, float]:
+    def transcribe() -> str:
         from webui.engines.funasr import transcript
 
-        found = model.generate(
-            input=str(arguments.file), use_itn=False, language="auto", max_end_silence_time=END_SILENCE_MS
-        )
+        found = model.generate(input=str(arguments.file), **options)
         text, _ = transcript.strip_tags(found[0]["text"] if found else "")
-        return text.replace(" ", ""), soundfile.info(arguments.file).duration
+        return text.replace(" ", "")
 
-    return transcribe, None, {}
+    return Prepared(transcribe, recognition, None, {})
 
 
-def prepare_ours(
-    arguments: argparse.Namespace,
-) -> tuple[Callable[[], tuple[str, float]], Callable[[], float], dict[str, Any]]:
-    from webui.engines.funasr import folder as folders
-    from webui.engines.funasr import opening, optimising
+def prepare_ours(arguments: argparse.Namespace) -> Prepared:
+    from webui.engines.funasr import nano, opening
 
-    settings = Settings(data=Path(tempfile.gettempdir()) / "shengfang-benchmark", models=arguments.model.parent)
-    folder = folders.read(arguments.model)
-    assert folder is not None
+    settings = Settings(data=DATA, models=arguments.model.parent)
+    folder = read(arguments.model)
     extra: dict[str, Any] = {}
     if arguments.child != "torch":
         exported = optimising.find(folder, settings) or in_a_child(arguments)
@@ -172,60 +298,46 @@ def prepare_ours(
         extra["hidden_error"] = {
             name: float(f"{error:.2g}") for name, error in exported.report.errors.items() if arguments.child in name
         }
-    recognizer = opening.open_recognizer(folder, "cpu", settings, precision=arguments.child)
-    seconds = stopwatch(recognizer)
-    return lambda: transcribe_ours(arguments, settings, recognizer), seconds, extra
+    if arguments.tokens:
+        nano._NEW_TOKENS = arguments.tokens
+    recognizer = opening.open_recognizer(folder, arguments.device, settings, precision=arguments.child)
+    if arguments.batch == ["1"]:
+        recognizer.capabilities = replace(recognizer.capabilities, batch_seconds=0)
+    inside, recognition = model_stopwatch(recognizer), Stopwatch()
+    recognition.time(recognizer, "recognize")
+    return Prepared(lambda: transcribe_ours(arguments, settings, recognizer), recognition, inside, extra)
 
 
 def in_a_child(arguments: argparse.Namespace) -> Any:
     """Export in another process, so that its memory is not counted."""
-    from webui.engines.funasr import folder as folders
-    from webui.engines.funasr import optimising
-
     code = (
         "import sys; from pathlib import Path; from webui.settings import Settings;"
         "from webui.engines.funasr import folder, optimising; path = Path(sys.argv[1]);"
         "optimising.optimise(folder.read(path), Settings(data=Path(sys.argv[2]), models=path.parent))"
     )
-    data = Path(tempfile.gettempdir()) / "shengfang-benchmark"
-    root = Path(__file__).resolve().parent.parent
-    command = [sys.executable, "-W", "ignore", "-c", code, str(arguments.model), str(data)]
-    subprocess.run(command, check=True, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    folder = folders.read(arguments.model)
-    assert folder is not None
-    return optimising.find(folder, Settings(data=data, models=arguments.model.parent))
+    command = [sys.executable, "-W", "ignore", "-c", code, str(arguments.model), str(DATA)]
+    subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return optimising.find(read(arguments.model), Settings(data=DATA, models=arguments.model.parent))
 
 
-def stopwatch(recognizer: Any) -> Callable[[], float]:
-    """CPU seconds in the model: encoder, decoder and predictor, without features, tokens and times."""
-    total = 0.0
-
-    def timed(function: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapper(*arguments: Any, **options: Any) -> Any:
-            nonlocal total
-            begun = time.process_time()
-            try:
-                return function(*arguments, **options)
-            finally:
-                total += time.process_time() - begun
-
-        return wrapper
-
+def model_stopwatch(recognizer: Any) -> Stopwatch | None:
+    """Around encoder, decoder and predictor, without features, tokens and times."""
+    watch = Stopwatch()
     if hasattr(recognizer, "_encoder"):
-        recognizer._encoder.best_tokens = timed(recognizer._encoder.best_tokens)
-    else:
-        model = recognizer.built.model
-        for owner, name in ((model.encoder, "forward"), (model.decoder, "forward"), (model, "calc_predictor")):
-            setattr(owner, name, timed(getattr(owner, name)))
-        if hasattr(model, "calc_predictor_timestamp"):
-            model.calc_predictor_timestamp = timed(model.calc_predictor_timestamp)
-    return lambda: total
+        watch.time(recognizer._encoder, "best_tokens")
+        return watch
+    model = recognizer.built.model
+    if not hasattr(model, "calc_predictor"):
+        return None
+    for owner, name in ((model.encoder, "forward"), (model.decoder, "forward"), (model, "calc_predictor")):
+        watch.time(owner, name)
+    if hasattr(model, "calc_predictor_timestamp"):
+        watch.time(model, "calc_predictor_timestamp")
+    return watch
 
 
-def transcribe_ours(arguments: argparse.Namespace, settings: Settings, recognizer: Any) -> tuple[str, float]:
-    """From the file to the text, segment by segment, as a job does."""
-    import numpy as np
-
+def transcribe_ours(arguments: argparse.Namespace, settings: Settings, recognizer: Any) -> str:
+    """From the file to the text, in the batches that a job takes."""
     from webui.audio.intake import Decoder
 
     decoder = Decoder(settings)
@@ -242,8 +354,21 @@ def transcribe_ours(arguments: argparse.Namespace, settings: Settings, recognize
         Waveform(samples[int(span.start * 16000) : int(span.end * 16000)].astype(np.float32) / 32768, 16000)
         for span in spans
     ]
-    found = recognizer.recognize(segments, RecognitionOptions(itn=False))
-    return "".join(result.text for result in found).replace(" ", ""), len(samples) / 16000
+    text = ""
+    for batch in batches(segments, recognizer.batch_seconds):
+        text += "".join(result.text for result in recognizer.recognize(batch, RecognitionOptions(itn=False)))
+    return text.replace(" ", "")
+
+
+def batches(segments: Sequence[Waveform], seconds: float) -> Iterator[list[Waveform]]:
+    """As the queue hands them out: in order, as many as fit into `seconds`, one always."""
+    batch: list[Waveform] = []
+    for segment in segments:
+        if batch and (sum(each.seconds for each in [*batch, segment]) > seconds or len(batch) == MOST_IN_BATCH):
+            yield batch
+            batch = []
+        batch.append(segment)
+    yield batch
 
 
 def detector(arguments: argparse.Namespace) -> Any:
@@ -251,12 +376,9 @@ def detector(arguments: argparse.Namespace) -> Any:
         from webui.audio.vad import SpeechDetector
 
         return SpeechDetector()
-    from webui.engines.funasr.folder import read
     from webui.engines.funasr.vad import FsmnDetector
 
-    folder = read(arguments.vad)
-    assert folder is not None
-    return FsmnDetector(folder, max_segment=LONGEST_MS / 1000)
+    return FsmnDetector(read(arguments.vad), max_segment=LONGEST_MS / 1000)
 
 
 def cpu_seconds() -> float:
