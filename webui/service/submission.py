@@ -147,7 +147,7 @@ class Submitter:
             priority=INTERACTIVE if interactive else 0,
             batch=ticket.batch,
             voice_id=voice.id if voice else None,
-            warnings=_speak_warnings(params, model.capabilities),
+            warnings=(*_prompt_warnings(voice), *_speak_warnings(params, model.capabilities)),
         )
         return self._write(owner_id, [job], ticket)
 
@@ -261,6 +261,11 @@ def _transcribe_warnings(params: TranscribeParams, capabilities: Capabilities) -
     able = {"hotwords": capabilities.hotwords, "speakers": capabilities.speakers or params.channels == "split"}
     codes = {"hotwords": "HOTWORDS_UNSUPPORTED", "speakers": "SPEAKERS_UNSUPPORTED"}
     return tuple(_unable(name, codes[name], capabilities) for name in asked if asked[name] and not able[name])
+
+
+def _prompt_warnings(voice: VoiceRow | None) -> tuple[Problem, ...]:
+    """What was found about a prompt that came with the job; a saved voice shows it on the Voices tab."""
+    return () if voice is None or voice.saved else tuple(voice.findings)
 
 
 def _speak_warnings(params: SpeakParams, capabilities: Capabilities) -> tuple[Problem, ...]:
