@@ -58,7 +58,7 @@ function fitRecognizer([name, language, hotwords, itn, channels, diarize]) {
   const model = chosen("recognizer", name);
   const languages = model?.capabilities.languages ?? [];
   const limited = languages.length && languages.length < 4;
-  const named = { languages: languages.map(languageName).join(", ") };
+  const named = { languages: languages.map(languageName).join(t("comma")) };
   const note = !limited ? "" : model.capabilities.basic ? t("language_basic", named) : t("language_limited", named);
   for (const element of document.querySelectorAll("sf-language-note")) element.textContent = note;
   return [

@@ -104,7 +104,7 @@ class System extends Island {
 }
 
 function languageNames(codes) {
-  const named = codes.slice(0, MOST_LANGUAGES).map(languageName).join(", ");
+  const named = codes.slice(0, MOST_LANGUAGES).map(languageName).join(t("comma"));
   return codes.length > MOST_LANGUAGES ? t("and_more_languages", { languages: named, n: codes.length }) : named;
 }
 

@@ -113,7 +113,7 @@ class Voices extends Island {
 function consentText(consent) {
   const basis = t(`basis_${consent.basis}`);
   const until = consent.expires_at ? ` (${t("until", { date: day(consent.expires_at) })})` : "";
-  return consent.revoked_at ? t("consent_withdrawn", { subject: consent.subject }) : `${t("consent_by", { subject: consent.subject })}: ${basis}${until}`;
+  return consent.revoked_at ? t("consent_withdrawn", { subject: consent.subject }) : `${t("consent_by", { subject: consent.subject, basis })}${until}`;
 }
 
 const nothing = () => h("div", { class: "sf-card sf-nothing" }, icon("speech"), h("p", {}, t("nothing_voices")));
