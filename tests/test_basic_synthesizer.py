@@ -8,13 +8,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from webui.audio.pitch import track_pitch
 from webui.engines.base import SpeechOptions, VoiceFeatures, Waveform
 from webui.engines.basic import models
 from webui.engines.basic.conversion import PIECE_S, resampled
 from webui.engines.basic.espeak import Espeak
 from webui.engines.basic.reading import ENGLISH, MANDARIN, Reader, english_phonemes, pinyin
 from webui.engines.basic.synthesizer import BasicSynthesizer
-from webui.engines.basic.vocoder import RATE, analyse, track_pitch
+from webui.engines.basic.vocoder import HOP, RATE, analyse
 from webui.errors import UserError
 from webui.settings import Settings
 
@@ -68,7 +69,7 @@ def voiced_shapes(waveform: Waveform) -> np.ndarray:
 
 
 def median_pitch(waveform: Waveform) -> float:
-    pitch = track_pitch(resampled(waveform))
+    pitch = track_pitch(resampled(waveform), RATE, HOP)
     return float(np.median(pitch[pitch > 0]))
 
 
