@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -188,3 +189,18 @@ def test_what_might_outgrow_the_cache_is_launched(recording):
     tokens = model.generate(TEXT, PROMPT, ForcedTokens([5] * 9000), 0, decoding.POSITIONS - 71)
     assert [next(tokens) for _ in range(3)] == [5] * 3
     assert made == []
+
+
+@pytest.mark.parametrize(
+    ("dtype", "error", "passes"),
+    [
+        (torch.float32, 1e-4, True),
+        (torch.float32, 1e-2, False),
+        (torch.bfloat16, 1e-2, True),
+        (torch.bfloat16, 0.2, False),
+    ],
+)
+def test_rounding_is_allowed_as_far_as_the_format_rounds(quick, dtype, error, passes):
+    logits = torch.tensor([-10.0, 3.0, 7.0])
+    recording = graphs.Recording(SimpleNamespace(replay=lambda: None), logits + 10 * error)
+    assert graphs.try_out(recording, lambda: logits, CPU, dtype).passed is passes

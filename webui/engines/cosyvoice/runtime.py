@@ -90,7 +90,10 @@ class PromptEncoder:
 
 
 class Runtime:
-    """A loaded model. Safe for one thread at a time; keeps nothing between calls."""
+    """A loaded model. Safe for one thread at a time; a call leaves nothing that another could notice.
+
+    On a device with graphs, recordings stay, and the cache they work in, which the next call empties (decoding.py).
+    """
 
     def __init__(
         self,
