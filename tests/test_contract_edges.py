@@ -65,6 +65,17 @@ class TestEmptyValues:
             answer = api.post("/v1/audio/transcriptions", data={field: "perhaps"}, files={"file": ("a.wav", wav(0.5))})
             assert code(answer) == (422, "INVALID_FIELD") and answer.json()["error"]["param"] == field
 
+    @pytest.mark.parametrize(
+        ("fields", "warned"), [({}, False), ({"hotwords": "\n", "prompt": " "}, False), ({"prompt": "声坊"}, True)]
+    )
+    def test_hotwords_that_are_none_need_no_model_that_takes_them(
+        self, api: Client, fields: dict[str, str], warned: bool
+    ) -> None:
+        data = {"model": "basic", **fields}
+        answer = api.post("/v1/audio/transcriptions", data=data, files={"file": ("a.wav", wav(0.5))})
+        codes = [warning["code"] for warning in answer.json().get("warnings", [])]
+        assert ("HOTWORDS_UNSUPPORTED" in codes) == warned
+
     def test_openais_fields_may_be_null(self, api: Client) -> None:
         optional = ("model", "voice", "instructions", "response_format", "speed", "seed", "steps", "stream")
         answer = api.post("/v1/audio/speech", json={"input": "你好。", **dict.fromkeys(optional)})

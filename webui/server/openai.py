@@ -218,7 +218,7 @@ def _params(form: Form) -> TranscribeParams:
     hotwords = form.fields.get("hotwords", []) or form.fields.get("hotwords[]", [])
     words = [word for text in hotwords for word in text.splitlines()] or _BETWEEN_WORDS.split(form.value("prompt"))
     given = {name: form.value(name) for name in ("model", "language", "itn", "diarize", "channels")}
-    return checked(TranscribeParams, {**given, "hotwords": words})
+    return checked(TranscribeParams, {**given, "hotwords": [word for word in words if word.strip()]})
 
 
 def _granularities(form: Form) -> set[str]:
