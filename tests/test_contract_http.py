@@ -580,7 +580,14 @@ class TestErrors:
 
     @pytest.mark.parametrize(
         ("accept", "english"),
-        [(None, False), ("zh-CN", False), ("en", True), ("en-US,en;q=0.9,zh;q=0.8", True), ("fr", False)],
+        [
+            (None, False),
+            ("zh-CN", False),
+            ("en", True),
+            ("en-US,en;q=0.9,zh;q=0.8", True),
+            ("fr", False),
+            ("zh; q=0.1, en; q=0.9", True),
+        ],
     )
     def test_the_language_is_the_readers_and_chinese_by_default(
         self, api: Client, accept: str | None, english: bool

@@ -36,7 +36,7 @@ def language_of(connection: HTTPConnection) -> str:
     """`zh` or `en`: the first of the two in Accept-Language by its weight, `zh` where neither is named."""
     weights = {"zh": 0.0, "en": 0.0}
     for part in connection.headers.get("accept-language", "")[:500].split(","):
-        tag, _, weight = part.strip().lower().partition(";q=")
+        tag, _, weight = part.replace(" ", "").lower().partition(";q=")
         primary = tag.split("-")[0]
         if primary in weights:
             weights[primary] = max(weights[primary], _number(weight or "1"))
