@@ -44,6 +44,8 @@ def test_an_english_browser_sees_english(open_page: Opener) -> None:
 
 def test_every_tab_fits_a_phone(open_page: Opener) -> None:
     page = open_page(width=390)
+    expect(page.locator(".sf-open-mode")).to_be_visible()
+    assert page.locator("sf-header").bounding_box()["height"] < 160
     for tab in TABS:
         page.evaluate("tab => { location.hash = tab; }", tab)
         expect(page.locator(f'[role=tab][data-tab-id="{tab}"]')).to_have_attribute("aria-selected", "true")
