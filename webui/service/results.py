@@ -40,9 +40,14 @@ def write_result(job: JobRow, segments: Sequence[SegmentRow], form: str, languag
 
 
 def _json(job: JobRow, segments: Sequence[SegmentRow], language: str) -> bytes:
-    views = [segment_view(segment, job, language).model_dump() for segment in segments]
-    document = {**job_view(job, None, language).model_dump(), "segments": views}
-    return json.dumps(document, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+    """A segment a line, each encoded by itself: the words of hours as one object take half a gigabyte."""
+    head = _encoded(job_view(job, None, language).model_dump(), indent=1).removesuffix(b"\n}")
+    lines = (b"  " + _encoded(segment_view(segment, job, language).model_dump()) for segment in segments)
+    return head + b',\n "segments": [\n' + b",\n".join(lines) + b"\n ]\n}"
+
+
+def _encoded(value: object, indent: int | None = None) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8", "replace")
 
 
 def _of(job: JobRow, segments: Sequence[SegmentRow], language: str) -> Transcript:
