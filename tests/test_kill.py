@@ -16,7 +16,7 @@ from webui.store.jobs import JobStore
 @pytest.mark.slow
 def test_eight_kills_and_two_drains_lose_nothing(tmp_path: Path) -> None:
     settings = settings_for(tmp_path / "data")
-    uid = submit(settings, segments=1200, seconds=0.005)
+    uid = submit(settings, segments=400, seconds=0.005)
     report = torment(settings, uid, kills=8, drains=2)
     assert (report.state, report.lost, report.wrong) == ("done", 0, 0)
     assert 0 <= report.repeated <= report.kills * BATCH
