@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.kill import BATCH, settings_for, submit, torment, working
-from webui.store.opening import open_database
 from webui.store.jobs import JobStore
+from webui.store.opening import open_database
 
 
 @pytest.mark.slow
