@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from webui.engines import cosyvoice
+from webui.engines.cosyvoice.tokenizer import TextTokenizer
 
 from .conftest import KIT
 from .reference_cases import CASES
@@ -87,6 +88,14 @@ def test_a_persons_prompt_is_within_the_limits_too(shared, cosyvoice_folder):
     prompt = shared / "eval" / "speech" / "zh" / "FunAudioLLM+CosyVoice__zero_shot_prompt.wav"
     report = differences(cosyvoice_folder, kit, prompt, "希望你以后能够做的比我还好呦。")
     assert beyond(report["zero-shot"]) == {}
+
+
+def test_texts_have_the_references_ids(cosyvoice_folder):
+    """Scripts, marks, near-marks, emoji, combining letters, control characters and runs of space."""
+    tokenizer = TextTokenizer(cosyvoice_folder)
+    expected = json.loads((KIT / "texts.json").read_text(encoding="utf-8"))
+    assert [tokenizer.encode(text) for text, _ in expected] == [ids for _, ids in expected]
+    assert len(expected) > 100
 
 
 def test_the_flows_noise_is_the_references(cosyvoice_folder):
