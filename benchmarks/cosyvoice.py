@@ -4,11 +4,10 @@
     python benchmarks/cosyvoice.py --device cuda
     python benchmarks/cosyvoice.py --step
 
-Prints one JSON line. On the CPU the figures are CPU seconds (divide by the cores for time), elsewhere wall seconds, the
-middle of three. On an accelerator both float32 and bfloat16 by default, decoding by recordings and kernel by kernel,
-and the differences from the reference; some five minutes, most of it making and reading weights. `--step` compares
-ways to compute one step of decoding instead. Without --folder the weights are made in a temporary folder (about
-3.5 GB on disk).
+Prints one JSON line, and each part of it on standard error as it is done. On the CPU the figures are CPU seconds
+(divide by the cores for time), elsewhere wall seconds, the middle of three. On an accelerator both float32 and bfloat16
+by default, decoding by recordings and kernel by kernel, and the differences from the reference. `--step` compares ways
+to compute one decoding step. Without --folder the weights are made in a temporary folder (about 3.5 GB on disk).
 """
 
 from __future__ import annotations
@@ -73,9 +72,15 @@ def ways(folder: Path, device: torch.device, kind: str, tokens: int, steps: int)
     if model.recorded:
         figures = measure(runtime, tokens, steps)
         decoding = "launched, as recording failed" if model.recorded.given_up else "recorded"
-        yield {"dtype": kind, "decoding": decoding} | figures
+        yield shown({"dtype": kind, "decoding": decoding} | figures)
         model.recorded = None
-    yield {"dtype": kind, "decoding": "launched"} | measure(runtime, tokens, steps)
+    yield shown({"dtype": kind, "decoding": "launched"} | measure(runtime, tokens, steps))
+
+
+def shown(run: dict[str, Any]) -> dict[str, Any]:
+    """The same, on standard error at once: what a device does later may end the process."""
+    print(json.dumps(run), file=sys.stderr, flush=True)
+    return run
 
 
 def measure(runtime: Runtime, tokens: int, steps: int) -> dict[str, float]:

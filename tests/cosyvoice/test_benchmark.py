@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import partial
 
@@ -45,12 +46,13 @@ def test_every_stage_is_measured(cosyvoice_folder):
     assert figures["streamed_s"] >= figures["first_sound_s"]
 
 
-def test_a_device_with_graphs_is_measured_both_ways(cosyvoice_folder, monkeypatch):
+def test_a_device_with_graphs_is_measured_both_ways(cosyvoice_folder, monkeypatch, capsys):
     install(partial(monkeypatch.setattr, raising=False), torch.cpu)
     monkeypatch.setattr(graphs, "_seconds", lambda work, _device: 1.0 if not hasattr(work, "__self__") else 0.5)
     both = list(benchmark.ways(cosyvoice_folder, torch.device("cpu"), "float32", 80, 1))
     assert [run["decoding"] for run in both] == ["recorded", "launched"]
     assert both[0].keys() == both[1].keys()
+    assert [json.loads(line) for line in capsys.readouterr().err.splitlines()] == both
 
 
 def test_a_recording_that_failed_is_not_reported_as_one(cosyvoice_folder, monkeypatch):
