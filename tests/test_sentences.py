@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 
@@ -121,6 +122,15 @@ def test_nothing_to_say(text: str) -> None:
 def test_something_to_say(text: str) -> None:
     assert speakable(text)
     assert len(split(text)) == 1
+
+
+@pytest.mark.parametrize("filling", ["\n", " \n", "！", "。\n", "[breath]", " "])
+def test_long_stretches_without_words_take_no_time(filling: str) -> None:
+    text = "今天天气很好" + filling * (90_000 // len(filling)) + "我们去公园"
+    began = time.process_time()
+    parts = texts(text)
+    assert time.process_time() - began < 2
+    assert squeezed("".join(parts)) == squeezed(text)
 
 
 def test_no_character_is_lost_and_every_sentence_can_be_spoken() -> None:

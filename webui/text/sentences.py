@@ -25,7 +25,7 @@ _ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 _GOES_ON = re.compile(r"\s*[a-z]")
-_NEW_PARAGRAPH = re.compile(r"\s*\n\s*(?=[^\sa-z])")  # before small letters a line only wraps
+_SPACE, _WIDE_SPACE = re.compile(r"\s*"), re.compile(r"\s{3,}")
 # Where a sentence that is too long may be cut, the best first.
 _PAUSES = (re.compile(rf"(?:[，、：—]|[,;:](?!\d))+{_CLOSERS}"), re.compile(r"\s+"), _CHINESE)
 
@@ -50,6 +50,7 @@ def split(text: str, default: Spoken = "zh") -> list[Sentence]:
     """
     if not speakable(text):
         return []
+    text = _WIDE_SPACE.sub(lambda space: "\n" if "\n" in space[0] else " ", text)
     marks = _marks(text)
     pieces: list[tuple[int, int]] = []
     for start, end in _whole_sentences(text, marks):
@@ -148,14 +149,15 @@ def _pause(text: str, start: int, limit: int) -> int:
 def _joined(text: str, pieces: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Very short pieces joined to the next one, at the end of a paragraph or of all to the one before."""
     done: list[tuple[int, int]] = []
-    start = pieces[0][0]
-    for _, end in pieces:
-        if not _is_short(text[start:end]):
+    start, said = pieces[0][0], ""
+    for begin, end in pieces:
+        said += text[begin:end] if speakable(text[begin:end]) else ""
+        if not _is_short(said):
             done.append((start, end))
-            start = end
+            start, said = end, ""
         elif done and _ends_paragraph(text, start, end) and not _ends_paragraph(text, *done[-1]):
             done[-1] = (done[-1][0], end)
-            start = end
+            start, said = end, ""
     if start < len(text):
         first = done.pop()[0] if done else start
         done.append((first, len(text)))
@@ -163,7 +165,12 @@ def _joined(text: str, pieces: list[tuple[int, int]]) -> Iterator[tuple[int, int
 
 
 def _ends_paragraph(text: str, start: int, end: int) -> bool:
-    return _NEW_PARAGRAPH.match(text, start + len(text[start:end].rstrip())) is not None
+    """Whether a line break follows the span; before small letters it only wraps a line, at the end it ends nothing."""
+    last = text[max(start, end - 3) : end]  # wider white space is no more
+    after = end - len(last) + len(last.rstrip())
+    space = _SPACE.match(text, after)
+    assert space is not None
+    return "\n" in space[0] and space.end() < len(text) and not _GOES_ON.match(text, after)
 
 
 def _is_short(text: str) -> bool:
