@@ -35,9 +35,9 @@ def test_history_is_searched_filtered_exported_and_deleted(open_page: Opener) ->
     with page.expect_download() as download:
         page.locator("sf-history").get_by_role("link", name="JSON").click()
     assert [job["file_name"] for job in json.loads(Path(download.value.path()).read_text("utf-8"))] == ["供水投诉.wav"]
-    page.get_by_label("状态", exact=True).select_option("failed")
+    page.locator("sf-history").get_by_label("状态").select_option("failed")
     expect(rows).to_have_count(0)
-    page.get_by_label("状态", exact=True).select_option("")
+    page.locator("sf-history").get_by_label("状态").select_option("")
     rows.get_by_role("button", name="删除").click()
     rows.get_by_role("button", name="确定删除？").click()
     expect(rows).to_have_count(0)
@@ -55,7 +55,7 @@ def test_a_found_word_is_shown_where_it_stands_and_the_filters_are_cleared(open_
     page.get_by_role("searchbox", name="搜索").fill("路灯")
     expect(page.locator(".sf-history-row mark")).to_have_text("路灯")
     expect(page.locator(".sf-history-row mark")).to_be_in_viewport()
-    page.get_by_label("状态", exact=True).select_option("failed")
+    page.locator("sf-history").get_by_label("状态").select_option("failed")
     expect(page.locator(".sf-history-row")).to_have_count(0)
     page.get_by_role("button", name="清除条件").click()
     expect(page.locator(".sf-history-row")).to_have_count(1)

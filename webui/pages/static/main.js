@@ -25,16 +25,17 @@ let drafted = false; // before that an empty text is a page being drawn
 
 const find = (selector) => document.querySelector(selector);
 
-/** `act` for a button, true where it began something: a double click is one wish. */
+/** `act` for a button, true where it began something: a double click is one wish, the same with other values another. */
 function once(act) {
-  let busy = false;
+  let wish = null;
   return async (...values) => {
-    if (busy) return;
-    busy = true;
+    const wished = JSON.stringify(values);
+    if (wished === wish) return;
+    wish = wished;
     try {
       if (await act(...values)) await new Promise((done) => setTimeout(done, DOUBLE_CLICK_MS));
     } finally {
-      busy = false;
+      if (wish === wished) wish = null;
     }
   };
 }
