@@ -78,8 +78,9 @@ def test_nothing_is_left_out(found):
     ]
 
 
-def test_weight_norm_in_the_old_style_gives_the_same(found, cosyvoice_folder_old_keys):
-    assert differences(cosyvoice_folder_old_keys) == found
+def test_weight_norm_in_the_old_style_is_within_the_limits_too(cosyvoice_folder_old_keys):
+    report = differences(cosyvoice_folder_old_keys)
+    assert {name: beyond(one) for name, one in report.items()} == {name: {} for name in ["zero-shot", *CASES]}
 
 
 def test_a_persons_prompt_is_within_the_limits_too(shared, cosyvoice_folder):
