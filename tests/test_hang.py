@@ -157,7 +157,9 @@ def test_a_card_that_hung_is_left_alone_after_the_restart(tmp_path: Path, cards:
         assert ended["warnings"] == [["DEVICE_HUNG", {"device": "npu:0"}]]
         assert device_table(opened.host, [], "en")[0]["reason"]
         opened.host.hangs.forget()
+    with house(tmp_path, model=listener(lambda _device: Hears()), **given) as opened:
         again = opened.planned(2)
+        opened.runner.start()
         assert set(opened.ended(again)["on"]) == {"npu:0"} and device_table(opened.host, [], "en")[0]["usable"]
 
 
@@ -174,11 +176,12 @@ def test_a_model_that_does_not_load_on_a_card_runs_elsewhere_and_the_card_is_use
     other = Model("other", "t", "recognizer", "1", Capabilities(), lambda _device: Hears(), ("any",))
     with house(tmp_path, model=model, **given) as opened:
         object.__setattr__(opened.runner.context, "models", lambda: [model, other])
+        beside = opened.planned(2, model="other")
         opened.runner.start()
         ended = opened.ended(job)
         assert (ended["state"], set(ended["on"]), loaded) == ("done", {"npu:1"}, ["npu:0", "npu:1"])
         assert ended["warnings"] == [["MODEL_HUNG", {"model": "listener", "device": "npu:0"}]]
-        assert set(opened.ended(opened.planned(2, model="other"))["on"]) == {"npu:0"}
+        assert set(opened.ended(beside)["on"]) == {"npu:0"}
         assert "listener" in device_table(opened.host, [model], "en")[0]["notes"][0]
 
 
