@@ -308,6 +308,15 @@ def test_a_running_job_is_cancelled_and_can_be_retried(client: httpx.Client) -> 
     finish(client, uid)
 
 
+def test_a_recording_that_needed_a_model_is_retried_with_the_one_installed_since(client: httpx.Client) -> None:
+    asked = json.dumps({"model": "basic", "language": "zh"})
+    uid = submit(client, ("call.wav", wav(2)), params=asked).json()["jobs"][0]["id"]
+    assert finish(client, uid)["error"]["code"] == "MODEL_NEEDED"
+    client.post(f"/api/v1/jobs/{uid}/retry")
+    job = finish(client, uid)
+    assert (job["state"], job["model"]) == ("done", "fake") and job["text"]
+
+
 def test_a_finished_job_cannot_be_retried(done: Done) -> None:
     client, job = done
     response = client.post(f"/api/v1/jobs/{job['id']}/retry", headers={"accept-language": "en"})

@@ -136,8 +136,13 @@ class JobService:
         return self._views([self._store.request_cancel(owner_id, uid)], language)[0]
 
     def retry(self, owner_id: int, uid: str, language: str = "zh") -> Job:
-        """Queue it again; only what is not done runs. Raises BAD_STATE."""
-        return self._views([self._store.retry(owner_id, uid)], language)[0]
+        """Queue it again; only what is not done runs. What needed a model gets the one installed since.
+
+        Raises BAD_STATE.
+        """
+        model = self._submitter.successor(self._store.get(owner_id, uid))
+        instead = {"model": model.name, "model_revision": model.revision} if model else {}
+        return self._views([self._store.retry(owner_id, uid, **instead)], language)[0]
 
     def delete(self, owner_id: int, uid: str) -> None:
         """The row's content, its files and the voice that was made for it are gone."""

@@ -91,6 +91,17 @@ class Submitter:
         )
         return self._submit_files(owner_id, uploads, template, ticket)
 
+    def successor(self, job: JobRow) -> Model | None:
+        """Today's default recognizer for a job whose own model did not know its language; else None."""
+        if job.error is None or job.error["code"] != "MODEL_NEEDED":
+            return None
+        try:
+            model = self._models.dependable_recognizer(job.params["language"])
+            _language(job.params["language"], model)
+        except UserError:
+            return None
+        return model
+
     def convert(self, owner_id: int, uploads: Sequence[Upload], params: ConvertParams, ticket: Ticket) -> Submission:
         """One job per recording, read again in another voice."""
         model = self._models.resolve(params.model, "synthesizer")
