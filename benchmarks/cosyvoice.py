@@ -6,7 +6,7 @@
 
 Prints one JSON line, and each part of it on standard error as it is done. On the CPU the figures are CPU seconds
 (divide by the cores for time), elsewhere wall seconds, the middle of three. On an accelerator both float32 and bfloat16
-by default, decoding by recordings and kernel by kernel, and the differences from the reference. `--step` compares ways
+by default, decoding by graphs and eagerly, and the differences from the reference. `--step` compares ways
 to compute one decoding step. Without --folder the weights are made in a temporary folder (about 3.5 GB on disk).
 """
 
@@ -66,15 +66,15 @@ def main() -> None:
 
 
 def ways(folder: Path, device: torch.device, kind: str, tokens: int, steps: int) -> Iterator[dict[str, Any]]:
-    """The figures of decoding by recordings, where the device has them, and kernel by kernel."""
+    """The figures of decoding by graphs, where the device has them, and eagerly."""
     runtime = cosyvoice.load(folder, device, kind)
     model = runtime.language_model
-    if model.recorded:
+    if model.by_graphs:
         figures = measure(runtime, tokens, steps)
-        decoding = "launched, as recording failed" if model.recorded.given_up else "recorded"
+        decoding = "eager, as capturing failed" if model.by_graphs.given_up else "graphs"
         yield shown({"dtype": kind, "decoding": decoding} | figures)
-        model.recorded = None
-    yield shown({"dtype": kind, "decoding": "launched"} | measure(runtime, tokens, steps))
+        model.by_graphs = None
+    yield shown({"dtype": kind, "decoding": "eager"} | measure(runtime, tokens, steps))
 
 
 def shown(run: dict[str, Any]) -> dict[str, Any]:
@@ -141,19 +141,19 @@ def sampling(device: torch.device) -> float:
 
 
 def compare_steps(runtime: Runtime) -> dict[str, float]:
-    """Seconds of a step of decoding at position 300: launched, of fixed shapes, and that compiled."""
+    """Seconds of a step of decoding at position 300: eager, of fixed shapes, and that compiled."""
     model, clock = runtime.language_model, _clock(runtime.device)
     cache = model._new_cache(512)
     model._places = torch.arange(512, device=runtime.device)
     token, position = (torch.tensor([number], device=runtime.device) for number in (7, 300))
     compiled = torch.compile(model._static_step, fullgraph=True)
 
-    def launched() -> None:
+    def eager() -> None:
         cache.used = 300
-        model._launched_step(7, cache)
+        model._eager_step(7, cache)
 
     steps = {
-        "launched": launched,
+        "eager": eager,
         "static": lambda: model._static_step(token, position, cache, 512),
         "compiled": lambda: compiled(token, position, cache, 512),
     }

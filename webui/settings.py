@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     allowed_hosts: Names = Field(default=(), description="host names browsers may use, beside IP addresses")
 
     device: str = Field(default="auto", description="auto, cpu, npu:0, cuda:0 …")
+    device_graphs: bool = Field(
+        default=True, description="capture decoding as a device graph where it proves right and faster"
+    )
     hang_limit_s: float = Field(
         default=600, gt=0, description="a call into a model hangs after so long and 100 times its audio"
     )

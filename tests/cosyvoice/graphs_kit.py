@@ -1,4 +1,4 @@
-"""A stand-in for a device's graphs: it keeps the operators that are recorded, and replays them on the same tensors."""
+"""A stand-in for a device's graphs: it keeps the operators that are captured, and replays them on the same tensors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 
 
 class Graph(TorchDispatchMode):
-    """What was no tensor at a fixed place when recorded stays as it was then, as on a device."""
+    """What was no tensor at a fixed place when captured stays as it was then, as on a device."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,9 +58,9 @@ class Slow(Graph):
 
 
 @contextmanager
-def graph(recorded: Graph, stream: Any = None, capture_error_mode: str = "global") -> Iterator[None]:
+def graph(captured: Graph, stream: Any = None, capture_error_mode: str = "global") -> Iterator[None]:
     assert capture_error_mode == "thread_local"
-    with recorded:
+    with captured:
         yield
 
 

@@ -2,8 +2,8 @@
 
     python npu_child.py SIM_NPU MODEL_FOLDER
 
-Prints one JSON line: the largest differences from the reference, of decoding by recordings (of a stand-in: the
-simulator has no graphs) from decoding kernel by kernel, what of the model is not on the device, and the operators at
+Prints one JSON line: the largest differences from the reference, of decoding by graphs (of a stand-in: the
+simulator has no graphs) from decoding eagerly, what of the model is not on the device, and the operators at
 which the host waits for a number from it.
 """
 
@@ -36,21 +36,21 @@ def main() -> None:
     request = (TEXT, *prompt, "您好，这里是市民服务热线，很高兴为您服务。")
     runtime = cosyvoice.load(sys.argv[2], "npu:0", "float32")
     half = cosyvoice.load(sys.argv[2], "npu:0", "bfloat16")
-    made, recorded = recording_runtime(sys.argv[2])
+    made, captured = capturing_runtime(sys.argv[2])
     with sim_npu.trace() as ops:
         found = {"float32": differences(runtime), "bfloat16": differences(half)}
         runtime.synthesize(*request, steps=2)
         list(runtime.synthesize(*request, stream=True, steps=2, forced_tokens=list(range(60))))
         runtime.synthesize("", *prompt, mode="convert", speed=1.5, steps=2)
-        apart = float((logits(recorded, request) - logits(runtime, request)).abs().max())
+        apart = float((logits(captured, request) - logits(runtime, request)).abs().max())
     sim_npu.require_ops(ops)
-    strays = [name for name, tensor in tensors(recorded, "runtime") if tensor.device.type != "npu"]
+    strays = [name for name, tensor in tensors(captured, "runtime") if tensor.device.type != "npu"]
     waits = [op for op in ops if op.startswith(("aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select"))]
     replays = sum(graph.replays for graph in made)
-    print(json.dumps({**found, "recorded": apart, "replays": replays, "strays": strays, "waits": waits}))
+    print(json.dumps({**found, "graphs": apart, "replays": replays, "strays": strays, "waits": waits}))
 
 
-def recording_runtime(folder):
+def capturing_runtime(folder):
     """A runtime whose device has graphs, which are always in time; and the list of those that it makes."""
     made = graphs_kit.install(setattr, torch.npu)
     graphs._seconds = lambda work, _device: 1.0 if not hasattr(work, "__self__") else 0.5

@@ -47,20 +47,20 @@ def test_bfloat16_is_near_the_reference(device, cosyvoice_folder):
     assert differences(cosyvoice.load(cosyvoice_folder, device, "bfloat16"))["mel, mean"] <= BFLOAT16_MEL
 
 
-def test_decoding_is_recorded(runtime):
+def test_decoding_is_by_graphs(runtime):
     list(runtime.language_model.generate(TEXT, PROMPT, ForcedTokens([5] * 9), 0, 9))
-    assert runtime.language_model.recorded is not None, "torch has no graphs for this device"
-    assert not runtime.language_model.recorded.given_up
+    assert runtime.language_model.by_graphs is not None, "torch has no graphs for this device"
+    assert not runtime.language_model.by_graphs.given_up
 
 
-def test_decoding_by_recordings_is_decoding_kernel_by_kernel(runtime, monkeypatch):
+def test_decoding_by_graphs_is_decoding_eager(runtime, monkeypatch):
     def logits():
         kept: list[torch.Tensor] = []
         list(runtime.language_model.generate(TEXT, PROMPT, ForcedTokens(list(range(300))), 0, 300, kept))
         return torch.stack(kept)
 
     replayed = logits()
-    monkeypatch.setattr(runtime.language_model, "recorded", None)
+    monkeypatch.setattr(runtime.language_model, "by_graphs", None)
     assert (replayed - logits()).abs().max() <= LIMITS["logits"]
 
 

@@ -36,17 +36,17 @@ def load(folder: Path | str, device: str = "cpu", dtype: Any = "float32") -> Run
 
 def models(settings: Settings) -> list[Model]:
     """The CosyVoice models in `models/` and at `model_path`, the broken ones with their problem; without torch."""
-    return [_model(folder) for folder in folders(settings)]
+    return [_model(folder, settings) for folder in folders(settings)]
 
 
-def _model(folder: Path) -> Model:
+def _model(folder: Path, settings: Settings) -> Model:
     return Model(
         name=folder.name,
         engine="cosyvoice",
         kind="synthesizer",
         revision=revision(folder),
         capabilities=CAPABILITIES,
-        load=partial(_load, folder),
+        load=partial(_load, folder, settings.device_graphs),
         device_kinds=("any",),
         default_rank=30,
         size_bytes=sum(path.stat().st_size for path in files(folder)),
@@ -55,14 +55,14 @@ def _model(folder: Path) -> Model:
     )
 
 
-def _load(folder: Path, device: str) -> CosyVoiceSynthesizer:
+def _load(folder: Path, graphs: bool, device: str) -> CosyVoiceSynthesizer:
     load_torch()
     from webui.engines.cosyvoice.synthesizer import CosyVoiceSynthesizer
 
     found = problem(folder)
     if found:
         raise UserError(found[0], **found[1])
-    return CosyVoiceSynthesizer.load(folder, device, revision(folder))
+    return CosyVoiceSynthesizer.load(folder, device, revision(folder), graphs)
 
 
 def _check_text(text: str) -> None:

@@ -1,8 +1,8 @@
-"""Decoding by recordings: on an accelerator a step of the language model is one launch instead of some 400.
+"""Decoding by device graphs: on an accelerator a step of the language model is one launch instead of some 400.
 
-A recording has fixed shapes and places: one cache of fixed size, and a recording for each of a few lengths of it that
-the attention reaches over. One that cannot be made, gives other numbers or saves no time ends recording for this
-model, and it decodes kernel by kernel.
+A graph has fixed shapes and places: one cache of fixed size, and a graph for each of a few lengths of it that
+the attention reaches over. One that cannot be made, gives other numbers or saves no time ends their use for this
+model, and it decodes eagerly.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ class Cache:
 
 # token and position, int64 (1,) on the device; the cache; the length that attention reaches over → logits
 Step = Callable[[torch.Tensor, torch.Tensor, Cache, int], torch.Tensor]
-Launched = Callable[[int, Cache], torch.Tensor]  # token, appended to the cache → logits
+Eager = Callable[[int, Cache], torch.Tensor]  # token, appended to the cache → logits
 
 
-class RecordedDecoding:
-    """The logits after each token, by replaying `step`; `launched` is what it must equal."""
+class GraphDecoding:
+    """The logits after each token, by replaying `step`; `eager` is what it must equal."""
 
-    def __init__(self, cache: Cache, step: Step, launched: Launched) -> None:
+    def __init__(self, cache: Cache, step: Step, eager: Eager) -> None:
         """`cache` of POSITIONS positions."""
-        self._cache, self._step, self._launched = cache, step, launched
+        self._cache, self._step, self._eager = cache, step, eager
         self._device = cache.kv.device
         self._token = torch.zeros(1, dtype=torch.long, device=self._device)
         self._position = torch.zeros_like(self._token)
-        self._recordings: dict[int, graphs.Recording] = {}
+        self._graphs: dict[int, graphs.CapturedGraph] = {}
         self._free = threading.Lock()
         self.given_up = False
 
@@ -68,44 +68,44 @@ class RecordedDecoding:
     def logits(self, token: int, cache: Cache) -> torch.Tensor | None:
         """What follows `token`, appended to the cache: float32 (vocabulary,), good until the next call.
 
-        None where `cache` is not the one recorded with, or recording has been given up.
+        None where `cache` is not the one captured with, or graphs have been given up.
         """
         if cache is not self._cache or self.given_up:
             return None
         length = next(length for length in LENGTHS if length > cache.used)
-        recording = self._recordings.get(length) or self._proven(token, length)
-        if recording is None:
+        captured = self._graphs.get(length) or self._proven(token, length)
+        if captured is None:
             return None
         self._place(token, cache.used)
         cache.used += 1
-        return recording.replay()
+        return captured.replay()
 
-    def _proven(self, token: int, length: int) -> graphs.Recording | None:
-        """A recording over `length` positions that has passed its trial, at what comes next; else None, for good."""
+    def _proven(self, token: int, length: int) -> graphs.CapturedGraph | None:
+        """A graph over `length` positions that has passed its trial, at what comes next; else None, for good."""
         try:
-            recording = self._record(length)
+            captured = self._capture(length)
             self._place(token, self._cache.used)
-            trial = graphs.try_out(recording, partial(self._launch, token), self._device, self._cache.kv.dtype)
+            trial = graphs.try_out(captured, partial(self._eagerly, token), self._device, self._cache.kv.dtype)
         except Exception as error:  # each vendor raises its own
             self._give_up(length, f"{type(error).__name__} {error}".splitlines()[0])
             return None
         if not trial.passed:
             self._give_up(length, str(trial))
             return None
-        log.info("%s decodes by recordings over %d positions: %s", self._device, length, trial)
-        self._recordings[length] = recording
-        return recording
+        log.info("%s decodes by graphs over %d positions: %s", self._device, length, trial)
+        self._graphs[length] = captured
+        return captured
 
-    def _record(self, length: int) -> graphs.Recording:
-        """Recorded at another token and place than it is tried at: what did not stay a variable shows."""
+    def _capture(self, length: int) -> graphs.CapturedGraph:
+        """Captured at another token and place than it is tried at: what did not stay a variable shows."""
         self._place(0, length - 1)
         step = partial(self._step, self._token, self._position, self._cache, length)
-        return graphs.record(step, self._device)
+        return graphs.capture(step, self._device)
 
-    def _launch(self, token: int) -> torch.Tensor:
-        """The next step kernel by kernel, which may be repeated."""
+    def _eagerly(self, token: int) -> torch.Tensor:
+        """The next step, which may be repeated."""
         used = self._cache.used
-        logits = self._launched(token, self._cache)
+        logits = self._eager(token, self._cache)
         self._cache.used = used
         return logits
 
@@ -114,6 +114,6 @@ class RecordedDecoding:
         self._position.fill_(position)
 
     def _give_up(self, length: int, why: str) -> None:
-        log.warning("%s decodes kernel by kernel; a recording over %d positions: %s", self._device, length, why)
+        log.warning("%s decodes eagerly; a graph over %d positions: %s", self._device, length, why)
         self.given_up = True
-        self._recordings.clear()
+        self._graphs.clear()

@@ -1,7 +1,7 @@
-"""Recordings: work of fixed shapes, kept as one graph of the device and launched by one call instead of hundreds.
+"""Device graphs (CUDA graphs and their like): work of fixed shapes, launched by one call instead of hundreds.
 
-Not verified on hardware. So a recording is put on trial beside the same work launched kernel by kernel; who keeps it
-decides by the outcome. Does not choose what is recorded, nor hold any state.
+Not verified on hardware. So a graph is put on trial beside the same work done eagerly; who keeps it decides by the
+outcome. Does not choose what is captured, nor hold any state.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import torch
 Work = Callable[[], torch.Tensor]
 
 WARM_UPS, REPEATS = 3, 5
-_ONE_AT_A_TIME = threading.Lock()  # torch allows one recording to be under way in the process
+_ONE_AT_A_TIME = threading.Lock()  # torch allows one capture to be under way in the process
 
 
 @dataclass(frozen=True)
-class Recording:
+class CapturedGraph:
     """`replay` does the work again and gives its result, always in the same tensor."""
 
     graph: Any
@@ -35,21 +35,21 @@ class Recording:
 
 @dataclass(frozen=True)
 class Trial:
-    """A recording against the same work launched: largest difference and what is allowed, seconds of each."""
+    """A graph against the same work done eagerly: largest difference and what is allowed, seconds of each."""
 
     difference: float
     allowed: float
     replayed: float
-    launched: float
+    eager: float
 
     @property
     def passed(self) -> bool:
         """Right and faster; not a number is neither."""
-        return self.difference <= self.allowed and self.replayed < self.launched
+        return self.difference <= self.allowed and self.replayed < self.eager
 
     def __str__(self) -> str:
         return (
-            f"{1000 * self.replayed:.2f} ms replayed, {1000 * self.launched:.2f} ms launched; "
+            f"{1000 * self.replayed:.2f} ms replayed, {1000 * self.eager:.2f} ms eager; "
             f"difference {self.difference:.2g}, allowed {self.allowed:.2g}"
         )
 
@@ -59,10 +59,10 @@ def available(device: torch.device) -> bool:
     return hasattr(torch.get_device_module(device), _graph_class(device))
 
 
-def record(work: Work, device: torch.device) -> Recording:
-    """`work` recorded. It may use tensors that stay where they are, and nothing of the host.
+def capture(work: Work, device: torch.device) -> CapturedGraph:
+    """`work` captured. It may use tensors that stay where they are, and nothing of the host.
 
-    It is done a few times before, as first uses allocate what a recording must not. Raises whatever the device does.
+    It is done a few times before, as first uses allocate what a capture must not. Raises whatever the device does.
     """
     module = torch.get_device_module(device)
     graph = getattr(module, _graph_class(device))()
@@ -75,21 +75,21 @@ def record(work: Work, device: torch.device) -> Recording:
         module.current_stream().wait_stream(stream)
         with module.graph(graph, stream=stream, **_tolerant(module)):
             result = work()
-    return Recording(graph, result)
+    return CapturedGraph(graph, result)
 
 
-def try_out(recording: Recording, launched: Work, device: torch.device, dtype: torch.dtype) -> Trial:
-    """The recording against `launched`, the same work kernel by kernel, computed in `dtype`.
+def try_out(captured: CapturedGraph, eager: Work, device: torch.device, dtype: torch.dtype) -> Trial:
+    """The graph against `eager`, the same work done eagerly, both computed in `dtype`.
 
     What two orders of summation may differ by is taken as the root of the format's precision, of the largest number.
     """
-    expected = launched().float().cpu()
-    got = recording.replay().float().cpu()
+    expected = eager().float().cpu()
+    got = captured.replay().float().cpu()
     return Trial(
         difference=float((got - expected).abs().max()),
         allowed=float(expected.abs().max()) * torch.finfo(dtype).eps ** 0.5,
-        replayed=_seconds(recording.replay, device),
-        launched=_seconds(launched, device),
+        replayed=_seconds(captured.replay, device),
+        eager=_seconds(eager, device),
     )
 
 
@@ -98,7 +98,7 @@ def _graph_class(device: torch.device) -> str:
 
 
 def _tolerant(module: Any) -> dict[str, str]:
-    """Where it can be told: work of other threads, on other cards, does not spoil a recording."""
+    """Where it can be told: work of other threads, on other cards, does not spoil a capture."""
     known = inspect.signature(module.graph).parameters
     return {"capture_error_mode": "thread_local"} if "capture_error_mode" in known else {}
 

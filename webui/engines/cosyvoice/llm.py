@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from webui.engines.cosyvoice import graphs
-from webui.engines.cosyvoice.decoding import POSITIONS, Cache, RecordedDecoding
+from webui.engines.cosyvoice.decoding import POSITIONS, Cache, GraphDecoding
 from webui.engines.cosyvoice.sampling import SPEECH_TOKENS, Sampler
 from webui.engines.cosyvoice.weights import Weights
 
@@ -35,10 +35,17 @@ class _Layer:
 class SpeechLanguageModel:
     """Text ids and prompt speech tokens in, speech tokens out, one at a time.
 
-    `recorded`: the decoding by recordings, on devices that have graphs.
+    `by_graphs`: the decoding by device graphs, where the device has them and they are wanted.
     """
 
-    def __init__(self, weights: Weights, config: dict[str, Any], device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        weights: Weights,
+        config: dict[str, Any],
+        device: torch.device,
+        dtype: torch.dtype,
+        with_graphs: bool = True,
+    ) -> None:
         """Raises UserError MODEL_BROKEN."""
         self._device, self._dtype = device, dtype
         self._heads, self._kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
@@ -53,10 +60,10 @@ class SpeechLanguageModel:
         self._last_norm = self._take(weights, "llm.model.model.norm.weight", hidden)
         prefix = "llm.model.model.layers."
         self._layers = [self._layer(weights, f"{prefix}{index}.", hidden) for index in range(weights.count(prefix))]
-        self.recorded: RecordedDecoding | None = None
-        if graphs.available(device):
+        self.by_graphs: GraphDecoding | None = None
+        if with_graphs and graphs.available(device):
             self._places = torch.arange(POSITIONS, device=device)
-            self.recorded = RecordedDecoding(self._new_cache(POSITIONS), self._static_step, self._launched_step)
+            self.by_graphs = GraphDecoding(self._new_cache(POSITIONS), self._static_step, self._eager_step)
 
     def _take(self, weights: Weights, key: str, *shape: int) -> torch.Tensor:
         return weights.take(key, *shape).to(self._device, self._dtype, copy=True)
@@ -107,11 +114,11 @@ class SpeechLanguageModel:
                 yield token
 
     def _next(self, token: int, cache: Cache) -> torch.Tensor:
-        """The logits after one more token: replayed where that is possible, else launched kernel by kernel."""
-        logits = self.recorded.logits(token, cache) if self.recorded else None
-        return self._launched_step(token, cache) if logits is None else logits
+        """The logits after one more token: replayed where that is possible, else eagerly."""
+        logits = self.by_graphs.logits(token, cache) if self.by_graphs else None
+        return self._eager_step(token, cache) if logits is None else logits
 
-    def _launched_step(self, token: int, cache: Cache) -> torch.Tensor:
+    def _eager_step(self, token: int, cache: Cache) -> torch.Tensor:
         return self._logits(self._speech_embedding[token : token + 1], cache)
 
     def _embed(self, text: Sequence[int], prompt: Sequence[int]) -> torch.Tensor:
@@ -123,11 +130,11 @@ class SpeechLanguageModel:
 
     @contextmanager
     def _cache(self, positions: int) -> Iterator[Cache]:
-        """A cache for one request: the recordings' own where it can be had, else a new one."""
-        if self.recorded is None:
+        """A cache for one request: the graphs' own where it can be had, else a new one."""
+        if self.by_graphs is None:
             yield self._new_cache(positions)
             return
-        with self.recorded.lend(positions) as lent:
+        with self.by_graphs.lend(positions) as lent:
             yield lent or self._new_cache(positions)
 
     def _new_cache(self, positions: int) -> Cache:
@@ -153,7 +160,7 @@ class SpeechLanguageModel:
 
     def _static_step(self, token: torch.Tensor, position: torch.Tensor, cache: Cache, length: int) -> torch.Tensor:
         """The same for one token, int64 (1,), at a position, int64 (1,), with every shape fixed, so that it can be
-        recorded: attention reaches over `length` positions of the cache, those after the token masked.
+        captured: attention reaches over `length` positions of the cache, those after the token masked.
         """
         mask = torch.zeros(1, 1, 1, length, dtype=self._dtype, device=self._device)
         mask.masked_fill_(self._places[:length] > position, -torch.inf)

@@ -92,7 +92,7 @@ class PromptEncoder:
 class Runtime:
     """A loaded model. Safe for one thread at a time; a call leaves nothing that another could notice.
 
-    On a device with graphs, recordings stay, and the cache they work in, which the next call empties (decoding.py).
+    On a device with graphs these stay, and the cache they work in, which the next call empties (decoding.py).
     """
 
     def __init__(
@@ -109,14 +109,17 @@ class Runtime:
         self.device = device
 
     @classmethod
-    def load(cls, folder: Path, device: str, dtype: Any) -> Runtime:
-        """Raises UserError MODEL_BROKEN naming file and key."""
+    def load(cls, folder: Path, device: str, dtype: Any, graphs: bool = True) -> Runtime:
+        """`graphs`: decode by device graphs where they prove themselves.
+
+        Raises UserError MODEL_BROKEN naming file and key.
+        """
         where = torch.device(device)
         number = getattr(torch, str(dtype).removeprefix("torch."))
         return cls(
             TextTokenizer(folder),
             PromptEncoder(folder),
-            SpeechLanguageModel(Weights(language_model(folder)), read_config(folder), where, number),
+            SpeechLanguageModel(Weights(language_model(folder)), read_config(folder), where, number, graphs),
             Flow(Weights(folder / "flow.pt"), where, number),
             Vocoder(Weights(folder / "hift.pt"), where),
             where,

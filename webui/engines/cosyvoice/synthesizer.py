@@ -40,11 +40,11 @@ class CosyVoiceSynthesizer:
         self.devices = {"features": "cpu", "llm": device, "flow": device, "vocoder": device}
 
     @classmethod
-    def load(cls, folder: Path, device: str, revision: str) -> CosyVoiceSynthesizer:
+    def load(cls, folder: Path, device: str, revision: str, graphs: bool = True) -> CosyVoiceSynthesizer:
         """Raises UserError MODEL_BROKEN naming file and key."""
         dtype = precision.best(torch.device(device))
         log.info("%s runs on %s in %s", folder.name, device, dtype)
-        return cls(Runtime.load(folder, device, dtype), folder.name, revision)
+        return cls(Runtime.load(folder, device, dtype, graphs), folder.name, revision)
 
     def enrol(self, prompt: Waveform, transcript: str) -> VoiceFeatures:
         """The features of a prompt of 3 to 30 s, which has been trimmed and judged (audio.prompts).
