@@ -225,6 +225,8 @@ def test_segments_have_times_and_come_by_change(done: Done) -> None:
     newest = max(segment["change"] for segment in segments)
     after = client.get(f"/api/v1/jobs/{job['id']}/segments", params={"after": newest}).json()
     assert after == {"segments": []}
+    bare = client.get(f"/api/v1/jobs/{job['id']}/segments", params={"words": False}).json()["segments"]
+    assert bare == [{**segment, "words": []} for segment in segments]
 
 
 def test_an_edit_shows_and_a_stale_one_conflicts(client: httpx.Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, get_args
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -145,9 +146,11 @@ async def segments(
     owner: Caller,
     language: Language,
     after: Annotated[int | None, Query(ge=0, lt=BIG)] = None,
+    words: bool = True,
 ) -> dict[str, list[Segment]]:
-    """The segments; with `after`, those whose `change` is greater."""
-    found = await run_in_threadpool(services.jobs.segments, owner, uid, after=after, language=language)
+    """The segments; with `after`, those whose `change` is greater; without `words` these are left empty."""
+    read = partial(services.jobs.segments, owner, uid, after=after, words=words, language=language)
+    found = await run_in_threadpool(read)
     return {"segments": found}
 
 

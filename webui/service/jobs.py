@@ -108,10 +108,13 @@ class JobService:
         shown = rows[:limit]
         return JobPage(jobs=self._views(shown, language), next=shown[-1].uid if len(rows) > limit else None)
 
-    def segments(self, owner_id: int, uid: str, *, after: int | None = None, language: str = "zh") -> list[Segment]:
-        """In time order; with `after`, those whose `change` is greater."""
+    def segments(
+        self, owner_id: int, uid: str, *, after: int | None = None, words: bool = True, language: str = "zh"
+    ) -> list[Segment]:
+        """In time order; with `after`, those whose `change` is greater. Without `words` these are left empty."""
         job = self._store.get(owner_id, uid)
-        return [segment_view(row, job, language) for row in self._store.segments(owner_id, uid, after=after)]
+        rows = self._store.segments(owner_id, uid, after=after)
+        return [segment_view(row, job, language, words=words) for row in rows]
 
     def edit_segment(
         self,

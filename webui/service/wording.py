@@ -63,7 +63,7 @@ def job_view(row: JobRow, place: QueuePlace | None, language: str) -> Job:
     )
 
 
-def segment_view(row: SegmentRow, job: JobRow, language: str) -> Segment:
+def segment_view(row: SegmentRow, job: JobRow, language: str, *, words: bool = True) -> Segment:
     return Segment(
         n=row.idx,
         start=row.start_ms / 1000,
@@ -73,7 +73,7 @@ def segment_view(row: SegmentRow, job: JobRow, language: str) -> Segment:
         text=row.shown_text,
         text_raw=row.text_raw,
         source=row.source,
-        words=[word_view(word_) for word_ in row.words],
+        words=[word_view(word_) for word_ in row.words] if words else [],
         hits=[{"word": hit.word, "start": hit.start, "end": hit.end} for hit in _hits(row, job)],
         language=row.language,
         speaker=row.speaker,

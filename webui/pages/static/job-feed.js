@@ -42,7 +42,7 @@ export class JobFeed {
   }
 
   async #changedSegments() {
-    const answer = await get(`/jobs/${this.id}/segments`, { after: this.after }, this.signal);
+    const answer = await get(`/jobs/${this.id}/segments`, { after: this.after, words: false }, this.signal);
     return answer.segments;
   }
 

@@ -1,5 +1,6 @@
 // Where the reader is, kept in the address: #history, #transcribe/<job id>, #batch/<batch id>.
 const NARROW = 720; // pixels: what was opened lies below the controls
+const APPEARS_MS = 60_000; // until a tab is drawn, on a slow machine
 const TAB = '#sf-tabs [role="tab"]';
 
 /** The tab and the id that the address names. */
@@ -39,7 +40,7 @@ function appearance(selector) {
     const started = performance.now();
     const look = () => {
       const element = document.querySelector(selector);
-      if (element || performance.now() - started > 5000) resolve(element);
+      if (element || performance.now() - started > APPEARS_MS) resolve(element);
       else requestAnimationFrame(look);
     };
     look();
