@@ -70,8 +70,8 @@ class Device:
         }
 
 
-class Resolved(NamedTuple):
-    """A device that works, and why it is not the accelerator, where one is there but unusable."""
+class Choice(NamedTuple):
+    """A device that works; `why`: the reason where it is another than the one wanted."""
 
     device: str
     why: Reason | None = None
@@ -124,7 +124,7 @@ def probe(load: bool = True) -> list[Device]:
     return [*working, *missing, _cpu()]
 
 
-def resolve(name: str = "auto") -> Resolved:
+def resolve(name: str = "auto") -> Choice:
     """The device to compute on: `auto` is the first accelerator that works, else the CPU.
 
     A kind without a number ("npu") means its first card. Raises UserError DEVICE_UNAVAILABLE.
@@ -132,7 +132,7 @@ def resolve(name: str = "auto") -> Resolved:
     devices = probe()
     if name == "auto":
         best = next(device for device in devices if device.usable)
-        return Resolved(best.id, devices[0].problem if best.kind == "cpu" else None)
+        return Choice(best.id, devices[0].problem if best.kind == "cpu" else None)
     chosen = next((device for device in devices if name in (device.id, device.kind)), None)
     if chosen is None:
         present = ", ".join(device.id for device in devices if device.usable)
@@ -141,7 +141,7 @@ def resolve(name: str = "auto") -> Resolved:
     if not chosen.usable:
         assert chosen.problem is not None
         raise UserError("DEVICE_UNAVAILABLE", param="device", device=name, reason=chosen.problem.stored())
-    return Resolved(chosen.id)
+    return Choice(chosen.id)
 
 
 def cards(wanted: str = "auto") -> list[str]:

@@ -6,21 +6,13 @@ import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from webui import devices
-from webui.devices import Reason
+from webui.devices import Choice, Reason
 from webui.engines.base import Model
 from webui.engines.hangs import Hangs
 
 log = logging.getLogger(__name__)
-
-
-class Choice(NamedTuple):
-    """`why`: the reason where the device is another than the one asked for."""
-
-    device: str
-    why: Reason | None = None
 
 
 @dataclass(frozen=True)
