@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -135,3 +136,24 @@ def test_the_texts_are_one_flat_object() -> None:
     for language in application.LANGUAGES:
         texts = json.loads((application.TEXTS / f"{language}.json").read_text("utf-8"))
         assert all(isinstance(value, str) for value in texts.values())
+
+
+async def wakeups(seconds: float) -> int:
+    """How often the event loop looked for something to do."""
+    selector = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
+    select, count = selector.select, 0
+
+    def counted(timeout: float | None = None) -> object:
+        nonlocal count
+        count += 1
+        return select(timeout)
+
+    selector.select = counted
+    await asyncio.sleep(seconds)
+    del selector.select
+    return count
+
+
+def test_nobody_on_the_page_costs_nothing(client: TestClient) -> None:
+    client.get("/")
+    assert client.portal is not None and client.portal.call(wakeups, 1.0) < 50

@@ -22,6 +22,7 @@ STATIC = FOLDER / "static"
 TEXTS = FOLDER / "i18n"
 LANGUAGES = ("zh", "en")
 GRADIO_STATIC = ("gradio", "templates/frontend/static")  # its page asks for a script there as well
+IDLE_S = 3600.0
 STYLES = ("theme.css", "islands.css", "views.css")
 
 
@@ -65,6 +66,8 @@ def mount(app: FastAPI, services: HasSettings) -> None:
         pwa=False,
         max_file_size=0,
     )
+    # No event of the page is queued, and the queue's idle loops would wake a thousand times a second.
+    page._queue.sleep_when_free = page._queue.progress_update_sleep_when_free = IDLE_S
     page.has_launched = True  # without it a mounted Gradio reads any file of the server that an event names
 
 
