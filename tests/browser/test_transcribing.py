@@ -149,3 +149,12 @@ def test_the_browser_asks_before_it_leaves_an_upload(open_page: Opener) -> None:
     held[0].continue_()
     finished(page)
     assert not page.evaluate(asks)
+
+
+def test_the_next_recording_may_be_started_at_once(open_page: Opener) -> None:
+    page = open_page()
+    transcribe(page, "第一段.wav")
+    transcribe(page, "第二段.wav")
+    expect(page.locator("sf-transcribe .sf-title")).to_have_text("第二段.wav")
+    page.get_by_role("tab", name="历史").click()
+    expect(page.locator(".sf-history-row")).to_have_count(2)

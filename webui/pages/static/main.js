@@ -25,12 +25,15 @@ let drafted = false; // before that an empty text is a page being drawn
 
 const find = (selector) => document.querySelector(selector);
 
-/** `act` for a button, true where it began something: a double click is one wish, the same with other values another. */
-function once(act) {
+/**
+ * `act` for a button, true where it began something: a double click is one wish, other values or another file (`chosen`
+ * gives it) are another.
+ */
+function once(act, chosen = () => null) {
   let wish = null;
   return async (...values) => {
-    const wished = JSON.stringify(values);
-    if (wished === wish) return;
+    const wished = { values: JSON.stringify(values), file: chosen() };
+    if (wish?.values === wished.values && (!wished.file || wished.file === wish.file)) return;
     wish = wished;
     try {
       if (await act(...values)) await new Promise((done) => setTimeout(done, DOUBLE_CLICK_MS));
@@ -88,7 +91,7 @@ const events = {
     find("sf-transcribe").send({ kind: "transcribe", params, file }, file.name);
     recording.choose(null);
     return true;
-  }),
+  }, () => find("sf-recording").file),
 
   transcribeAll: once((...controls) => {
     find("sf-batch").start(models.recognitionParams(controls));
@@ -114,7 +117,7 @@ const events = {
     find("sf-text-help")?.count(text);
   },
 
-  speak: once((purpose, ...controls) => (purpose === "convert" ? convert(controls) : read(controls))),
+  speak: once((purpose, ...controls) => (purpose === "convert" ? convert(controls) : read(controls)), () => find("sf-source").file),
 
   async saveSettings(device, recognizer, synthesizer) {
     try {
