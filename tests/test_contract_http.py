@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import csv
+import http.client
 import io
 import json
 import re
-import socket
 import threading
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -520,12 +520,18 @@ class TestTheMachine:
         assert metrics.headers["content-type"].startswith("text/plain") and "shengfang_" in metrics.text
 
     def test_a_connection_may_rest_between_two_requests(self, program: Server) -> None:
-        address = (program.client.base_url.host, program.client.base_url.port)
-        with socket.create_connection(address, timeout=30) as connection:
+        connection = http.client.HTTPConnection(
+            program.client.base_url.host, program.client.base_url.port or 80, timeout=30
+        )
+        connection.connect()
+        first = connection.sock
+        with closing(connection):
             for pause in (6.0, 0.0):
-                connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-                assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+                connection.request("GET", "/healthz")
+                answer = connection.getresponse()
+                assert (answer.status, answer.read() != b"") == (200, True)
                 time.sleep(pause)
+                assert connection.sock is first
 
     def test_the_documentation_pages_are_off_and_the_schema_is_there(self, api: Client) -> None:
         for path in ("/docs", "/redoc"):
