@@ -44,7 +44,7 @@ def result(client: httpx.Client, uid: str, form: str) -> bytes:
 
 
 def test_markup_comes_out_as_text_in_every_form(client: httpx.Client) -> None:
-    """case 16 (the pages themselves: test_browser_pages)"""
+    """case 16 (the pages themselves: tests/browser)"""
     uid = edited(client, MARKUP, speaker=MARKUP[:28])
     assert json.loads(result(client, uid, "json"))["segments"][0]["text"] == MARKUP
     for form in ("srt", "vtt"):
