@@ -102,6 +102,13 @@ def test_an_exception_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("format", "label"), [("ogg", None), ("wav", "标识")])
+def test_a_writer_that_cannot_begin_leaves_nothing_behind(tmp_path: Path, format: Any, label: str | None) -> None:
+    with pytest.raises((KeyError, UnicodeEncodeError)):
+        AudioWriter(tmp_path / "a", format, 24_000, label)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(b"old")

@@ -52,18 +52,24 @@ class AudioWriter:
     `target`: a path (written beside and moved into place) or a file-like object with `write`, which is left
     open. `rate`: of the blocks, Hz; an encoder that does not take it gets the next one it takes.
     `label`: the AIGC metadata, where the format has a place for it.
-    Raises KeyError for an unknown format.
+    Raises KeyError for an unknown format; nothing is left of a file then.
     """
 
     def __init__(self, target: Path | BinaryIO, format: AudioFormat, rate: int, label: str | None = None) -> None:
         self.path = target if isinstance(target, Path) else None
         self._file: Any = part_of(target).open("wb") if isinstance(target, Path) else target
-        self._sink: _Sink
-        if format in ("wav", "pcm"):
-            self._sink = _Pcm(self._file, rate, format == "wav", label, seekable=self.path is not None)
-        else:
-            self._sink = _Encoder(self._file, _CODECS[format], rate, label, seekable=self.path is not None)
+        try:
+            self._sink = self._sink_of(format, rate, label)
+        except BaseException:
+            self.discard()
+            raise
         self._open = True
+
+    def _sink_of(self, format: AudioFormat, rate: int, label: str | None) -> _Sink:
+        seekable = self.path is not None
+        if format in ("wav", "pcm"):
+            return _Pcm(self._file, rate, format == "wav", label, seekable)
+        return _Encoder(self._file, _CODECS[format], rate, label, seekable)
 
     def write(self, samples: Samples) -> None:
         """`samples`: float32 in -1…1 (louder ones are clipped), shape (n,)."""
