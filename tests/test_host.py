@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from webui.engines import host as host_module
 from webui.engines.base import Capabilities, EngineError, Model
 from webui.engines.host import ModelHost
 from webui.engines.watch import Call
-from webui.errors import UserError
+from webui.errors import UserError, word
 from webui.settings import Settings
 
 
@@ -226,6 +227,29 @@ def test_a_model_that_does_not_load_is_an_error_without_internals(host: ModelHos
     ):
         pass
     assert caught.value.code == code and "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (KeyError("/secret/path"), r"it failed while loading; .* give the number (\w{8}) to the administrator"),
+        (
+            ModuleNotFoundError("No module named 'tiktoken.core'", name="tiktoken.core"),
+            "package (tiktoken), .*start_app",
+        ),
+    ],
+)
+def test_what_nobody_foresaw_in_loading_is_a_sentence_and_a_line_in_the_log(
+    host: ModelHost, caplog: pytest.LogCaptureFixture, error: Exception, says: str
+) -> None:
+    def load(_device: str) -> Engine:
+        raise error
+
+    with pytest.raises(UserError) as caught, host.use(Model("bad", "fake", "recognizer", "1", Capabilities(), load)):
+        pass
+    found = re.search(says, word(caught.value.code, caught.value.params, "en").message)
+    assert found and type(error).__name__ not in found.string
+    assert found[1] in caplog.text and type(error).__name__ in caplog.text
 
 
 def test_a_broken_folder_is_refused_with_its_problem(host: ModelHost, made: list[Engine]) -> None:

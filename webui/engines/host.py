@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -247,5 +248,10 @@ def _understood(model: Model, error: Exception) -> Exception:
     """What a user may see of a failure to load."""
     if isinstance(error, (UserError, EngineError)):
         return error
-    log.error("%s does not load", model.name, exc_info=error)
-    return UserError("MODEL_BROKEN", model=model.name, reason=type(error).__name__)
+    number = secrets.token_hex(4)
+    log.error("%s does not load (number %s)", model.name, number, exc_info=error)
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        reason = {"code": "PACKAGE_MISSING", "params": {"package": error.name.partition(".")[0]}}
+    else:
+        reason = {"code": "LOADING_FAILED", "params": {"id": number}}
+    return UserError("MODEL_BROKEN", model=model.name, reason=reason)
