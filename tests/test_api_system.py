@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -124,6 +125,29 @@ def test_health_readiness_and_metrics(server: Server, client: httpx.Client) -> N
     metrics = client.get("/metrics").text
     assert 'shengfang_jobs{state="queued"}' in metrics
     assert "shengfang_ready 1.0" in metrics
+
+
+@pytest.mark.parametrize("full", ["data", "elsewhere"])
+def test_where_no_job_can_be_written_the_program_is_not_ready_whatever_the_reserve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: str
+) -> None:
+    for name in ("data", "elsewhere"):
+        (tmp_path / name).mkdir()
+    real = shutil.disk_usage
+    with (
+        serving(tmp_path, workers=False, history_db=tmp_path / "elsewhere" / "history.db") as server,
+        server.api() as client,
+    ):
+        assert client.get("/readyz").status_code == 200
+
+        def usage(path: Path) -> Any:
+            return real(path)._replace(free=10 * 2**20) if full in Path(path).parts else real(path)
+
+        monkeypatch.setattr(shutil, "disk_usage", usage)
+        answer = client.get("/readyz", headers={"accept-language": "en"})
+        assert answer.status_code == 503 and "10 MB left" in answer.text
+        monkeypatch.undo()
+        assert client.get("/readyz").status_code == 200
 
 
 def test_a_program_that_is_about_to_end_is_not_ready_and_lets_nobody_wait(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from webui.errors import UserError
 
+ROOM_TO_WORK = 16 * 2**20  # bytes free, below which no job is worked on after the disk was full
+
 
 def free_bytes(path: Path) -> int:
     """Of the file system that holds `path`, or its nearest folder that is there."""

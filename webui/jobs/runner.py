@@ -15,7 +15,7 @@ from sqlalchemy.exc import DatabaseError
 
 from webui import devices
 from webui.audio.intake import Decoder
-from webui.disk import free_bytes
+from webui.disk import ROOM_TO_WORK, free_bytes
 from webui.engines import catalog
 from webui.engines.base import EngineError
 from webui.engines.host import ModelHost
@@ -42,7 +42,6 @@ INTERACTIVE = 10  # the priority from which a job does not wait behind long reco
 MOST_PREPARERS = 4
 TRY_AGAIN_S = 5.0  # after a full disk or a locked file
 LOOK_EVERY_S = 0.5
-ROOM_TO_WORK = 16 * 2**20  # bytes free, below which no job is worked on after the disk was full
 PROBING_S = 180.0  # after which a card that hangs, or its driver, is not waited for
 DRAIN_S = 30.0  # how long `stop` waits for the batch in hand
 
@@ -233,7 +232,7 @@ class JobRunner:
                 self._settle(partial(queue.fail, lease, worded))
 
     def _room(self) -> bool:
-        return free_bytes(self._settings.data) >= ROOM_TO_WORK
+        return all(free_bytes(path) >= ROOM_TO_WORK for path in (self._settings.data, self._settings.database))
 
     def _await_room(self) -> None:
         """The queue waits until somebody has made room; readiness and the pages say so meanwhile."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import DatabaseError
 
 from webui import __version__
-from webui.disk import worded
+from webui.disk import ROOM_TO_WORK, free_bytes, worded
 from webui.engines.host import ModelHost
 from webui.errors import UserError
 from webui.service.device_table import device_table
@@ -90,7 +90,7 @@ class SystemService:
 
     def free_disk(self) -> int:
         """Bytes."""
-        return shutil.disk_usage(self._settings.data).free
+        return free_bytes(self._settings.data)
 
     def free_memory(self) -> dict[str, Any]:
         """Unload every model that is not at work."""
@@ -107,12 +107,18 @@ class SystemService:
                 pass
         except (DatabaseError, UserError):
             problems.append({"code": "UNAVAILABLE", "params": {"reason": {"code": "DATABASE_LOCKED"}}})
-        free = self.free_disk()
-        if free < self._settings.disk_reserve_bytes:
+        if (free := self._too_little_room()) is not None:
             problems.append({"code": "DISK_FULL", "params": {"free": worded(free)}})
         if self._models.default_name("recognizer") is None:
             problems.append({"code": "UNAVAILABLE", "params": {"reason": {"code": "NO_MODEL"}}})
         return Readiness(tuple(problems))
+
+    def _too_little_room(self) -> int | None:
+        """The bytes free where uploads are refused or jobs wait for room, on the data's disk or the database's."""
+        settings = self._settings
+        least = {settings.data: max(settings.disk_reserve_bytes, ROOM_TO_WORK), settings.database: ROOM_TO_WORK}
+        short = (free for path, needed in least.items() if (free := free_bytes(path)) < needed)
+        return next(short, None)
 
 
 def _version(name: str) -> str | None:
