@@ -56,6 +56,21 @@ def test_an_owner_may_not_queue_without_end(store: Store) -> None:
     store.jobs.submit(store.owner("local").id, [new()], max_queued=2)
 
 
+def test_who_may_not_queue_more_is_told_for_how_long(store: Store) -> None:
+    def told(count: int) -> int:
+        with pytest.raises(UserError) as caught:
+            store.jobs.submit(mine.id, [new() for _ in range(count)], max_queued=5)
+        return int(caught.value.params["retry_after"])
+
+    mine, other = store.owner(), store.owner("local")
+    assert told(6) == 60  # nothing measured yet
+    store.finished("好", other)  # in a second
+    store.jobs.submit(mine.id, [new() for _ in range(5)])
+    assert [told(1), told(3), told(99)] == [1, 3, 5]
+    store.submit(other)  # with which the turns alternate
+    assert told(3) == 6
+
+
 def test_a_job_of_someone_else_is_not_there(store: Store) -> None:
     job = store.submit()
     stranger = store.owner("local").id

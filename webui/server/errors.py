@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 DOCUMENTED: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorAnswer, "description": "Any error"}}
 MARK = "x-error-code"  # every error of ours carries it; the guard words again what does not
 
+RETRY_AFTER_S = 60  # where nobody has an estimate
+
 _CODES = {
     401: "FORBIDDEN",
     403: "FORBIDDEN",
@@ -62,6 +64,8 @@ def error_response(error: UserError, connection: HTTPConnection, status: int | N
     language = language_of(connection)
     headers = {MARK: error.code, "content-language": language, "vary": "accept-language"}
     code = status or word(error.code, error.params, language).status
+    if code == HTTPStatus.TOO_MANY_REQUESTS:
+        headers["retry-after"] = str(error.params.get("retry_after", RETRY_AFTER_S))
     return JSONResponse(body_of(error, language), status_code=code, headers=headers)
 
 

@@ -29,7 +29,7 @@ from webui.store.rows import (
 )
 from webui.store.schema import OPEN, QUEUED, artifacts, jobs, owners, segments
 from webui.store.transitions import move, next_change, rewrite_text
-from webui.store.waiting import queue_places
+from webui.store.waiting import queue_places, seconds_until_fewer
 
 
 def new_uid() -> str:
@@ -264,7 +264,8 @@ def _admit(connection: Connection, owner_id: int, count: int, max_queued: int | 
     waiting = select(func.count()).where(jobs.c.owner_id == owner_id, QUEUED)
     queued = int(connection.execute(waiting).scalar_one())
     if queued + count > max_queued:
-        raise UserError("QUEUE_FULL", count=queued, most=max_queued)
+        after = seconds_until_fewer(connection, min(queued, queued + count - max_queued))
+        raise UserError("QUEUE_FULL", count=queued, most=max_queued, retry_after=after)
 
 
 def _join_the_queue(connection: Connection, owner_id: int) -> None:

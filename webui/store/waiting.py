@@ -7,14 +7,17 @@ last finished jobs of its kind.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, func, select
 
 from webui.store.rows import JobRow, QueuePlace
-from webui.store.schema import QUEUED, jobs
+from webui.store.schema import OPEN, QUEUED, jobs
 
+UNKNOWN_S = 60  # the estimate where nothing has been measured yet
+LONGEST_S = 3600  # after so long it is worth a look whatever the estimate says
 RECENT = 500  # the mean of what finished among so many newest jobs is the estimate for the next
 
 
@@ -31,6 +34,13 @@ def queue_places(connection: Connection, rows: Sequence[JobRow]) -> dict[str, Qu
     return places
 
 
+def seconds_until_fewer(connection: Connection, count: int) -> int:
+    """Roughly how long until `count` of an owner's waiting jobs have had their turn, 1 to LONGEST_S."""
+    mean_s = _mean_seconds(connection)
+    busy = connection.execute(select(func.count(jobs.c.owner_id.distinct())).where(OPEN)).scalar_one()
+    return UNKNOWN_S if mean_s is None else max(1, min(LONGEST_S, math.ceil(count * mean_s * busy)))
+
+
 class _Ahead:
     def __init__(self, connection: Connection) -> None:
         self._waiting: dict[int, list[int]] = defaultdict(list)
@@ -45,10 +55,11 @@ class _Ahead:
         return rank + sum(min(len(ids), rank) + (len(ids) > rank and ids[rank] < row.id) for ids in others)
 
 
-def _mean_seconds(connection: Connection, kind: str) -> float | None:
+def _mean_seconds(connection: Connection, kind: str | None = None) -> float | None:
+    """Of work on the last finished jobs (of one kind)."""
     newest = select(func.max(jobs.c.id) - RECENT).scalar_subquery()
-    finished = (jobs.c.id > newest, jobs.c.kind == kind, jobs.c.state == "done", jobs.c.work_ms > 0)
-    mean = connection.execute(select(func.avg(jobs.c.work_ms)).where(*finished)).scalar_one_or_none()
+    finished = select(func.avg(jobs.c.work_ms)).where(jobs.c.id > newest, jobs.c.state == "done", jobs.c.work_ms > 0)
+    mean = connection.execute(finished if kind is None else finished.where(jobs.c.kind == kind)).scalar_one_or_none()
     return None if mean is None else mean / 1000
 
 
