@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 import soxr
+from numpy.fft import irfft, rfft
 from numpy.typing import NDArray
-from scipy.fft import irfft, rfft
 
 Floats = NDArray[np.float64]
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from webui.pages.stubs import without_stubs
 from webui.settings import Settings
 
 FOLDER = Path(__file__).resolve().parent
@@ -43,9 +44,10 @@ class Revalidated(StaticFiles):
 def mount(app: FastAPI, services: HasSettings) -> None:
     """Serve the page at `/` and its files at `/static/`; imports gradio, which takes seconds."""
     keep_gradio_offline(services.settings.cache)
-    import gradio
+    with without_stubs():
+        import gradio
 
-    from webui.pages import layout, theme
+        from webui.pages import layout, theme
 
     texts = {language: read_texts(language) for language in LANGUAGES}
     app.mount("/static/i18n", Revalidated(directory=TEXTS), name="texts")

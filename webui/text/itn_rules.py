@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from webui.text.itn_numbers import (
     CARDINAL,
@@ -54,8 +55,13 @@ class Rule:
     """`write` gives the written form of a match of `pattern`, or None where it is no such thing after all."""
 
     name: str
-    pattern: re.Pattern[str]
+    source: str
     write: Callable[[re.Match[str]], str | None]
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Compiled when first used: all of them take longer than anything else that the program starts with."""
+        return re.compile(self.source)
 
 
 def joins_next_numeral(text: str, start: int, end: int) -> bool:
@@ -194,80 +200,76 @@ def _measured(match: re.Match[str]) -> str | None:
     return _sign(match) + write_integer(match["n"])
 
 
-def _rules(*rules: tuple[str, str, Callable[[re.Match[str]], str | None]]) -> tuple[Rule, ...]:
-    return tuple(Rule(name, re.compile(pattern), write) for name, pattern, write in rules)
-
-
 _CLOCK_TAIL = (
     f"(?:(?P<half>半)|(?P<quarter>[一二三])刻|(?P<m>{_MINUTE})(?P<minute_mark>分(?!之))?(?:(?P<s>{_MINUTE})秒)?)"
 )
 
-RULES = _rules(
-    (
+RULES = (
+    Rule(
         "percent, about",
         f"(?P<base>[百千])分之(?P<head>(?:{_ONE}?十)?){_PAIR}(?P<scale>(?<!十..)十)?(?P<group>)(?![{NUMERALS}点])",
         _about_percents,
     ),
-    (
+    Rule(
         "percent, range",
         f"(?P<base>[百千])分之(?P<a>{NUMBER})[到至](?P<b>{NUMBER})(?![{NUMERALS}点]|{COUNTER}|{MEASURE})",
         _percents,
     ),
-    ("percent", f"{_SIGN}(?P<base>[百千])分之(?P<n>{_ANY}|百)(?!点?分)", _percent),
-    ("hundred percent", "百分百", lambda _match: "100%"),
-    ("percent, short", f"百分(?P<n>{CARDINAL})(?![{NUMERALS}点])", lambda match: write_integer(match["n"]) + "%"),
-    ("fraction", f"{_SIGN}(?P<d>{INTEGER})分之(?P<n>{INTEGER})", _fraction),
-    (
+    Rule("percent", f"{_SIGN}(?P<base>[百千])分之(?P<n>{_ANY}|百)(?!点?分)", _percent),
+    Rule("hundred percent", "百分百", lambda _match: "100%"),
+    Rule("percent, short", f"百分(?P<n>{CARDINAL})(?![{NUMERALS}点])", lambda match: write_integer(match["n"]) + "%"),
+    Rule("fraction", f"{_SIGN}(?P<d>{INTEGER})分之(?P<n>{INTEGER})", _fraction),
+    Rule(
         "year",
         f"(?P<y>[{DIGITS}]{{4}}|[{DIGITS}]{{2}}|一[{DIGITS}]{{2}}(?=年))年(?=(?P<month>{_MONTH}月)?)",
         _year,
     ),
-    ("date", f"(?P<m>{_MONTH})月(?:(?P<d>{_DAY})(?P<unit>[日号]))?", _month_day),
-    ("clock", f"(?P<part>{DAY_PARTS})?(?P<h>{_HOUR})点{_CLOCK_TAIL}(?!钟|[{NUMERALS}]|刻)", _clock),
-    (
+    Rule("date", f"(?P<m>{_MONTH})月(?:(?P<d>{_DAY})(?P<unit>[日号]))?", _month_day),
+    Rule("clock", f"(?P<part>{DAY_PARTS})?(?P<h>{_HOUR})点{_CLOCK_TAIL}(?!钟|[{NUMERALS}]|刻)", _clock),
+    Rule(
         "hour",
         f"(?P<part>{DAY_PARTS})?(?P<h>{_HOUR})点(?=(?P<o_clock>钟|整|左右|之前|以前|之后|以后|前|后|开始|到|至|差(?=[{NUMERALS}]))?)(?![{DIGITS}])",
         _hour,
     ),
-    ("address", f"(?P<run>[{DIGITS}幺]+(?:点[{DIGITS}幺]+){{2,}})(?![{NUMERALS}])", _dotted),
-    (
+    Rule("address", f"(?P<run>[{DIGITS}幺]+(?:点[{DIGITS}幺]+){{2,}})(?![{NUMERALS}])", _dotted),
+    Rule(
         "about, scaled",
         f"(?P<head>){_PAIR}(?=[十百千万亿])(?P<scale>[十百千]?)(?P<group>[万亿]?)(?![{NUMERALS}点])",
         _about,
     ),
-    ("about, teens", f"(?P<head>{_ONE}?十){_PAIR}(?P<scale>)(?P<group>[万亿]?)(?![{NUMERALS}点])", _about),
-    ("about, hundreds", f"(?P<head>{_LEAD}百){_PAIR}(?P<scale>十)(?P<group>[万亿]?)(?![{NUMERALS}点])", _about),
-    ("about, tail", f"(?P<head>{CARDINAL}(?<=[百千万])){_PAIR}(?P<scale>)(?P<group>)(?![{NUMERALS}点])", _about),
-    ("about, counted", f"(?P<head>){_PAIR}(?P<scale>)(?P<group>)(?={COUNTER}(?<!年)|{MEASURE}|多|余)", _about),
-    ("about, years", f"(?=[一二]?两){_PAIR}(?=年)", _about_years),
-    ("range", f"{_SIGN}(?P<a>{_ANY})[到至](?P<b>{_LONG})(?![{NUMERALS}点年月号日])", _range),
-    (
+    Rule("about, teens", f"(?P<head>{_ONE}?十){_PAIR}(?P<scale>)(?P<group>[万亿]?)(?![{NUMERALS}点])", _about),
+    Rule("about, hundreds", f"(?P<head>{_LEAD}百){_PAIR}(?P<scale>十)(?P<group>[万亿]?)(?![{NUMERALS}点])", _about),
+    Rule("about, tail", f"(?P<head>{CARDINAL}(?<=[百千万])){_PAIR}(?P<scale>)(?P<group>)(?![{NUMERALS}点])", _about),
+    Rule("about, counted", f"(?P<head>){_PAIR}(?P<scale>)(?P<group>)(?={COUNTER}(?<!年)|{MEASURE}|多|余)", _about),
+    Rule("about, years", f"(?=[一二]?两){_PAIR}(?=年)", _about_years),
+    Rule("range", f"{_SIGN}(?P<a>{_ANY})[到至](?P<b>{_LONG})(?![{NUMERALS}点年月号日])", _range),
+    Rule(
         "range, counted",
         f"{_SIGN}(?P<a>{_ANY})[到至](?P<b>{_ANY})(?={COUNTER}(?<![年月号日点])|{MEASURE}(?<!号))",
         _range,
     ),
-    ("ratio", f"(?P<a>{_ANY})比(?P<b>{_ANY})(?![{NUMERALS}点]|较)", _ratio),
-    (
+    Rule("ratio", f"(?P<a>{_ANY})比(?P<b>{_ANY})(?![{NUMERALS}点]|较)", _ratio),
+    Rule(
         "money",
         f"(?P<n>{_ANY})(?P<unit>块|元)(?P<tail>{_ONE}(?:[毛角](?:{_ONE}分?)?)?|零{_ONE}[毛角分])(?![{NUMERALS}点])"
         f"(?!{COUNTER}(?!邮)|钱)",
         _money,
     ),
-    ("degrees", f"(?P<n>{CARDINAL})(?P<unit>度)(?P<tail>{_ONE}){_ENDS}", _money),
-    ("height", f"(?P<n>{_ONE})(?P<unit>米)(?P<tail>{_ONE}{{1,2}})(?![{NUMERALS}点])(?!{COUNTER})", _money),
-    ("decimal", f"{_SIGN}(?P<n>{INTEGER}点[{DIGITS}]+[万亿]?)(?![{NUMERALS}点])(?!是)", _decimal),
-    ("discount", f"(?P<run>{_ONE}[{DIGITS}])(?=折)", _code),
-    ("code", f"(?P<run>(?=[{DIGITS}]{{3}}|[{DIGITS}]*幺)[{DIGITS}幺]{{2,}})(?![十百千万亿兆])", _code),
-    ("cardinal", f"{_SIGN}(?P<n>{_LONG})(?P<counted>{_COUNTED})?", _cardinal),
-    ("below zero", f"零下(?P<n>{NUMBER})(?=度|摄氏|华氏)", lambda match: "零下" + write_number(match["n"])),
-    ("signed", f"(?P<sign>正负|负)(?P<n>{INTEGER})(?![{NUMERALS}点])", _measured),
-    (
+    Rule("degrees", f"(?P<n>{CARDINAL})(?P<unit>度)(?P<tail>{_ONE}){_ENDS}", _money),
+    Rule("height", f"(?P<n>{_ONE})(?P<unit>米)(?P<tail>{_ONE}{{1,2}})(?![{NUMERALS}点])(?!{COUNTER})", _money),
+    Rule("decimal", f"{_SIGN}(?P<n>{INTEGER}点[{DIGITS}]+[万亿]?)(?![{NUMERALS}点])(?!是)", _decimal),
+    Rule("discount", f"(?P<run>{_ONE}[{DIGITS}])(?=折)", _code),
+    Rule("code", f"(?P<run>(?=[{DIGITS}]{{3}}|[{DIGITS}]*幺)[{DIGITS}幺]{{2,}})(?![十百千万亿兆])", _code),
+    Rule("cardinal", f"{_SIGN}(?P<n>{_LONG})(?P<counted>{_COUNTED})?", _cardinal),
+    Rule("below zero", f"零下(?P<n>{NUMBER})(?=度|摄氏|华氏)", lambda match: "零下" + write_number(match["n"])),
+    Rule("signed", f"(?P<sign>正负|负)(?P<n>{INTEGER})(?![{NUMERALS}点])", _measured),
+    Rule(
         "measure",
         f"(?P<sign>)(?P<n>{_LEAD})(?={MEASURE}|分钟?{_MINUTE}秒|度[到至](?:零下)?{INTEGER}度|乘二十四小时)",
         _measured,
     ),
-    ("temperature", f"(?P<sign>)(?:(?<=度[到至])|(?<=温))(?P<n>{_LEAD})(?=度)", _measured),
-    (
+    Rule("temperature", f"(?P<sign>)(?:(?<=度[到至])|(?<=温))(?P<n>{_LEAD})(?=度)", _measured),
+    Rule(
         "beside a letter",
         f"(?P<sign>)(?P<n>[两二三四五六七八九](?=\\s?{_LETTER_ALONE})|一(?=\\s?(?=[GMKTgmkt]){_LETTER_ALONE})"
         f"|(?:(?<=(?<![A-Za-z])[A-Za-z])|(?<=(?<![A-Za-z])[A-Za-z]\\s)){_ONE}(?=\\s?(?:{_LETTERED})))",
