@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import marshal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,22 +126,41 @@ def test_voice_prints_are_those_of_stock(releases: Path, sound: Waveform, stock:
 
 @pytest.mark.parametrize("name", ["ct-punc", "ct-punc-large"])
 def test_punctuation_is_that_of_stock_with_the_marks_of_chinese(
-    releases: Path, stock: dict[str, Any], name: str, capfd: pytest.CaptureFixture[str]
+    releases: Path, tmp_path: Path, stock: dict[str, Any], name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = folders.read(releases / name)
     assert folder is not None
-    found = Punctuator(folder).punctuate(SPOKEN)
+    found = Punctuator(folder, tmp_path).punctuate(SPOKEN)
     narrow = found.replace("，", ",").replace("？", "?").replace(" ", "").rstrip(",。?").lower()
     assert narrow == stock[name].replace(" ", "").rstrip(",。?").lower()
     assert any(mark in found for mark in "，。？、") and "?" not in found
     assert capfd.readouterr() == ("", "")
 
 
-def test_punctuation_fetches_nothing(releases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_punctuation_fetches_nothing(releases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = folders.helper("punctuation", releases)
     assert folder is not None
     monkeypatch.setattr("funasr.utils.load_utils.download_from_url", lambda url: pytest.fail(url))
-    assert Punctuator(folder).punctuate("http://127.0.0.1/丁") == "http://127.0.0.1/丁"
+    assert Punctuator(folder, tmp_path).punctuate("http://127.0.0.1/丁") == "http://127.0.0.1/丁"
+
+
+def test_the_dictionary_is_kept_where_nobody_else_can_write(
+    releases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import jieba
+
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "jieba.cache").write_bytes(marshal.dumps(({"毒": 1}, 1)))
+    monkeypatch.setattr(tempfile, "tempdir", str(shared))
+    for name, value in {"initialized": False, "tmp_dir": None, "FREQ": {}, "total": 0}.items():
+        monkeypatch.setattr(jieba.dt, name, value)
+    folder = folders.read(releases / "ct-punc-large")
+    assert folder is not None
+    Punctuator(folder, tmp_path / "ours").punctuate(SPOKEN)
+    assert len(jieba.dt.FREQ) > 100_000
+    assert [path.name for path in shared.iterdir()] == ["jieba.cache"]
+    assert (tmp_path / "ours" / "jieba" / "jieba.cache").stat().st_size > 10**6
 
 
 @pytest.mark.parametrize(

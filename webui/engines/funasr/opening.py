@@ -64,7 +64,7 @@ def _paraformer(folder: Folder, device: str, optimised: Optimised | None, settin
     if optimised is not None:
         take_over_paraformer(built, optimised)
     marks = helper("punctuation", settings.models)
-    return Paraformer(built, folder.family.capabilities, Punctuator(marks) if marks else None)
+    return Paraformer(built, folder.family.capabilities, Punctuator(marks, settings.cache) if marks else None)
 
 
 def _nano(folder: Folder, device: str) -> FunasrRecognizer:

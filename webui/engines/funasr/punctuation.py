@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
+from pathlib import Path
 from typing import Any
 
 from webui.devices import load_torch
 from webui.engines.funasr import transcript
+from webui.engines.funasr.fence import load_tables
 from webui.engines.funasr.folder import Folder
 from webui.engines.funasr.loading import build
 
@@ -16,9 +19,13 @@ _WIDE = {",": "，", "?": "？"}  # in some releases narrow, and then FunASR set
 
 
 class Punctuator:
-    """Adds marks and nothing else; where the model changes a word, the text stays as it was."""
+    """Adds marks and nothing else; where the model changes a word, the text stays as it was.
 
-    def __init__(self, folder: Folder, device: str = "cpu") -> None:
+    `cache`: a folder that nobody else writes to.
+    """
+
+    def __init__(self, folder: Folder, cache: Path, device: str = "cpu") -> None:
+        _keep_dictionary_in(cache / "jieba")
         self._built: Any = build(folder, device)
         self._built.model.punc_list = [_WIDE.get(mark, mark) for mark in self._built.model.punc_list]
         self._lock = threading.Lock()
@@ -32,6 +39,16 @@ class Punctuator:
             answer, _ = built.model.inference([text], key=["0"], tokenizer=built.tokenizer, device=built.device)
         marked = transcript.tidy(str(answer[0].get("text", "")))
         return marked if _letters(marked) == _letters(text) else text
+
+
+def _keep_dictionary_in(folder: Path) -> None:
+    """jieba reads what it kept with `marshal`, from the system's temporary folder, where anybody may have put it."""
+    load_tables()
+    import jieba
+
+    with contextlib.suppress(OSError):  # a full disk: the dictionary is made anew
+        folder.mkdir(parents=True, exist_ok=True)
+    jieba.dt.tmp_dir = str(folder)
 
 
 def _letters(text: str) -> str:
