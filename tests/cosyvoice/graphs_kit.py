@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +21,7 @@ class Graph(TorchDispatchMode):
         super().__init__()
         self.calls: list[tuple[Any, Any, Any, Any]] = []
         self.replays = 0
+        self.stream: Any = None
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
@@ -57,13 +59,6 @@ class Slow(Graph):
         time.sleep(0.05)
 
 
-@contextmanager
-def graph(captured: Graph, stream: Any = None, capture_error_mode: str = "global") -> Iterator[None]:
-    assert capture_error_mode == "thread_local"
-    with captured:
-        yield
-
-
 def install(put: Callable[[Any, str, Any], object], module: ModuleType, kind: type[Graph] = Graph) -> list[Graph]:
     """Gives the device of `module` (torch.cpu, torch.npu) graphs, by `put` = setattr; the list gets those made."""
     made: list[Graph] = []
@@ -73,8 +68,22 @@ def install(put: Callable[[Any, str, Any], object], module: ModuleType, kind: ty
         return made[-1]
 
     put(module, f"{module.__name__.rpartition('.')[2].upper()}Graph", make)
-    put(module, "graph", graph)
+    put(module, "graph", partial(_graph, module))
     for context in ("device", "stream"):  # torch.cpu lacks the one, the simulated torch.npu the other
         if not hasattr(module, context):
             put(module, context, lambda _where: nullcontext())
     return made
+
+
+@contextmanager
+def _graph(
+    module: ModuleType, captured: Graph, stream: Any = None, capture_error_mode: str = "global"
+) -> Iterator[None]:
+    """As torch's: where capturing fails, the stream that it was made in stays the current one."""
+    assert capture_error_mode == "thread_local"
+    captured.stream = stream
+    chosen = module.stream(stream)
+    chosen.__enter__()
+    with captured:
+        yield
+    chosen.__exit__(None, None, None)

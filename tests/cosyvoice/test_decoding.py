@@ -55,7 +55,7 @@ def eager(cosyvoice_folder):
 @pytest.fixture
 def quick(monkeypatch):
     """A replay takes half the time of what it replaces."""
-    monkeypatch.setattr(graphs, "_seconds", lambda work, _device: 1.0 if not hasattr(work, "__self__") else 0.5)
+    monkeypatch.setattr(graphs, "_seconds", lambda work: 1.0 if not hasattr(work, "__self__") else 0.5)
 
 
 @pytest.fixture
@@ -121,6 +121,30 @@ def test_a_graph_that_fails_or_errs_leaves_decoding_as_it_was(capturing, eager, 
     assert len(made) == 1
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert reason in caplog.text
+
+
+@pytest.mark.parametrize("kind", [Graph, Refusing])
+def test_a_capture_leaves_the_thread_in_its_stream(capturing, kind):
+    model, made = capturing(kind)
+    with torch.cpu.stream(torch.cpu.Stream()):
+        before = torch.cpu.current_stream()
+        speak(model)
+        assert made
+        assert torch.cpu.current_stream() is before
+
+
+def test_all_captures_of_a_device_share_a_stream(capturing):
+    model, made = capturing()
+    speak(model)
+    assert len(made) == 3
+    assert len({id(graph.stream) for graph in made}) == 1
+
+
+def test_a_trial_waits_for_nobody_elses_work(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "synchronize")
+    ones = torch.ones(3)
+    capturing = graphs.CapturedGraph(SimpleNamespace(replay=lambda: None), ones)
+    assert graphs.try_out(capturing, lambda: ones, torch.float32).difference == 0
 
 
 def test_a_graph_that_is_slower_leaves_decoding_as_it_was(capturing, eager, caplog, monkeypatch):
@@ -205,7 +229,7 @@ def test_what_might_outgrow_the_cache_is_eager(capturing):
 def test_rounding_is_allowed_as_far_as_the_format_rounds(quick, dtype, error, passes):
     logits = torch.tensor([-10.0, 3.0, 7.0])
     capturing = graphs.CapturedGraph(SimpleNamespace(replay=lambda: None), logits + 10 * error)
-    assert graphs.try_out(capturing, lambda: logits, CPU, dtype).passed is passes
+    assert graphs.try_out(capturing, lambda: logits, dtype).passed is passes
 
 
 @pytest.mark.parametrize("wanted", [True, False])

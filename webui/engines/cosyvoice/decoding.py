@@ -85,7 +85,7 @@ class GraphDecoding:
         try:
             captured = self._capture(length)
             self._place(token, self._cache.used)
-            trial = graphs.try_out(captured, partial(self._eagerly, token), self._device, self._cache.kv.dtype)
+            trial = graphs.try_out(captured, partial(self._eagerly, token), self._cache.kv.dtype)
         except Exception as error:  # each vendor raises its own
             self._give_up(length, f"{type(error).__name__} {error}".splitlines()[0])
             return None

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -62,23 +63,24 @@ def available(device: torch.device) -> bool:
 def capture(work: Work, device: torch.device) -> CapturedGraph:
     """`work` captured. It may use tensors that stay where they are, and nothing of the host.
 
-    It is done a few times before, as first uses allocate what a capture must not. Raises whatever the device does.
+    It is done a few times before, as first uses allocate what a capture must not. Raises whatever the device does;
+    the thread goes on in the stream that it was in, which torch's own context does not see to after a failure.
     """
     module = torch.get_device_module(device)
     graph = getattr(module, _graph_class(device))()
     with _ONE_AT_A_TIME, module.device(device):
-        stream = module.Stream()
+        stream = _stream(device)
         stream.wait_stream(module.current_stream())
         with module.stream(stream):
             for _ in range(WARM_UPS):
                 work()
+            with module.graph(graph, stream=stream, **_tolerant(module)):
+                result = work()
         module.current_stream().wait_stream(stream)
-        with module.graph(graph, stream=stream, **_tolerant(module)):
-            result = work()
     return CapturedGraph(graph, result)
 
 
-def try_out(captured: CapturedGraph, eager: Work, device: torch.device, dtype: torch.dtype) -> Trial:
+def try_out(captured: CapturedGraph, eager: Work, dtype: torch.dtype) -> Trial:
     """The graph against `eager`, the same work done eagerly, both computed in `dtype`.
 
     What two orders of summation may differ by is taken as the root of the format's precision, of the largest number.
@@ -88,13 +90,19 @@ def try_out(captured: CapturedGraph, eager: Work, device: torch.device, dtype: t
     return Trial(
         difference=float((got - expected).abs().max()),
         allowed=float(expected.abs().max()) * torch.finfo(dtype).eps ** 0.5,
-        replayed=_seconds(captured.replay, device),
-        eager=_seconds(eager, device),
+        replayed=_seconds(captured.replay),
+        eager=_seconds(eager),
     )
 
 
 def _graph_class(device: torch.device) -> str:
     return f"{device.type.upper()}Graph"
+
+
+@cache
+def _stream(device: torch.device) -> Any:
+    """The one in which all captures on a device are made: cuBLAS keeps up to 32 MB for each that it saw."""
+    return torch.get_device_module(device).Stream()
 
 
 def _tolerant(module: Any) -> dict[str, str]:
@@ -103,13 +111,13 @@ def _tolerant(module: Any) -> dict[str, str]:
     return {"capture_error_mode": "thread_local"} if "capture_error_mode" in known else {}
 
 
-def _seconds(work: Work, device: torch.device) -> float:
-    """Of one `work`, waited for at the end of several."""
-    wait = torch.get_device_module(device).synchronize
-    work()
-    wait(device)
+def _seconds(work: Work) -> float:
+    """Of one `work`, waited for at the end of several, by its result: to wait for a whole device, as `synchronize`
+    does, spoils what another thread captures there meanwhile.
+    """
+    work().cpu()
     began = time.perf_counter()
     for _ in range(REPEATS):
-        work()
-    wait(device)
+        result = work()
+    result.cpu()
     return (time.perf_counter() - began) / REPEATS
