@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from webui import devices
+from webui.cli import hardware
 from webui.cli.texts import diagnosis
 from webui.engines import catalog
 from webui.engines.base import Model
@@ -123,14 +124,16 @@ def _release(version: str) -> tuple[int, ...]:
 
 
 def _torch(_settings: Settings) -> Iterator[Line]:
-    try:
-        torch = devices.load_torch()
-    except UserError as error:
-        worded = word(error.code, error.params, terminal_language())
-        yield Line("torch", "bad", worded.message, worded.hint)
-        return
-    build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU"
-    yield _line("torch", "ok", "torch", version=torch.__version__, build=build)
+    version, build = hardware.cpu_build(), "CPU"
+    if not version:
+        try:
+            torch = devices.load_torch()
+        except UserError as error:
+            worded = word(error.code, error.params, terminal_language())
+            yield Line("torch", "bad", worded.message, worded.hint)
+            return
+        version, build = torch.__version__, f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU"
+    yield _line("torch", "ok", "torch", version=version, build=build)
     try:
         yield _line("torchaudio", "note", "torchaudio", version=importlib.metadata.version("torchaudio"))
     except importlib.metadata.PackageNotFoundError:
@@ -139,11 +142,13 @@ def _torch(_settings: Settings) -> Iterator[Line]:
 
 def _devices(settings: Settings) -> Iterator[Line]:
     """Those there are, and the one that the configuration names, where it cannot be used."""
-    for device in devices.probe():
+    for device in hardware.probe():
         shown = device.worded(terminal_language())
         memory = f", {device.memory_total / 2**30:.0f} GiB" if device.memory_total else ""
         state: State = "ok" if device.usable else "bad"
         yield Line(device.id, state, shown["reason"] or f"{device.name}{memory}", shown["hint"])
+    if settings.device in ("auto", "cpu"):
+        return
     try:
         devices.resolve(settings.device)
     except UserError as error:

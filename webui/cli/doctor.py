@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from webui.cli import hardware
 from webui.cli.common import DONE, FAILED, complain, sentence, settings_of
 from webui.cli.texts import help_text
 from webui.errors import UserError
@@ -84,9 +85,10 @@ def _device_table(settings: Settings, retry: bool) -> list[dict[str, Any]]:
     from webui.engines.host import ModelHost
     from webui.service.device_table import device_table
 
+    found = hardware.probe()
     if not settings.database.exists():
-        return device_table(ModelHost(settings), [], terminal_language())
+        return device_table(ModelHost(settings), [], terminal_language(), found)
     with opened(settings, workers=False) as services:
         if retry:
             services.host.hangs.forget()
-        return device_table(services.host, services.models.available(), terminal_language())
+        return device_table(services.host, services.models.available(), terminal_language(), found)

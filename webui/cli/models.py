@@ -7,22 +7,25 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from webui.cli.common import DONE, FAILED, complain, settings_of
 from webui.cli.texts import help_text, say
-from webui.engines import catalog
-from webui.engines.base import Model
-from webui.engines.catalog import Entry
 from webui.errors import word
 from webui.settings import terminal_language, work_offline
+
+if TYPE_CHECKING:
+    from webui.engines.base import Model
+    from webui.engines.catalog import Entry
 
 
 def list_models(
     context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help=help_text("json"))] = False
 ) -> int:
+    from webui.engines import catalog
+
     settings = settings_of(context)
     present = catalog.available(settings)
     known = catalog.entries(settings)
@@ -45,6 +48,8 @@ def import_model(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help=help_text("folder"))],
     link: Annotated[bool, typer.Option("--link", help=help_text("link"))] = False,
 ) -> int:
+    from webui.engines import catalog
+
     name = catalog.import_folder(settings_of(context), folder, link)
     typer.echo(say("imported", name=name))
     return DONE
@@ -63,6 +68,8 @@ def pull_model(
 
 
 def verify_model(context: typer.Context, name: Annotated[str, typer.Argument(help=help_text("model"))]) -> int:
+    from webui.engines import catalog
+
     findings = catalog.verify(settings_of(context), name)
     for finding in findings:
         worded = word(finding.code, finding.params, terminal_language())

@@ -16,15 +16,17 @@ from webui.errors import word
 _SIMULATED = ("npu",)  # kinds whose path was run on the simulator
 
 
-def device_table(host: ModelHost, models: Sequence[Model], language: str) -> list[dict[str, Any]]:
-    """Every device as the outside sees it, given-up ones with the reason.
+def device_table(
+    host: ModelHost, models: Sequence[Model], language: str, found: Sequence[Device] | None = None
+) -> list[dict[str, Any]]:
+    """Every device as the outside sees it, given-up ones with the reason; `found`: the devices, where probed before.
 
     `tested`: whether the program was ever run on such hardware; `notes`: per model what was measured on the device,
     or why the model runs on the CPU instead.
     """
     lost = host.placement.lost()
     rows = []
-    for device in devices.probe():
+    for device in devices.probe() if found is None else found:
         if device.kind != "cpu" and device.id in lost:
             device = replace(device, usable=False, problem=lost[device.id])
         notes = _notes(host, models, device, language)
