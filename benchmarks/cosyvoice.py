@@ -6,8 +6,9 @@
 
 Prints one JSON line, and each part of it on standard error as it is done. On the CPU the figures are CPU seconds
 (divide by the cores for time), elsewhere wall seconds, the middle of three. On an accelerator both float32 and bfloat16
-by default, decoding by graphs and eagerly, and the differences from the reference. `--step` compares ways
-to compute one decoding step. Without --folder the weights are made in a temporary folder (about 3.5 GB on disk).
+by default, decoding by graphs and eagerly, lengths met before and new ones, and the differences from the reference.
+`--step` compares ways to compute one decoding step. Without --folder the weights are made in a temporary folder
+(about 3.5 GB on disk).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -59,22 +61,31 @@ def main() -> None:
         if arguments.step:
             runs = [{"dtype": kind, **compare_steps(cosyvoice.load(folder, device, kind))} for kind in kinds]
         else:
-            runs = [run for kind in kinds for run in ways(folder, device, kind, arguments.tokens, arguments.steps)]
+            fresh = count(1)
+            runs = [
+                run for kind in kinds for run in ways(folder, device, kind, arguments.tokens, arguments.steps, fresh)
+            ]
         parity = {} if device.type == "cpu" else {kind: apart(Path(temporary), device, kind) for kind in kinds}
     setting = {"device": name(device), "torch": torch.__version__, "steps": arguments.steps}
     print(json.dumps({"benchmark": "cosyvoice", **setting, "runs": runs, "differences": parity}))
 
 
-def ways(folder: Path, device: torch.device, kind: str, tokens: int, steps: int) -> Iterator[dict[str, Any]]:
+def ways(
+    folder: Path, device: torch.device, kind: str, tokens: int, steps: int, fresh: Iterator[int]
+) -> Iterator[dict[str, Any]]:
     """The figures of decoding by graphs, where the device has them, and eagerly."""
+
+    def figures() -> dict[str, float]:
+        return measure(runtime, tokens, steps) | new_lengths(runtime, tokens, steps, fresh)
+
     runtime = cosyvoice.load(folder, device, kind)
     model = runtime.language_model
     if model.by_graphs:
-        figures = measure(runtime, tokens, steps)
+        found = figures()
         decoding = "eager, as capturing failed" if model.by_graphs.given_up else "graphs"
-        yield shown({"dtype": kind, "decoding": decoding} | figures)
+        yield shown({"dtype": kind, "decoding": decoding} | found)
         model.by_graphs = None
-    yield shown({"dtype": kind, "decoding": "eager"} | measure(runtime, tokens, steps))
+    yield shown({"dtype": kind, "decoding": "eager"} | figures())
 
 
 def shown(run: dict[str, Any]) -> dict[str, Any]:
@@ -89,10 +100,10 @@ def measure(runtime: Runtime, tokens: int, steps: int) -> dict[str, float]:
     _reset_peak(runtime.device)
     voice = _voice()
     condition = runtime.flow.condition(voice.tokens, voice.mel, voice.speaker)
-    spoken = torch.randint(0, 6561, (tokens,), generator=torch.Generator().manual_seed(1)).tolist()
+    spoken = _spoken(tokens)
 
-    def stream(heard: PromptFeatures = voice) -> Iterator[Any]:
-        return runtime.speak(_decode(runtime, spoken), heard, steps=steps, stream=True)
+    def stream() -> Iterator[Any]:
+        return runtime.speak(_decode(runtime, spoken), voice, steps=steps, stream=True)
 
     def everything() -> torch.Tensor:
         list(_decode(runtime, spoken))
@@ -121,9 +132,33 @@ def measure(runtime: Runtime, tokens: int, steps: int) -> dict[str, float]:
         "total_s": round(decoding + flow + vocoder, 4),
         "rtf": round((decoding + flow + vocoder) / seconds, 4),
         "first_sound_s": clock(lambda: next(stream())),
-        "first_sound_of_a_new_voice_s": once(lambda: next(stream(_voice(PROMPT_TOKENS + 25)))),
         "streamed_s": clock(lambda: list(stream())),
         "peak_memory_mb": round(_peak_memory(runtime.device) / 2**20),
+    }
+
+
+def new_lengths(runtime: Runtime, tokens: int, steps: int, fresh: Iterator[int]) -> dict[str, float]:
+    """The same for sentences and prompts of lengths new to the device, whose libraries plan anew for many of them.
+
+    That is what the next sentence and the next voice meet. `fresh`: numbers not had before in this process. On the CPU,
+    where it makes no difference, nothing.
+    """
+    if runtime.device.type == "cpu":
+        return {}
+    once = _clock(runtime.device, 1)
+
+    def sentence(length: int) -> None:
+        list(runtime.speak(_decode(runtime, _spoken(length)), _voice(), steps=steps))
+
+    def first_sound(prompt: int) -> None:
+        next(runtime.speak(_decode(runtime, _spoken(tokens)), _voice(prompt), steps=steps, stream=True))
+
+    numbers = [next(fresh) for _ in range(REPEATS)]
+    rtf = [once(partial(sentence, tokens - one)) / (tokens - one) * 25 for one in numbers]
+    first = [once(partial(first_sound, PROMPT_TOKENS + one)) for one in numbers]
+    return {
+        "rtf_of_a_new_length": round(statistics.median(rtf), 4),
+        "first_sound_of_a_new_voice_s": statistics.median(first),
     }
 
 
@@ -182,6 +217,10 @@ def _decode(runtime: Runtime, tokens: list[int]) -> Iterator[int]:
 
     text = list(range(100, 100 + TEXT_TOKENS))
     return runtime.language_model.generate(text, _voice().tokens.tolist(), sampler, 0, len(tokens))
+
+
+def _spoken(tokens: int) -> list[int]:
+    return torch.randint(0, 6561, (tokens,), generator=torch.Generator().manual_seed(1)).tolist()
 
 
 def _voice(count: int = PROMPT_TOKENS) -> PromptFeatures:

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
-from tests.api_kit import Server, serving
-from webui.settings import Settings
+if TYPE_CHECKING:  # a machine lent for its accelerator has little more than torch
+    import httpx
 
-if TYPE_CHECKING:
+    from tests.api_kit import Server
     from tests.devices_kit import Server as Program
+    from webui.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,6 +36,8 @@ def no_outside_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
+    from webui.settings import Settings
+
     (tmp_path / "models").mkdir()
     return Settings(data=tmp_path / "data", models=tmp_path / "models", disk_reserve_bytes=0)
 
@@ -87,6 +89,8 @@ def own_logging() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The application on loopback with the fake engine, shared by a module's tests."""
+    from tests.api_kit import serving
+
     with serving(tmp_path_factory.mktemp("server")) as server:
         yield server
 

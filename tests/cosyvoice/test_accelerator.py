@@ -7,11 +7,15 @@ is the check for a machine with a GPU or an NPU.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 import torch
 
-from webui.devices import load_torch
+from webui.devices import free_memory, load_torch
 from webui.engines import cosyvoice
 from webui.engines.cosyvoice.sampling import ForcedTokens, RepetitionAwareSampler
 
@@ -47,21 +51,92 @@ def test_bfloat16_is_near_the_reference(device, cosyvoice_folder):
     assert differences(cosyvoice.load(cosyvoice_folder, device, "bfloat16"))["mel, mean"] <= BFLOAT16_MEL
 
 
+@pytest.mark.parametrize(("dtype", "most", "mean"), [("float32", LIMITS["mel"], 1), ("bfloat16", 1, BFLOAT16_MEL)])
+def test_streamed_pieces_are_those_of_the_cpu(device, cosyvoice_folder, dtype, most, mean):
+    """The only use of attention with a mask of chunks."""
+
+    def mel(where, numbers):
+        trace: dict = {}
+        runtime = cosyvoice.load(cosyvoice_folder, where, numbers)
+        list(runtime.speak(iter(range(120)), voice(), steps=2, stream=True, trace=trace))
+        return trace["mel"]
+
+    apart = (mel(device, dtype) - mel("cpu", "float32")).abs()
+    assert apart.max() <= most
+    assert apart.mean() <= mean
+
+
+def decode(runtime):
+    """Logits of 300 forced steps."""
+    kept: list[torch.Tensor] = []
+    list(runtime.language_model.generate(TEXT, PROMPT, ForcedTokens(list(range(300))), 0, 300, kept))
+    return torch.stack(kept)
+
+
 def test_decoding_is_by_graphs(runtime):
-    list(runtime.language_model.generate(TEXT, PROMPT, ForcedTokens([5] * 9), 0, 9))
+    decode(runtime)
     assert runtime.language_model.by_graphs is not None, "torch has no graphs for this device"
     assert not runtime.language_model.by_graphs.given_up
 
 
 def test_decoding_by_graphs_is_decoding_eager(runtime, monkeypatch):
-    def logits():
-        kept: list[torch.Tensor] = []
-        list(runtime.language_model.generate(TEXT, PROMPT, ForcedTokens(list(range(300))), 0, 300, kept))
-        return torch.stack(kept)
-
-    replayed = logits()
+    replayed = decode(runtime)
     monkeypatch.setattr(runtime.language_model, "by_graphs", None)
-    assert (replayed - logits()).abs().max() <= LIMITS["logits"]
+    assert (replayed - decode(runtime)).abs().max() <= LIMITS["logits"]
+
+
+def test_graphs_are_captured_beside_another_threads_work(device, cosyvoice_folder):
+    runtime = cosyvoice.load(cosyvoice_folder, device, "float32")
+    if runtime.language_model.by_graphs is None:
+        pytest.skip("torch has no graphs for this device")
+    with somebody_else_at_work(device) as done:
+        decode(runtime)
+    assert done
+    assert not runtime.language_model.by_graphs.given_up
+
+
+@contextmanager
+def somebody_else_at_work(device: str) -> Iterator[list[float]]:
+    """Results of a thread that computes, fetches, frees and hands memory back on `device` until the end."""
+    done: list[float] = []
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.is_set():
+            square = torch.eye(512, device=device)
+            done.append(float((square @ square).cpu().sum()))
+            free_memory()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield done
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_another_card_decodes_the_same(device, runtime, cosyvoice_folder):
+    last = torch.accelerator.device_count() - 1
+    if not last:
+        pytest.skip("this machine has one card")
+    other = cosyvoice.load(cosyvoice_folder, f"{device.split(':')[0]}:{last}", "float32")
+    assert (decode(other) - decode(runtime)).abs().max() <= LIMITS["logits"]
+    by_graphs = other.language_model.by_graphs
+    assert by_graphs is None or not by_graphs.given_up
+
+
+def test_an_unloaded_model_leaves_no_memory_taken(device, cosyvoice_folder):
+    module = torch.get_device_module(device)
+
+    def taken_after_use():
+        decode(cosyvoice.load(cosyvoice_folder, device, "float32"))
+        free_memory()
+        return module.memory_allocated(device), module.memory_reserved(device)
+
+    taken_after_use()  # what libraries keep for themselves
+    before = taken_after_use()
+    assert all(now <= then for now, then in zip(taken_after_use(), before, strict=True))
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from functools import partial
+from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 
@@ -14,6 +20,8 @@ from webui.engines.cosyvoice import graphs
 
 from .device_parity import LIMITS
 from .graphs_kit import Refusing, install
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def kinds(keys):
@@ -45,10 +53,25 @@ def test_every_stage_is_measured(cosyvoice_folder):
     assert figures["total_s"] >= figures["flow_s"] + figures["vocoder_s"]
 
 
+def test_no_length_is_new_twice(cosyvoice_folder, monkeypatch):
+    lengths, prompts = [], []
+    spoken, voice = benchmark._spoken, benchmark._voice
+    monkeypatch.setattr(benchmark, "_spoken", lambda count: lengths.append(count) or spoken(count))
+    monkeypatch.setattr(benchmark, "_voice", lambda count=87: prompts.append(count) or voice(count))
+    monkeypatch.setattr(benchmark, "_clock", lambda _device, _repeats: lambda work: work() or 0.5)
+    runtime, fresh = cosyvoice.load(cosyvoice_folder), count(1)
+    assert benchmark.new_lengths(runtime, 80, 1, fresh) == {}
+    runtime.device = SimpleNamespace(type="npu")
+    found = [benchmark.new_lengths(runtime, 80, 1, fresh) for _ in range(2)]
+    assert sorted(set(lengths)) == [74, 75, 76, 77, 78, 79, 80]
+    assert sorted(set(prompts)) == [87, 88, 89, 90, 91, 92, 93]
+    assert found[0] == {"rtf_of_a_new_length": round(0.5 / 78 * 25, 4), "first_sound_of_a_new_voice_s": 0.5}
+
+
 def test_a_device_with_graphs_is_measured_both_ways(cosyvoice_folder, monkeypatch, capsys):
     install(partial(monkeypatch.setattr, raising=False), torch.cpu)
     monkeypatch.setattr(graphs, "_seconds", lambda work: 1.0 if not hasattr(work, "__self__") else 0.5)
-    both = list(benchmark.ways(cosyvoice_folder, torch.device("cpu"), "float32", 80, 1))
+    both = list(benchmark.ways(cosyvoice_folder, torch.device("cpu"), "float32", 80, 1, count(1)))
     assert [run["decoding"] for run in both] == ["graphs", "eager"]
     assert both[0].keys() == both[1].keys()
     assert [json.loads(line) for line in capsys.readouterr().err.splitlines()] == both
@@ -56,7 +79,7 @@ def test_a_device_with_graphs_is_measured_both_ways(cosyvoice_folder, monkeypatc
 
 def test_a_graph_that_failed_is_not_reported_as_one(cosyvoice_folder, monkeypatch):
     install(partial(monkeypatch.setattr, raising=False), torch.cpu, Refusing)
-    both = list(benchmark.ways(cosyvoice_folder, torch.device("cpu"), "float32", 80, 1))
+    both = list(benchmark.ways(cosyvoice_folder, torch.device("cpu"), "float32", 80, 1, count(1)))
     assert [run["decoding"] for run in both] == ["eager, as capturing failed", "eager"]
 
 
@@ -72,3 +95,22 @@ def test_ways_to_compute_a_step_are_compared(cosyvoice_folder, monkeypatch):
     assert figures.keys() == {"eager", "static", "compiled"}
     assert all(seconds > 0 for seconds in figures.values())
     assert len(compiled) == 1
+
+
+def test_a_lent_machine_needs_little_more_than_torch():
+    """It, and the checks of the accelerator, import nothing of what the application needs besides."""
+    absent = (
+        "httpx fastapi uvicorn gradio pydantic sqlalchemy soundfile soxr librosa scipy transformers funasr av".split()
+    )
+    program = f"""
+import sys
+sys.modules.update(dict.fromkeys({absent}))
+import benchmarks.cosyvoice, pytest, webui.engines.cosyvoice.runtime
+sys.exit(pytest.main(["--collect-only", "-p", "no:cacheprovider", "tests/cosyvoice/test_accelerator.py"]))
+"""
+    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "test_float32_is_the_reference" in done.stdout
