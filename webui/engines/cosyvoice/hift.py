@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import torch
 import torch.nn.functional as F
 
-from webui.engines.cosyvoice.precision import exact_convolutions
+from webui.engines.cosyvoice.precision import settle_kernels
 from webui.engines.cosyvoice.weights import Weights
 
 RATE = 24000
@@ -39,7 +39,7 @@ class Vocoder:
         """Raises UserError MODEL_BROKEN."""
         folded = _fold_weight_norm(weights)
         _check(weights, folded)
-        exact_convolutions()
+        settle_kernels()
         self._device = device
         self._pitch = {key: value.double() for key, value in folded.items() if key.startswith(_PITCH)}
         self._source = {key: value.float() for key, value in folded.items() if key.startswith("m_source.")}
