@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.api_kit import wav
+from tests.cosyvoice.conftest import build
 from webui.engines import cosyvoice
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,6 +82,11 @@ class TestEnginesByModule:
         assert done.returncode == 0 and listed["parrot"] is None and "basic" in listed
 
 
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return cosyvoice.load(build(tmp_path_factory.mktemp("model") / "tiny"), "cpu", "float32")
+
+
 class TestCosyVoiceByItself:
     def test_load_and_synthesize_take_what_the_contract_says(self) -> None:
         from webui.engines.cosyvoice.runtime import Runtime
@@ -102,12 +108,6 @@ class TestCosyVoiceByItself:
         )
         done = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, timeout=120)
         assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
-
-    @pytest.fixture(scope="class")
-    def runtime(self, tmp_path_factory: pytest.TempPathFactory) -> Any:
-        from tests.cosyvoice.conftest import build
-
-        return cosyvoice.load(build(tmp_path_factory.mktemp("model") / "tiny"), "cpu", "float32")
 
     @pytest.mark.parametrize("mode", ["zero_shot", "cross_lingual", "instruct"])
     def test_forced_tokens_are_fed_one_a_step_and_the_trace_has_a_row_of_logits_for_each(
