@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.api_kit import Server, code, serving
+from tests.cosyvoice.conftest import build as build_cosyvoice
 from tests.funasr import builder
 from webui.cli.application import main
 from webui.engines.base import Capabilities, Model
@@ -91,3 +92,13 @@ def test_the_command_reports_the_differences(tmp_path: Path, capsys: pytest.Capt
     shown = capsys.readouterr().out
     assert "encoder int8" in shown and (tmp_path / "models" / "small" / "optimised" / "report.json").is_file()
     assert main(["models", "optimise", "nobody", *where]) == 2
+
+
+def test_a_voice_model_can_be_made_faster_too(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    build_cosyvoice(tmp_path / "models" / "voices")
+    with serving(tmp_path, workers=False) as server:
+        with server.api() as client:
+            assert client.post("/api/v1/models/voices/optimise").status_code == 202
+        ended = state(server, "voices")
+        assert ended["state"] == "done" and set(ended["errors"]) == {"llm int8", "flow int8"}

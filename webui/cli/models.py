@@ -80,14 +80,15 @@ def verify_model(context: typer.Context, name: Annotated[str, typer.Argument(hel
 
 
 def optimise_model(context: typer.Context, name: Annotated[str, typer.Argument(help=help_text("model"))]) -> int:
-    from webui.engines import funasr
+    from webui.engines import catalog
 
     settings = settings_of(context)
     work_offline(settings)
-    report = funasr.optimise(name, settings)
-    for part, error in report.errors.items():
+    catalog.optimise(settings, name)
+    report = next(model.optimised for model in catalog.available(settings) if model.name == name and model.optimised)
+    for part, error in report["errors"].items():
         typer.echo(say("optimised_part", part=part, error=f"{error:.2%}"))
-    typer.echo(say("optimised", use=report.use))
+    typer.echo(say("optimised", use=report["use"]))
     return DONE
 
 

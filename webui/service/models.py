@@ -163,7 +163,8 @@ class ModelService:
             raise UserError(
                 "MODEL_NOT_FOUND", param="model", model=name, available=_names(self.available(), "recognizer")
             )
-        self._optimisations.begin(self.resolve(name, "recognizer"))
+        able = {model.kind for model in self.available() if model.name == name and model.optimise}
+        self._optimisations.begin(self.resolve(name, "synthesizer" if "synthesizer" in able else "recognizer"))
 
     def _pull(self, name: str, source: str | None, pull: _Pull) -> None:
         from webui.engines.download import pull as download

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from webui.devices import load_torch
+from webui.engines.apart import optimise_apart
 from webui.engines.base import Model
+from webui.engines.cosyvoice import optimising
 from webui.engines.cosyvoice.folder import CAPABILITIES, files, folders, problem, revision
 from webui.errors import UserError
 
@@ -25,8 +27,8 @@ __all__ = ["load", "models"]
 def load(folder: Path | str, device: str = "cpu", dtype: Any = "float32") -> Runtime:
     """The runtime of the model in `folder` on a torch device ("cpu", "npu:0", "cuda" …).
 
-    `dtype`: the numbers of the language model and the flow, "float32", "bfloat16" or "float16" (or a
-    torch.dtype); the vocoder is always float32. Raises UserError MODEL_BROKEN naming file and key.
+    `dtype`: the numbers of the language model and the flow, "float32", "bfloat16", "float16", or on a CPU
+    "int8" (or a torch.dtype); the vocoder is always float32. Raises UserError MODEL_BROKEN naming file and key.
     """
     load_torch()
     from webui.engines.cosyvoice.runtime import Runtime
@@ -39,30 +41,50 @@ def models(settings: Settings) -> list[Model]:
     return [_model(folder, settings) for folder in folders(settings)]
 
 
+def optimise(name: str, settings: Settings) -> None:
+    """Find out whether the model `name` may compute in 8 bits on this CPU; some minutes. Raises UserError."""
+    present = {folder.name: folder for folder in folders(settings)}
+    if name not in present:
+        raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=", ".join(present))
+    _check(present[name])
+    load_torch()
+    optimising.optimise(present[name], settings)
+
+
 def _model(folder: Path, settings: Settings) -> Model:
+    found = problem(folder)
+    report = None if found else optimising.find(folder, settings)
     return Model(
         name=folder.name,
         engine="cosyvoice",
         kind="synthesizer",
         revision=revision(folder),
         capabilities=CAPABILITIES,
-        load=partial(_load, folder, settings.device_graphs),
+        load=partial(_load, folder, settings),
         device_kinds=("any",),
         default_rank=30,
         size_bytes=sum(path.stat().st_size for path in files(folder)),
-        problem=problem(folder),
+        problem=found,
         check_text=_check_text,
+        optimise=partial(optimise_apart, optimise, folder.name, settings),
+        optimised=report.shown() if report else None,
     )
 
 
-def _load(folder: Path, graphs: bool, device: str) -> CosyVoiceSynthesizer:
+def _load(folder: Path, settings: Settings, device: str) -> CosyVoiceSynthesizer:
     load_torch()
     from webui.engines.cosyvoice.synthesizer import CosyVoiceSynthesizer
 
+    _check(folder)
+    report = optimising.find(folder, settings) if device == "cpu" else None
+    eight_bits = report.use if report else ()
+    return CosyVoiceSynthesizer.load(folder, device, revision(folder), settings.device_graphs, eight_bits)
+
+
+def _check(folder: Path) -> None:
     found = problem(folder)
     if found:
         raise UserError(found[0], **found[1])
-    return CosyVoiceSynthesizer.load(folder, device, revision(folder), graphs)
 
 
 def _check_text(text: str) -> None:

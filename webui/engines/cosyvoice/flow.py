@@ -13,6 +13,7 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 
+from webui.engines.cosyvoice.matrices import Matrix, between, matrix
 from webui.engines.cosyvoice.weights import Weights
 
 FRAMES_PER_TOKEN = 2
@@ -35,14 +36,10 @@ class VoiceCondition:
 
 @dataclass(frozen=True)
 class _Block:
-    qkv: torch.Tensor
-    qkv_bias: torch.Tensor
-    out: torch.Tensor
-    out_bias: torch.Tensor
-    up: torch.Tensor
-    up_bias: torch.Tensor
-    down: torch.Tensor
-    down_bias: torch.Tensor
+    qkv: Matrix
+    out: Matrix
+    up: Matrix
+    down: Matrix
 
 
 class Flow:
@@ -50,7 +47,7 @@ class Flow:
 
     def __init__(self, weights: Weights, device: torch.device, dtype: torch.dtype) -> None:
         """Raises UserError MODEL_BROKEN."""
-        self._device, self._dtype = device, dtype
+        self._device, self._dtype = device, between(dtype)
         self._embedding = self._take(weights, "input_embedding.weight", -1, MEL)
         self._speaker = self._linear(weights, "spk_embed_affine_layer", MEL, 192)
         self._ahead = self._conv(weights, "pre_lookahead_layer.conv1", -1, MEL, LOOKAHEAD + 1)
@@ -120,7 +117,8 @@ class Estimator:
 
     def __init__(self, weights: Weights, device: torch.device, dtype: torch.dtype) -> None:
         """Raises UserError MODEL_BROKEN."""
-        self._device, self._dtype, self._file = device, dtype, weights.path
+        self._device, self._dtype, self._matrices = device, between(dtype), dtype
+        self._file = weights.path
         self._dim = weights.take(f"{self.prefix}proj_out.weight", MEL, -1).shape[1]
         self._heads = self._dim // HEAD
         self._inputs = self._linear(weights, "input_embed.proj", self._dim, 4 * MEL)
@@ -142,15 +140,19 @@ class Estimator:
 
     def _block(self, weights: Weights, prefix: str) -> _Block:
         dim = self._dim
-        qkv = [self._linear(weights, f"{prefix}attn.to_{name}", dim, dim) for name in "qkv"]
         inner = weights.take(f"{self.prefix}{prefix}ff.ff.0.0.weight", -1, dim).shape[0]
         return _Block(
-            torch.cat([weight for weight, _ in qkv]),
-            torch.cat([bias for _, bias in qkv]),
-            *self._linear(weights, f"{prefix}attn.to_out.0", dim, dim),
-            *self._linear(weights, f"{prefix}ff.ff.0.0", inner, dim),
-            *self._linear(weights, f"{prefix}ff.ff.2", dim, inner),
+            self._matrix(weights, [f"{prefix}attn.to_{name}" for name in "qkv"], dim, dim),
+            self._matrix(weights, [f"{prefix}attn.to_out.0"], dim, dim),
+            self._matrix(weights, [f"{prefix}ff.ff.0.0"], inner, dim),
+            self._matrix(weights, [f"{prefix}ff.ff.2"], dim, inner),
         )
+
+    def _matrix(self, weights: Weights, keys: list[str], rows: int, columns: int) -> Matrix:
+        """Several matrices as one, in turn."""
+        parts = [weights.take(f"{self.prefix}{key}.weight", rows, columns) for key in keys]
+        biases = [weights.take(f"{self.prefix}{key}.bias", rows) for key in keys]
+        return matrix(torch.cat(parts), torch.cat(biases), self._device, self._matrices)
 
     def solve(
         self,
@@ -194,8 +196,8 @@ class Estimator:
         for index, block in enumerate(self._blocks):
             shift, scale, gate, shift_up, scale_up, gate_up = modulation[6 * index : 6 * index + 6]
             x = x + gate * self._attend(self._norm(x, scale, shift), block, cos, sin, mask)
-            hidden = F.gelu(F.linear(self._norm(x, scale_up, shift_up), block.up, block.up_bias), approximate="tanh")
-            x = x + gate_up * F.linear(hidden, block.down, block.down_bias)
+            hidden = F.gelu(block.up(self._norm(x, scale_up, shift_up)), approximate="tanh")
+            x = x + gate_up * block.down(hidden)
         scale, shift = modulation[-2:]
         return F.linear(self._norm(x, scale, shift), *self._outputs)
 
@@ -215,13 +217,13 @@ class Estimator:
         self, x: torch.Tensor, block: _Block, cos: torch.Tensor, sin: torch.Tensor, mask: torch.Tensor | None
     ) -> torch.Tensor:
         batch, frames, _ = x.shape
-        heads = F.linear(x, block.qkv, block.qkv_bias).view(batch, frames, 3, self._heads, HEAD)
+        heads = block.qkv(x).view(batch, frames, 3, self._heads, HEAD)
         first = heads[:, :, :2, 0]  # the model rotates only the first head, as it was trained
         swapped = first.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
         heads[:, :, :2, 0] = first * cos + swapped * sin
         q, k, v = heads.permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).reshape(x.shape)
-        return F.linear(mixed, block.out, block.out_bias)
+        return block.out(mixed)
 
     def _rotations(self, frames: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Cosines and sines (1, frames, 1, 64) of the rotary positions."""

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from webui.engines.cosyvoice import graphs
 from webui.engines.cosyvoice.decoding import POSITIONS, Cache, GraphDecoding
+from webui.engines.cosyvoice.matrices import Matrix, between, matrix
 from webui.engines.cosyvoice.sampling import SPEECH_TOKENS, Sampler
 from webui.engines.cosyvoice.weights import Weights
 
@@ -24,12 +25,11 @@ Attention = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], t
 @dataclass(frozen=True)
 class _Layer:
     input_norm: torch.Tensor
-    qkv: torch.Tensor
-    qkv_bias: torch.Tensor
-    out: torch.Tensor
+    qkv: Matrix
+    out: Matrix
     post_norm: torch.Tensor
-    gate_up: torch.Tensor
-    down: torch.Tensor
+    gate_up: Matrix
+    down: Matrix
 
 
 class SpeechLanguageModel:
@@ -47,7 +47,7 @@ class SpeechLanguageModel:
         with_graphs: bool = True,
     ) -> None:
         """Raises UserError MODEL_BROKEN."""
-        self._device, self._dtype = device, dtype
+        self._device, self._dtype, self._matrices = device, between(dtype), dtype
         self._heads, self._kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
         self._theta, self._eps = config.get("rope_theta", 1e6), config.get("rms_norm_eps", 1e-6)
         self._text_embedding = self._take(weights, "llm.model.model.embed_tokens.weight", -1, -1)
@@ -56,7 +56,8 @@ class SpeechLanguageModel:
             raise weights.misshapen("llm.model.model.embed_tokens.weight", (-1, self._heads * 64))
         self._width = hidden // self._heads
         self._speech_embedding = self._take(weights, "speech_embedding.weight", -1, hidden)
-        self._head = self._take(weights, "llm_decoder.weight", self._speech_embedding.shape[0], hidden)
+        head = weights.take("llm_decoder.weight", self._speech_embedding.shape[0], hidden)
+        self._head = self._matrix([head])
         self._last_norm = self._take(weights, "llm.model.model.norm.weight", hidden)
         prefix = "llm.model.model.layers."
         self._layers = [self._layer(weights, f"{prefix}{index}.", hidden) for index in range(weights.count(prefix))]
@@ -68,6 +69,11 @@ class SpeechLanguageModel:
     def _take(self, weights: Weights, key: str, *shape: int) -> torch.Tensor:
         return weights.take(key, *shape).to(self._device, self._dtype, copy=True)
 
+    def _matrix(self, parts: Sequence[torch.Tensor], biases: Sequence[torch.Tensor] = ()) -> Matrix:
+        """Several matrices as one, in turn."""
+        bias = torch.cat(list(biases)) if biases else None
+        return matrix(torch.cat(list(parts)), bias, self._device, self._matrices)
+
     def _layer(self, weights: Weights, prefix: str, hidden: int) -> _Layer:
         kv = self._kv_heads * self._width
         rows = {"q": hidden, "k": kv, "v": kv}
@@ -75,12 +81,14 @@ class SpeechLanguageModel:
         inner = weights.take(f"{mlp}gate_proj.weight", -1, hidden).shape[0]
         return _Layer(
             self._take(weights, f"{prefix}input_layernorm.weight", hidden),
-            torch.cat([self._take(weights, f"{attention}{x}_proj.weight", rows[x], hidden) for x in rows]),
-            torch.cat([self._take(weights, f"{attention}{x}_proj.bias", rows[x]) for x in rows]),
-            self._take(weights, f"{attention}o_proj.weight", hidden, hidden),
+            self._matrix(
+                [weights.take(f"{attention}{x}_proj.weight", rows[x], hidden) for x in rows],
+                [weights.take(f"{attention}{x}_proj.bias", rows[x]) for x in rows],
+            ),
+            self._matrix([weights.take(f"{attention}o_proj.weight", hidden, hidden)]),
             self._take(weights, f"{prefix}post_attention_layernorm.weight", hidden),
-            torch.cat([self._take(weights, f"{mlp}{x}_proj.weight", inner, hidden) for x in ("gate", "up")]),
-            self._take(weights, f"{mlp}down_proj.weight", hidden, inner),
+            self._matrix([weights.take(f"{mlp}{x}_proj.weight", inner, hidden) for x in ("gate", "up")]),
+            self._matrix([weights.take(f"{mlp}down_proj.weight", hidden, inner)]),
         )
 
     @torch.inference_mode()
@@ -180,15 +188,15 @@ class SpeechLanguageModel:
         """x (n, hidden), rotations (n, width) → the last position's logits, float32 (vocabulary,)."""
         rotating = self._heads + self._kv_heads
         for layer, layer_kv in zip(self._layers, kv, strict=True):
-            qkv = F.linear(self._norm(x, layer.input_norm), layer.qkv, layer.qkv_bias)
+            qkv = layer.qkv(self._norm(x, layer.input_norm))
             heads = qkv.view(len(x), -1, self._width).transpose(0, 1)
             qk = heads[:rotating]
             qk = torch.addcmul(qk * cos, qk.roll(self._width // 2, -1), sin)
             mixed = attend(qk[: self._heads], qk[self._heads :], heads[rotating:], layer_kv)
-            x = torch.addmm(x, mixed, layer.out.T)
-            gate, up = F.linear(self._norm(x, layer.post_norm), layer.gate_up).chunk(2, -1)
-            x = torch.addmm(x, F.silu(gate) * up, layer.down.T)
-        return F.linear(self._norm(x[-1], self._last_norm), self._head).float()
+            x = layer.out.onto(x, mixed)
+            gate, up = layer.gate_up(self._norm(x, layer.post_norm)).chunk(2, -1)
+            x = layer.down.onto(x, F.silu(gate) * up)
+        return self._head(self._norm(x[-1], self._last_norm)).float()
 
     def _attend(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         """q (heads, n, width) over k, v (kv heads, positions, width) → (n, hidden); causal among the n."""

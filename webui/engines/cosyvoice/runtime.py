@@ -109,18 +109,19 @@ class Runtime:
         self.device = device
 
     @classmethod
-    def load(cls, folder: Path, device: str, dtype: Any, graphs: bool = True) -> Runtime:
-        """`graphs`: decode by device graphs where they prove themselves.
+    def load(cls, folder: Path, device: str, dtype: Any, graphs: bool = True, flow_dtype: Any = None) -> Runtime:
+        """`dtype`: of the language model, and of the flow without `flow_dtype`; `graphs`: decode by device graphs
+        where they prove themselves.
 
         Raises UserError MODEL_BROKEN naming file and key.
         """
         where = torch.device(device)
-        number = getattr(torch, str(dtype).removeprefix("torch."))
+        number, flow_number = (getattr(torch, str(one).removeprefix("torch.")) for one in (dtype, flow_dtype or dtype))
         return cls(
             TextTokenizer(folder),
             PromptEncoder(folder),
             SpeechLanguageModel(Weights(language_model(folder)), read_config(folder), where, number, graphs),
-            Flow(Weights(folder / "flow.pt"), where, number),
+            Flow(Weights(folder / "flow.pt"), where, flow_number),
             Vocoder(Weights(folder / "hift.pt"), where),
             where,
         )

@@ -40,11 +40,14 @@ class CosyVoiceSynthesizer:
         self.devices = {"features": "cpu", "llm": device, "flow": device, "vocoder": device}
 
     @classmethod
-    def load(cls, folder: Path, device: str, revision: str, graphs: bool = True) -> CosyVoiceSynthesizer:
-        """Raises UserError MODEL_BROKEN naming file and key."""
-        dtype = precision.best(torch.device(device))
-        log.info("%s runs on %s in %s", folder.name, device, dtype)
-        return cls(Runtime.load(folder, device, dtype, graphs), folder.name, revision)
+    def load(
+        cls, folder: Path, device: str, revision: str, graphs: bool = True, eight_bits: tuple[str, ...] = ()
+    ) -> CosyVoiceSynthesizer:
+        """`eight_bits`: the parts computed so, "llm" and "flow". Raises UserError MODEL_BROKEN naming file and key."""
+        plain = precision.best(torch.device(device))
+        llm, flow = (torch.int8 if part in eight_bits else plain for part in ("llm", "flow"))
+        log.info("%s runs on %s, language model in %s, flow in %s", folder.name, device, llm, flow)
+        return cls(Runtime.load(folder, device, llm, graphs, flow), folder.name, revision)
 
     def enrol(self, prompt: Waveform, transcript: str) -> VoiceFeatures:
         """The features of a prompt of 3 to 30 s, which has been trimmed and judged (audio.prompts).

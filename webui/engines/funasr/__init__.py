@@ -5,8 +5,10 @@ We decode, split, batch, decide and time; FunASR supplies the code of the models
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from webui.engines.apart import optimise_apart
 from webui.engines.base import Capabilities, Model
 from webui.engines.funasr import optimising
 from webui.engines.funasr.families import with_speakers
@@ -56,11 +58,6 @@ def _model(folder: Folder, settings: Settings, speakers: bool) -> Model:
 
         return open_recognizer(folder, device, settings)
 
-    def optimise() -> None:
-        from webui.engines.funasr.apart import optimise_apart
-
-        optimise_apart(folder.name, settings)
-
     exported = optimising.find(folder, settings)
     return Model(
         name=folder.name,
@@ -73,6 +70,6 @@ def _model(folder: Folder, settings: Settings, speakers: bool) -> Model:
         default_rank=folder.family.rank,
         size_bytes=folder.size_bytes,
         problem=folder.problem,
-        optimise=optimise if optimising.optimisable(folder) else None,
+        optimise=partial(optimise_apart, optimise, folder.name, settings) if optimising.optimisable(folder) else None,
         optimised={"use": exported.report.use, "errors": exported.report.errors} if exported else None,
     )

@@ -1,9 +1,10 @@
-"""Optimising in a process of its own: exporting takes twice the weights and a minute, beside a running server."""
+"""Optimising in a process of its own: it takes twice the weights and a minute or more, beside a running server."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,15 +14,20 @@ from webui.errors import UserError
 if TYPE_CHECKING:
     from webui.settings import Settings
 
+    Work = Callable[[str, Settings], object]
+
 _NICE = 10  # behind what people wait for
 
 
-def optimise_apart(name: str, settings: Settings) -> None:
-    """What `funasr.optimise` does, in a child process that ends with this one. Raises what it raises, ENGINE_FAILED."""
+def optimise_apart(optimise: Work, name: str, settings: Settings) -> None:
+    """`optimise(name, settings)`, a module's function, in a child process that ends with this one.
+
+    Raises the UserError that it raises, ENGINE_FAILED.
+    """
     here, there = multiprocessing.Pipe(duplex=False)
     context = multiprocessing.get_context("spawn")
     folders = {"data": settings.data, "models": settings.models, "model_path": settings.model_path}
-    child = context.Process(target=_optimise, args=(there, name, folders), name=f"optimise {name}", daemon=True)
+    child = context.Process(target=_work, args=(there, optimise, name, folders), name=f"optimise {name}", daemon=True)
     child.start()
     there.close()
     try:
@@ -35,16 +41,15 @@ def optimise_apart(name: str, settings: Settings) -> None:
         raise UserError(error["code"], **error["params"])
 
 
-def _optimise(answer: Connection, name: str, folders: dict[str, Path | None]) -> None:
+def _work(answer: Connection, optimise: Work, name: str, folders: dict[str, Path | None]) -> None:
     """The child's part: sends None, or the stored error."""
-    from webui.engines import funasr
     from webui.settings import Settings
 
     os.nice(_NICE)
     given: dict[str, Any] = dict(folders)
     error = None
     try:
-        funasr.optimise(name, Settings(**given))
+        optimise(name, Settings(**given))
     except UserError as refused:
         error = refused.stored()
     answer.send(error)
