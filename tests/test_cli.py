@@ -166,6 +166,13 @@ class TestDoctor:
         lines = [line for line in examine(settings.model_copy(update={"device": device})) if line.subject == "device"]
         assert [line.state for line in lines] == findings and all(device in line.text for line in lines)
 
+    @pytest.mark.parametrize(("code", "state"), [("", "note"), ("acme", "note"), ("001191110102MAD55U9H0F10002", "ok")])
+    def test_a_producer_code_that_is_none_of_the_standard_is_told(
+        self, settings: Settings, code: str, state: str
+    ) -> None:
+        line = list(examine(settings.model_copy(update={"producer_code": code})))[-1]
+        assert (line.subject, line.state) == ("label", state) and code in line.text
+
     def test_a_busy_port_is_a_note(self, settings: Settings) -> None:
         with socket.create_server(("127.0.0.1", 0)) as busy:
             port = busy.getsockname()[1]

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from webui.settings import BadSettings, load, origins, terminal_language
+from webui.settings import BadSettings, Settings, load, origins, terminal_language
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
 
 
 @pytest.fixture
@@ -48,18 +53,58 @@ def test_every_value_names_its_origin(config: Path, monkeypatch: pytest.MonkeyPa
     ("text", "says"),
     [
         ("prot = 7001", "did you mean port?"),
-        ("port = 70010", "port"),
+        ("[server]", "server"),
+        ("port = 70010", "port cannot be 70010: it must be at most 65535"),
+        ("port = true", "port cannot be true: it must be a whole number"),
+        ('port = "many"', 'port cannot be "many"'),
+        ("hang_limit_s = 0", "hang_limit_s cannot be 0: it must be more than 0"),
+        ('max_audio_hours = "long"', "it must be a number"),
+        ("device_graphs = 3", "device_graphs cannot be 3: it must be true or false"),
+        ("host = 5", "host cannot be 5: it must be a text"),
+        ("data = 5", "data cannot be 5: it must be a text"),
+        ('data = ""', 'data cannot be ""'),
+        ("engines = 5", "engines cannot be 5: it must be a list"),
+        ('engines = "[a"', "it must be a list"),
+        ('producer_code = "某公司"', "producer_code"),
+        ('label_position = "middle"', "it must be one of 'start', 'end', 'both'"),
         ("port = ", "config.toml"),
-        ('label_position = "middle"', "label_position"),
+        ('host = "\xb2"', "UTF-8"),
     ],
 )
 def test_a_wrong_file_is_one_sentence_that_names_the_key(tmp_path: Path, text: str, says: str) -> None:
     file = tmp_path / "config.toml"
-    file.write_text(text)
+    file.write_bytes(text.encode("latin-1" if "\xb2" in text else "utf-8"))
     with pytest.raises(BadSettings) as refused:
         load(file)
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_what_is_wrong_is_said_in_the_terminals_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    with pytest.raises(BadSettings, match="port 不能是 70010：不能大于 65535"):
+        load(port=70010)
+
+
+def test_an_empty_variable_is_as_if_it_were_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATA", "PORT", "LOG_FILE"):
+        monkeypatch.setenv(f"SHENGFANG_{name}", "")
+    assert load().model_dump() == Settings.model_construct().model_dump()
+    assert origins()["data"] == "default"
+
+
+def test_an_editors_byte_order_mark_and_small_letters_are_no_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes(b'\xef\xbb\xbflog_level = "debug"\r\nlog_file = ""\r\n')
+    assert (load(file).log_level, load(file).log_file) == ("DEBUG", None)
+
+
+def test_relative_paths_in_a_file_count_from_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "config.toml").write_text('data = "archive"\nmodels = "/models"\n')
+    read = load(Path("../config.toml"))
+    assert (read.data.resolve(), read.models) == (tmp_path / "archive", Path("/models"))
 
 
 def test_a_named_file_must_exist(tmp_path: Path) -> None:

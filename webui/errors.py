@@ -16,6 +16,26 @@ from webui.toml import read_toml
 
 Language = str  # "zh" or "en"
 
+# What pydantic found (an error's type, or a name in its context) → our reason, and what the name fills in there.
+_KINDS = {
+    "missing": "FIELD_MISSING",
+    "extra_forbidden": "FIELD_UNKNOWN",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), "FIELD_INTEGER"),
+    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "FIELD_NUMBER"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "FIELD_SWITCH"),
+    **dict.fromkeys(("string_type", "path_type"), "FIELD_TEXT"),
+    **dict.fromkeys(("list_type", "tuple_type"), "FIELD_LIST"),
+}
+_LIMITS = {
+    "expected": ("FIELD_CHOICE", "expected"),
+    "max_length": ("FIELD_TOO_LONG", "most"),
+    "min_length": ("FIELD_LEAST", "least"),
+    "ge": ("FIELD_LEAST", "least"),
+    "gt": ("FIELD_MORE", "least"),
+    "le": ("FIELD_MOST", "most"),
+    "lt": ("FIELD_LESS", "most"),
+}
+
 
 class UserError(Exception):
     """Something the user can understand and cure.
@@ -60,6 +80,18 @@ def _reason(value: Any, language: Language) -> Any:
     if isinstance(value, Mapping) and value.get("code") in _catalogue():
         return word(value["code"], value.get("params", {}), language).message
     return value
+
+
+def reason_of(finding: Mapping[str, Any]) -> dict[str, Any]:
+    """What pydantic found wrong with one value, as a stored reason."""
+    if finding["type"] in _KINDS:
+        return {"code": _KINDS[finding["type"]]}
+    context = finding.get("ctx", {})
+    for name, (code, fills) in _LIMITS.items():
+        if name in context:
+            limit = context[name].replace(" or ", ", ") if name == "expected" else context[name]
+            return {"code": code, "params": {fills: limit}}
+    return {"code": "FIELD_FORMAT"}
 
 
 def codes() -> frozenset[str]:

@@ -1,7 +1,8 @@
 """The configuration: one frozen `Settings`, built once in `app.py` and passed down.
 
 The only reader of the environment. Precedence: command line > SHENGFANG_* > systemd credentials >
-`config.toml` > default. An unknown key or a bad value is one sentence and exit code 2.
+`config.toml` > default. An unknown key or a bad value is one sentence and exit code 2. An empty variable is as if
+it were not there; relative paths in a file count from that file's folder.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -23,16 +25,20 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from webui.errors import reason_of, word
 from webui.toml import read_toml
 
 ROOT = Path(__file__).resolve().parent.parent
 Names = Annotated[tuple[str, ...], NoDecode]  # in the environment a JSON list, or names with commas between
 
+_PATHS = ("data", "models", "history_db", "model_path", "log_file")  # made absolute
+_LABEL_VALUE = r"[\x21\x23-\x5b\x5d-\x7e]*"  # what the standard of the AIGC label allows in a value
+
 
 class Settings(BaseSettings):
     """Every option of the program. Paths are absolute after validation; sizes in bytes, times in seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="SHENGFANG_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="SHENGFANG_", env_ignore_empty=True, extra="forbid", frozen=True)
 
     data: Path = Field(default=ROOT / "data", description="everything written at run time")
     models: Path = Field(default=ROOT / "models", description="one folder per model")
@@ -64,7 +70,9 @@ class Settings(BaseSettings):
     espeak_library: Path | None = Field(default=None, description="libespeak-ng.so, where not the wheel's")
     espeak_data: Path | None = Field(default=None, description="espeak-ng-data, where not the wheel's")
 
-    producer_code: str = Field(default="", description="27-character AIGC producer code of the organisation")
+    producer_code: str = Field(
+        default="", pattern=f"^{_LABEL_VALUE}$", description="27-character AIGC producer code of the organisation"
+    )
     label_position: Literal["start", "end", "both"] = Field(default="end", description="where the rhythm label sounds")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="verbosity")
@@ -76,11 +84,29 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         if value.lstrip().startswith("["):
-            return json.loads(value)
+            return _json_list(value)
         return [name.strip() for name in value.split(",") if name.strip()]
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain(cls, value: Any, info: ValidationInfo) -> Any:
+        """An empty text is no path or host, and TOML's `true` no number (pydantic takes it for 1)."""
+        field = cls.model_fields[str(info.field_name)]
+        if value == "" and (field.annotation in (Path, Path | None) or info.field_name == "host"):
+            if field.default is not None:
+                raise PydanticCustomError("missing", "empty")
+            return None
+        if isinstance(value, bool) and field.annotation in (int, float):
+            raise PydanticCustomError("int_type", "no number")
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _level(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
     def model_post_init(self, _context: Any) -> None:
-        for name in ("data", "models", "history_db", "model_path", "log_file"):
+        for name in _PATHS:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, Path(value).expanduser().absolute())
@@ -123,8 +149,13 @@ class Settings(BaseSettings):
         if credentials:
             sources.append(SecretsSettingsSource(settings_cls, credentials))
         if cls.model_config.get("toml_file"):
-            sources.append(TomlConfigSettingsSource(settings_cls))
+            sources.append(_FileSource(settings_cls))
         return tuple(sources)
+
+
+class _FileSource(TomlConfigSettingsSource):
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        return _values(file_path)
 
 
 class BadSettings(Exception):
@@ -140,9 +171,7 @@ def load(config: Path | None = None, **overrides: Any) -> Settings:
     try:
         return settings_class(**_given(overrides))
     except ValidationError as error:
-        raise BadSettings(_sentence(error)) from None
-    except ValueError as error:  # a file that is no TOML, a value that is no JSON
-        raise BadSettings(f"{config or 'configuration'}: {error}") from None
+        raise _bad_value(error) from None
 
 
 def origins(config: Path | None = None, **overrides: Any) -> dict[str, str]:
@@ -153,10 +182,10 @@ def origins(config: Path | None = None, **overrides: Any) -> dict[str, str]:
     if credentials := os.environ.get("CREDENTIALS_DIRECTORY"):
         layers.append(("credentials", SecretsSettingsSource(settings_class, credentials)()))
     if file:
-        layers.append((str(file), read_toml(Path(str(file)))))
+        layers.append((str(file), _values(Path(str(file)))))
     found = dict.fromkeys(Settings.model_fields, "default")
     for origin, values in [*reversed(layers), ("command line", _given(overrides))]:
-        found.update({key: origin for key in values if key in found})
+        found.update({key.lower(): origin for key in values if key.lower() in found})
     return found
 
 
@@ -184,7 +213,7 @@ def systemd_socket() -> str | None:
 def _reading(config: Path | None) -> type[Settings]:
     config = config or (ROOT / "config.toml" if (ROOT / "config.toml").exists() else None)
     if config is not None and not config.is_file():
-        raise BadSettings(f"--config {config}: no such file")
+        raise _bad("SETTINGS_FILE_MISSING", file=config)
 
     class FileSettings(Settings):
         model_config = SettingsConfigDict(toml_file=config)
@@ -192,14 +221,45 @@ def _reading(config: Path | None) -> type[Settings]:
     return FileSettings
 
 
+def _values(file: Path) -> dict[str, Any]:
+    """What a configuration file gives, its paths absolute. Raises BadSettings."""
+    try:
+        given = read_toml(file)
+    except UnicodeDecodeError:
+        raise _bad("SETTINGS_FILE_ENCODING", file=file) from None
+    except ValueError as error:
+        raise _bad("SETTINGS_FILE_BAD", file=file, detail=error) from None
+    folder = file.absolute().parent
+    paths = {
+        key: folder / Path(given[key]).expanduser() for key in _PATHS if given.get(key) and isinstance(given[key], str)
+    }
+    return {**given, **paths}
+
+
+def _json_list(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise PydanticCustomError("list_type", "no JSON") from None
+
+
 def _given(overrides: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in overrides.items() if value is not None}
 
 
-def _sentence(error: ValidationError) -> str:
+def _bad_value(error: ValidationError) -> BadSettings:
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, Settings.model_fields, n=1)
-        return f"{key}: no such setting" + (f"; did you mean {near[0]}?" if near else "")
-    return f"{key}: {first['msg']} (given: {first.get('input')!r})"
+    key = str(first["loc"][0])
+    if first["type"] != "extra_forbidden":
+        return _bad(
+            "SETTING_BAD",
+            key=key,
+            given=json.dumps(first.get("input"), ensure_ascii=False, default=str),
+            reason=reason_of(first),
+        )
+    near = difflib.get_close_matches(key, Settings.model_fields, n=1)
+    return _bad("SETTING_MISSPELT", key=key, near=near[0]) if near else _bad("SETTING_UNKNOWN", key=key)
+
+
+def _bad(code: str, **params: Any) -> BadSettings:
+    return BadSettings(word(code, params, terminal_language()).message)

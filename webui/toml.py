@@ -13,5 +13,5 @@ else:  # pragma: no cover
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Raises OSError, or ValueError for a file that is no TOML."""
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    """With or without a byte order mark. Raises OSError, or ValueError for a file that is no TOML in UTF-8."""
+    return tomllib.loads(path.read_text(encoding="utf-8-sig"))

@@ -210,5 +210,8 @@ def _port(settings: Settings) -> Iterator[Line]:
 
 
 def _label(settings: Settings) -> Iterator[Line]:
-    known = bool(settings.producer_code)
-    yield _line("label", "ok" if known else "note", "label" if known else "label_none", code=settings.producer_code)
+    from webui.audio.label import is_producer_code
+
+    code = settings.producer_code
+    key = "label" if is_producer_code(code) else "label_odd" if code else "label_none"
+    yield _line("label", "ok" if key == "label" else "note", key, code=code)

@@ -8,13 +8,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from webui.errors import UserError
+from webui.errors import UserError, reason_of
 from webui.service.params import Consent
 
 _M = TypeVar("_M", bound=BaseModel)
 
-_LEAST = ("ge", "gt", "min_length")
-_MOST = ("le", "lt")
 _PLACES = ("body", "query", "path", "header")  # where FastAPI found the field: not part of its name
 
 
@@ -53,28 +51,9 @@ def invalid_field(findings: Sequence[Mapping[str, Any]], field: str = "body") ->
     first = findings[0]
     places = () if first["type"] == "json_invalid" else first["loc"]
     name = ".".join(str(part) for part in places if part not in _PLACES) or field
-    return UserError("INVALID_FIELD", param=name, field=name, reason=_reason(first))
+    return UserError("INVALID_FIELD", param=name, field=name, reason=reason_of(first))
 
 
 def invalid(field: str, reason: str, **params: Any) -> UserError:
     """INVALID_FIELD with a reason of errors.toml."""
     return UserError("INVALID_FIELD", param=field, field=field, reason={"code": reason, "params": params})
-
-
-def _reason(finding: Mapping[str, Any]) -> dict[str, Any]:
-    kind, context = finding["type"], finding.get("ctx", {})
-    if kind == "missing":
-        return {"code": "FIELD_MISSING"}
-    if kind == "extra_forbidden":
-        return {"code": "FIELD_UNKNOWN"}
-    if "expected" in context:
-        return {"code": "FIELD_CHOICE", "params": {"expected": str(context["expected"])}}
-    if "max_length" in context:
-        return {"code": "FIELD_TOO_LONG", "params": {"most": context["max_length"]}}
-    for name in _LEAST:
-        if name in context:
-            return {"code": "FIELD_LEAST", "params": {"least": context[name]}}
-    for name in _MOST:
-        if name in context:
-            return {"code": "FIELD_MOST", "params": {"most": context[name]}}
-    return {"code": "FIELD_FORMAT"}
