@@ -15,6 +15,8 @@ from webui.engines.cosyvoice.tokenizer import MARKS, SPECIAL, spell
 from webui.engines.cosyvoice.weights import Weights
 from webui.errors import UserError
 
+from .conftest import KIT
+
 
 def test_there_are_281_added_tokens_each_once():
     assert len(SPECIAL) == len(set(SPECIAL)) == 281
@@ -122,20 +124,58 @@ def vocoder(cosyvoice_folder):
     return Vocoder(Weights(cosyvoice_folder / "hift.pt"), torch.device("cpu"))
 
 
-def test_the_real_stft_is_torchs(vocoder):
+@pytest.fixture
+def rounding(cosyvoice_folder):
+    """As on an accelerator."""
+    vocoder = Vocoder(Weights(cosyvoice_folder / "hift.pt"), torch.device("cpu"))
+    vocoder._rounded_to = 50
+    return vocoder
+
+
+@pytest.mark.parametrize("frames", [1, 50])
+def test_the_real_stft_is_torchs(vocoder, frames):
     source = torch.randn(1, 1, 480)
     window = torch.hann_window(16)
     reference = torch.stft(source[:, 0], 16, 4, window=window, return_complex=True)
-    ours = vocoder._stft(source)
-    torch.testing.assert_close(ours, torch.cat([reference.real, reference.imag], 1), atol=1e-5, rtol=0)
+    ours = vocoder._stft(source, frames)
+    assert ours.shape == (1, 18, 120 * frames + 1)
+    torch.testing.assert_close(ours[..., :121], torch.cat([reference.real, reference.imag], 1), atol=1e-5, rtol=0)
 
 
-def test_the_real_inverse_stft_is_torchs(vocoder):
-    x = torch.randn(1, 18, 121)
-    magnitude, phase = x[:, :9].exp(), x[:, 9:].sin()
+@pytest.mark.parametrize("whole", [1, 50])
+def test_the_real_inverse_stft_is_torchs(vocoder, whole):
+    x = torch.randn(1, 18, 120 * whole + 1)
+    magnitude, phase = x[:, :9, :121].exp(), x[:, 9:, :121].sin()
     spectrum = torch.complex(magnitude * phase.cos(), magnitude * phase.sin())
     reference = torch.istft(spectrum, 16, 4, window=torch.hann_window(16))
-    torch.testing.assert_close(vocoder._istft(x), reference[0], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(vocoder._istft(x, 1), reference[0], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+@pytest.mark.parametrize("length", [40, 57, 100])
+def test_a_length_rounded_up_makes_the_same_sound(vocoder, rounding, length, complete):
+    mel = torch.from_numpy(np.load(KIT / "synthetic_prompt.npz")["mel"])[..., :length]
+    exact, rounded = (one(mel, complete=complete) for one in (vocoder, rounding))
+    torch.testing.assert_close(rounded, exact, atol=1e-3, rtol=0)
+
+
+def test_lengths_rounded_to_the_same_need_the_same_convolutions(rounding, monkeypatch):
+    planned = set()
+
+    def noting(convolution):
+        def call(x, weight, *how, **more):
+            if x.dtype == torch.float32:  # not the pitch's, which stay on the CPU
+                planned.add((tuple(x.shape), tuple(weight.shape), str(how), str(more)))
+            return convolution(x, weight, *how, **more)
+
+        return call
+
+    for name in ("conv1d", "conv_transpose1d"):
+        monkeypatch.setattr(torch.nn.functional, name, noting(getattr(torch.nn.functional, name)))
+    for length, complete in ((51, True), (100, True), (58, False), (107, False)):
+        before = len(planned)
+        rounding(torch.randn(1, 80, length) - 5, complete=complete)
+        assert len(planned) == (before or len(planned))
 
 
 def test_the_sources_noise_starts_the_same_whatever_its_length():

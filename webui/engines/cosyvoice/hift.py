@@ -27,6 +27,7 @@ _BINS = _FFT // 2 + 1
 _VOICED = 10.0  # Hz
 _SINE, _NOISE = 0.1, 0.003
 _PITCH_LOOKAHEAD, _MEL_LOOKAHEAD = 3, 4  # frames
+_ROUNDED_TO = 50  # frames, on accelerators: their libraries plan each convolution anew for each length
 _PITCH = "f0_predictor."
 
 Tensors = Mapping[str, torch.Tensor]
@@ -40,7 +41,7 @@ class Vocoder:
         folded = _fold_weight_norm(weights)
         _check(weights, folded)
         settle_kernels()
-        self._device = device
+        self._device, self._rounded_to = device, 1 if device.type == "cpu" else _ROUNDED_TO
         self._pitch = {key: value.double() for key, value in folded.items() if key.startswith(_PITCH)}
         self._source = {key: value.float() for key, value in folded.items() if key.startswith("m_source.")}
         self._weights = {key: value.float().to(device) for key, value in folded.items() if not key.startswith(_PITCH)}
@@ -68,13 +69,10 @@ class Vocoder:
         source = self.source(pitch, noise)
         if trace is not None:
             trace.update(f0=pitch, source=source)
-        spectrum = self._stft(source.to(self._device))
-        if complete:
-            x = self._conv(F.pad(mel, (0, _MEL_LOOKAHEAD)), "conv_pre")
-        else:
-            x = self._conv(mel[..., :-_PITCH_LOOKAHEAD], "conv_pre")
-            spectrum = spectrum[..., : -_MEL_LOOKAHEAD * math.prod(_UPSAMPLING)]
-        samples = self._istft(self._shape(x, spectrum))
+        frames = mel.shape[2] - (0 if complete else _PITCH_LOOKAHEAD + _MEL_LOOKAHEAD)
+        whole = -(-frames // self._rounded_to) * self._rounded_to
+        x = self._conv(F.pad(mel, (0, whole + _MEL_LOOKAHEAD - mel.shape[2])), "conv_pre")
+        samples = self._istft(self._shape(x, self._stft(source.to(self._device), whole)), frames)
         return (samples if complete else samples[:-FRAME]).clamp(-MOST, MOST)
 
     def pitch(self, mel: torch.Tensor, complete: bool = True) -> torch.Tensor:
@@ -140,20 +138,22 @@ class Vocoder:
         weight, bias = self._weights[f"{key}.weight"], self._weights[f"{key}.bias"]
         return F.conv1d(x, weight, bias, stride, dilation=dilation)
 
-    def _stft(self, source: torch.Tensor) -> torch.Tensor:
-        """(1, 1, n) → (1, 18, n / 4 + 1): real above imaginary parts, centred frames."""
+    def _stft(self, source: torch.Tensor, frames: int) -> torch.Tensor:
+        """(1, 1, n), cut or filled up to 480 · frames → (1, 18, 120 · frames + 1): real above imaginary, centred."""
         padded = F.pad(source, (_FFT // 2, _FFT // 2), mode="reflect")
-        return F.conv1d(padded, self._analysis, stride=_HOP)
+        return F.conv1d(F.pad(padded, (0, FRAME * frames - source.shape[2])), self._analysis, stride=_HOP)
 
-    def _istft(self, x: torch.Tensor) -> torch.Tensor:
-        """(1, 18, frames), log magnitudes above sines of phases → samples (4 · (frames - 1),)."""
-        magnitude, phase = torch.exp(x[:, :_BINS]).clamp(max=1e2), torch.sin(x[:, _BINS:])
+    def _istft(self, x: torch.Tensor, frames: int) -> torch.Tensor:
+        """(1, 18, ≥ 120 · frames + 1), log magnitudes above sines of phases → samples (480 · frames,)."""
+        length = FRAME // _HOP * frames + 1
+        rest = x.shape[2] - length
+        magnitude, phase = torch.exp(x[:, :_BINS, :length]).clamp(max=1e2), torch.sin(x[:, _BINS:, :length])
         spectrum = torch.cat([magnitude * torch.cos(phase), magnitude * torch.sin(phase)], 1)
-        added = F.conv_transpose1d(spectrum, self._synthesis, stride=_HOP)
-        ones = torch.ones(1, 1, x.shape[-1], device=x.device)
-        power = F.conv_transpose1d(ones, self._window_power, stride=_HOP)
-        half = _FFT // 2
-        return (added[..., half:-half] / power[..., half:-half])[0, 0]
+        ones = torch.ones(1, 1, length, device=x.device)
+        added = F.conv_transpose1d(F.pad(spectrum, (0, rest)), self._synthesis, stride=_HOP)
+        power = F.conv_transpose1d(F.pad(ones, (0, rest)), self._window_power, stride=_HOP)
+        samples = slice(_FFT // 2, _FFT // 2 + FRAME * frames)
+        return (added[..., samples] / power[..., samples])[0, 0]
 
 
 def _fold_weight_norm(weights: Weights) -> dict[str, torch.Tensor]:
