@@ -10,7 +10,9 @@
 # SHENGFANG_REQUIREMENTS  requirements file, where the choice made here is wrong
 # SHENGFANG_NUMA_NODE     NUMA node to bind to on Kunpeng (default 0; off = do not bind)
 set -eu
-cd "$(dirname "${BASH_SOURCE[0]}")"
+FROM=$PWD # relative paths of the command line count from here
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
+HERE=$PWD
 
 RESTART=75
 
@@ -73,7 +75,7 @@ choose_requirements() { # sets REQUIREMENTS
 }
 
 make_venv() {
-    if ! .venv/bin/python -c '' 2> /dev/null; then
+    if ! .venv/bin/python -c 'import pip' 2> /dev/null; then # none, or made for a Python that is gone
         rm -rf .venv
         "$PYTHON" -m venv .venv
     fi
@@ -129,16 +131,23 @@ bind_to_node() { # sets BIND: on Kunpeng memory of another socket is slow
     fi
 }
 
+from_caller() { # PATH: as the caller means it
+    case $1 in
+        "" | /*) echo "$1" ;;
+        *) echo "$FROM/$1" ;;
+    esac
+}
+
 set_environment() {
     export GRADIO_ANALYTICS_ENABLED=False HF_HUB_OFFLINE=1 HF_HUB_DISABLE_TELEMETRY=1 ASCEND_SLOG_PRINT_TO_STDOUT=0
     export PYTHONUNBUFFERED=1
-    grep -qs '^host *=' config.toml || export SHENGFANG_HOST=${SHENGFANG_HOST:-0.0.0.0}
+    grep -qs '^ *host *=' "${CONFIG:-config.toml}" || export SHENGFANG_HOST=${SHENGFANG_HOST:-0.0.0.0}
 }
 
 serve() { # signals reach app.py; RESTART is its wish to be started again (a device that hangs)
     local status
     while :; do
-        ${BIND[@]+"${BIND[@]}"} .venv/bin/python app.py "$@" &
+        ${BIND[@]+"${BIND[@]}"} "$HERE/.venv/bin/python" "$HERE/app.py" "$@" &
         CHILD=$!
         trap 'kill -TERM "$CHILD" 2> /dev/null || true' TERM
         trap : INT # a terminal's Ctrl+C goes to app.py by itself
@@ -158,24 +167,28 @@ check() { # changes nothing
         die "依赖还没有安装好。将使用 $PYTHON 和 $REQUIREMENTS；请运行 ./start_app.sh" \
             "Not installed yet. $PYTHON and $REQUIREMENTS will be used: run ./start_app.sh"
     set_environment
-    exec .venv/bin/python app.py doctor "$@"
+    cd "$FROM"
+    exec "$HERE/.venv/bin/python" "$HERE/app.py" doctor "$@"
 }
 
 run() {
+    cd "$FROM"
     case "${1:-}" in
         "" | serve | -*) serve "$@" ;;
-        *) exec ${BIND[@]+"${BIND[@]}"} .venv/bin/python app.py "$@" ;;
+        *) exec ${BIND[@]+"${BIND[@]}"} "$HERE/.venv/bin/python" "$HERE/app.py" "$@" ;;
     esac
 }
 
 main() {
     local mode=run folder="" arguments=()
-    WHEELHOUSE=${SHENGFANG_WHEELHOUSE:-}
+    WHEELHOUSE=$(from_caller "${SHENGFANG_WHEELHOUSE:-}") CONFIG=""
     while [ $# -gt 0 ]; do
         case $1 in
             --check) mode=check ;;
-            --pack) mode=pack folder=${2:-} && shift $(($# > 1)) ;;
-            --wheelhouse) WHEELHOUSE=${2:-} && shift $(($# > 1)) ;;
+            --pack) mode=pack folder=$(from_caller "${2:-}") && shift $(($# > 1)) ;;
+            --wheelhouse) WHEELHOUSE=$(from_caller "${2:-}") && shift $(($# > 1)) ;;
+            --config) CONFIG=$(from_caller "${2:-}") && arguments+=("$1") ;;
+            --config=*) CONFIG=$(from_caller "${1#*=}") && arguments+=("$1") ;;
             *) arguments+=("$1") ;;
         esac
         shift

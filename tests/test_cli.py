@@ -91,6 +91,11 @@ def test_a_programming_error_is_a_sentence_too(
     assert capsys.readouterr().err == "Error: internal error (ZeroDivisionError): division by zero\n"
 
 
+def test_a_python_without_the_packages_is_told_which_to_use() -> None:
+    done = subprocess.run([sys.executable, "-S", "app.py", "doctor"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and "./start_app.sh" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_help_is_quick_and_imports_nothing_heavy() -> None:
     code = (
         "import sys, app\ncode = app.main(['--help'])\n"

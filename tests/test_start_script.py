@@ -18,11 +18,12 @@ PYTHON = r"""#!/usr/bin/env bash
 case "$1 ${2:-}" in
     "-c "*) exit 0 ;;
     "-m venv") mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
-    "-m pip") shift 2; echo "pip $*" >> calls ;;
-    "app.py"*)
-        echo "$* | host=${SHENGFANG_HOST:-} cann=${CANN_SOURCED:-} offline=${HF_HUB_OFFLINE:-}" >> calls
+    "-m pip") shift 2; echo "pip $*" >> "$HOME/calls" ;;
+    */app.py*)
+        shift
+        echo "app.py${*:+ }$* | in=$PWD host=${SHENGFANG_HOST:-} cann=${CANN_SOURCED:-} offline=${HF_HUB_OFFLINE:-}" >> "$HOME/calls"
         if [ -f wait_for_signal ]; then
-            trap 'echo terminated >> calls; exit 0' TERM
+            trap 'echo terminated >> "$HOME/calls"; exit 0' TERM
             touch started
             while :; do sleep 0.05; done
         fi
@@ -52,10 +53,12 @@ class House:
         (self.stubs / name).write_text(text)
         (self.stubs / name).chmod(0o755)
 
-    def start(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def start(
+        self, *arguments: str, folder: Path | None = None, script: Path | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["bash", "start_app.sh", *arguments],
-            cwd=self.folder,
+            ["bash", str(script or self.folder / "start_app.sh"), *arguments],
+            cwd=folder or self.folder,
             env=self.environment(**variables),
             capture_output=True,
             text=True,
@@ -68,7 +71,7 @@ class House:
 
     def calls(self) -> list[str]:
         """What was called since the last look."""
-        file = self.folder / "calls"
+        file = self.home / "calls"
         lines = file.read_text().splitlines() if file.exists() else []
         file.unlink(missing_ok=True)
         return lines
@@ -85,9 +88,9 @@ def test_the_first_start_installs_and_the_second_touches_no_network(house: House
     assert house.start("--port", "7861").returncode == 0
     install, app = house.calls()
     assert install.startswith("pip install") and install.endswith("-r requirements.txt")
-    assert app == "app.py --port 7861 | host=0.0.0.0 cann= offline=1"
+    assert app == f"app.py --port 7861 | in={house.folder} host=0.0.0.0 cann= offline=1"
     house.start()
-    assert house.calls() == ["app.py | host=0.0.0.0 cann= offline=1"]
+    assert house.calls() == [f"app.py | in={house.folder} host=0.0.0.0 cann= offline=1"]
 
 
 def test_changed_requirements_are_installed_again(house: House) -> None:
@@ -99,7 +102,7 @@ def test_changed_requirements_are_installed_again(house: House) -> None:
 
 
 def test_a_failed_installation_is_said_and_tried_again(house: House) -> None:
-    house.command("python3.11", PYTHON.replace('echo "pip $*" >> calls', "exit 1"))
+    house.command("python3.11", PYTHON.replace('echo "pip $*" >> "$HOME/calls"', "exit 1"))
     failed = house.start()
     assert failed.returncode == 1 and "--wheelhouse" in failed.stderr
     assert house.calls() == [] and not (house.folder / ".venv" / "installed").exists()
@@ -139,7 +142,7 @@ def test_packing_collects_wheels_and_starts_nothing(house: House) -> None:
     packed = house.start("--pack", "wheels")
     assert packed.returncode == 0 and (house.folder / "wheels").is_dir()
     (call,) = house.calls()
-    assert call.startswith("pip wheel") and "--wheel-dir wheels -r requirements.txt" in call
+    assert call.startswith("pip wheel") and f"--wheel-dir {house.folder}/wheels -r requirements.txt" in call
 
 
 def test_the_check_changes_nothing_where_nothing_is_installed(house: House) -> None:
@@ -172,6 +175,29 @@ def test_a_host_of_the_administrators_is_kept(house: House) -> None:
     (house.folder / "config.toml").write_text('host = "10.0.0.2"\n')
     house.start()
     assert "host= " in house.calls()[-1]
+
+
+@pytest.mark.parametrize("given", [["--config", "there.toml"], ["--config=there.toml"]])
+def test_a_host_of_the_file_that_is_named_is_kept(house: House, tmp_path: Path, given: list[str]) -> None:
+    (tmp_path / "there.toml").write_text('port = 1\n  host="10.0.0.2"\n')
+    house.start(*given, folder=tmp_path)
+    assert "host= " in house.calls()[-1]
+
+
+def test_from_another_folder_and_by_a_link_paths_are_the_callers(house: House, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(house.folder / "start_app.sh")
+    house.start("--wheelhouse", "wheels", "transcribe", "a.wav", folder=tmp_path, script=tmp_path / "link")
+    install, app = house.calls()
+    assert f"--find-links {tmp_path}/wheels " in install
+    assert app.startswith(f"app.py transcribe a.wav | in={tmp_path} ")
+
+
+def test_an_environment_of_a_python_that_is_gone_is_made_anew(house: House) -> None:
+    house.start()
+    house.calls()
+    (house.folder / ".venv" / "bin" / "python").write_text('#!/bin/sh\n[ "$2" != "import pip" ]\n')
+    house.start()
+    assert [call.split()[0] for call in house.calls()] == ["pip", "app.py"]
 
 
 def test_sigterm_reaches_the_program_and_its_exit_code_comes_back(house: House) -> None:
