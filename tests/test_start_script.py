@@ -21,7 +21,8 @@ case "$1 ${2:-}" in
     "-m pip") shift 2; echo "pip $*" >> "$HOME/calls" ;;
     */app.py*)
         shift
-        echo "app.py${*:+ }$* | in=$PWD host=${SHENGFANG_HOST:-} cann=${CANN_SOURCED:-} offline=${HF_HUB_OFFLINE:-}" >> "$HOME/calls"
+        given="in=$PWD host=${SHENGFANG_HOST:-} cann=${CANN_SOURCED:-} offline=${HF_HUB_OFFLINE:-}"
+        echo "app.py${*:+ }$* | $given" >> "$HOME/calls"
         if [ -f wait_for_signal ]; then
             trap 'echo terminated >> "$HOME/calls"; exit 0' TERM
             touch started
