@@ -137,6 +137,58 @@ def test_silence_is_done_and_says_so(house: House) -> None:
     assert (job.state, job.text, [warning["code"] for warning in job.warnings]) == ("done", "", ["NO_SPEECH"])
 
 
+def whisper(speech: np.ndarray) -> np.ndarray:
+    """Fifty decibels down, in the noise of a cheap microphone."""
+    hiss = np.random.default_rng(0).standard_normal(len(speech)) * 10 ** (-75 / 20)
+    return np.float32(speech * 10 ** (-50 / 20) + hiss)
+
+
+def test_a_whisper_is_raised_for_the_engines_and_on_the_disk_stays_what_it_is(
+    stopped: House, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[float] = []
+
+    def recognize(batch: list[Waveform]) -> list[Recognition]:
+        heard.extend(float(np.abs(waveform.samples).max()) for waveform in batch)
+        return [Recognition("好", "好", "zh") for _ in batch]
+
+    fakes(stopped, monkeypatch, recognizer(recognize))
+    stopped.runner.start()
+    job = stopped.until(stopped.submit(whisper(speech)))
+    rows = stopped.store.jobs.segments(None, job.uid)
+    assert [(row.start_ms // 1000, row.end_ms // 1000) for row in rows] == [(1, 3), (4, 7), (8, 10)]
+    assert len(heard) == 3 and min(heard) > 0.2
+    assert job.warnings == [{"code": "RECORDING_QUIET", "params": {"level": pytest.approx(-64, abs=2)}}]
+    copy = WorkingCopy(stopped.settings.data / stopped.store.jobs.artifacts(None, job.uid, "playable")[0].path)
+    assert np.abs(copy.read(0, copy.seconds)).max() < 0.01
+
+
+def test_a_quiet_speaker_beside_a_loud_one_changes_nothing(house: House, speech: np.ndarray) -> None:
+    both = np.concatenate([speech, whisper(speech)])
+    job = house.until(house.submit(both))
+    session = house.runner.context.detector.session()
+    spans = session.feed((both * 32767).astype(np.int16)) + session.finish()
+    rows = house.store.jobs.segments(None, job.uid)
+    assert [row.start_ms for row in rows] == pytest.approx([span.start * 1000 for span in spans], abs=40)
+    assert job.warnings == []
+
+
+def test_of_two_channels_each_is_raised_alone_and_one_without_speech_is_no_warning(
+    house: House, speech: np.ndarray
+) -> None:
+    params = {"language": "zh", "channels": "split"}
+    quiet_side = house.until(house.submit(np.stack([speech, whisper(speech)], axis=1), params=params))
+    rows = house.store.jobs.segments(None, quiet_side.uid)
+    assert [row.channel for row in rows].count(1) == 3 == [row.channel for row in rows].count(0)
+    assert [row.start_ms for row in rows] == sorted(row.start_ms for row in rows)
+    assert [warning["code"] for warning in quiet_side.warnings] == ["RECORDING_QUIET"]
+    hiss = whisper(np.zeros_like(speech))
+    nobody = house.until(house.submit(np.stack([speech, hiss], axis=1), params=params))
+    assert nobody.warnings == []
+    alone = house.until(house.submit(hiss))
+    assert [warning["code"] for warning in alone.warnings] == ["NO_SPEECH", "RECORDING_QUIET"]
+
+
 def test_what_cannot_be_decoded_fails_with_its_code(house: House) -> None:
     uid, recording = upload(house.settings, np.zeros(RATE, np.float32))
     (house.settings.data / recording.path).write_bytes(b"not a recording" * 99)

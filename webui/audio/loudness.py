@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from webui.audio.resampling import Samples
 
 FRAME_SECONDS = 0.05
 GATE = 10 ** (-20 / 20)  # frames so far below the loudest tenth are pauses
-FLOOR = 10 ** (-60 / 20)  # RMS of silence
+FLOOR_DB = -60.0  # dBFS of silence
 _BINS_PER_DB = 4
 
 
 class LoudnessMeter:
     """Gated RMS of a stream of mono float32 blocks, at constant memory."""
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int, floor_db: float = FLOOR_DB) -> None:
+        """`rate` in Hz; what is quieter than `floor_db` is silence."""
         self._frame = round(FRAME_SECONDS * rate)
+        self._floor = 10 ** (floor_db / 20)
         self._rest = np.zeros(0, np.float32)
-        self._counts = np.zeros(60 * _BINS_PER_DB + 1, np.int64)  # frames by level, 0 … -60 dBFS
+        self._counts = np.zeros(round(-floor_db * _BINS_PER_DB) + 1, np.int64)  # frames by level, 0 … floor_db
 
     def feed(self, samples: Samples) -> None:
         samples = np.concatenate((self._rest, samples))
@@ -27,7 +31,7 @@ class LoudnessMeter:
         if not whole:
             return
         rms = np.sqrt(np.mean(samples[:whole].reshape(-1, self._frame).astype(np.float64) ** 2, axis=1))
-        rms = rms[rms > FLOOR]
+        rms = rms[rms > self._floor]
         bins = np.clip(np.rint(-20 * np.log10(np.minimum(rms, 1)) * _BINS_PER_DB), 0, len(self._counts) - 1)
         self._counts += np.bincount(bins.astype(int), minlength=len(self._counts))
 
@@ -40,6 +44,18 @@ class LoudnessMeter:
         loudest = int(np.searchsorted(np.cumsum(self._counts), total / 10))
         kept = np.where(powers >= powers[loudest] * GATE**2, self._counts, 0)
         return float(np.sqrt((kept * powers).sum() / kept.sum()))
+
+    def loudest(self, seconds: float = 1.0) -> float | None:
+        """RMS that is reached for `seconds` in all, or for a quarter of what is shorter; None for silence.
+
+        A few clicks do not change it, and of what lasts longer nothing is louder.
+        """
+        total = int(self._counts.sum())
+        if not total:
+            return None
+        frames = min(round(seconds / FRAME_SECONDS), math.ceil(total / 4))
+        loudest = int(np.searchsorted(np.cumsum(self._counts), frames))
+        return float(10 ** (-loudest / _BINS_PER_DB / 20))
 
 
 def speech_level(samples: Samples, rate: int) -> float | None:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from webui.audio import quiet
 from webui.audio.intake import Decoding
+from webui.audio.loudness import LoudnessMeter
 from webui.audio.vad import Span
-from webui.audio.working_copy import WorkingCopyWriter
+from webui.audio.working_copy import WorkingCopy, WorkingCopyWriter
 from webui.errors import UserError
 from webui.jobs.context import Context, problem
 from webui.jobs.detection import Session
-from webui.store.rows import ArtifactRow, Claim, JobRow, NewSegment
+from webui.store.rows import ArtifactRow, Claim, JobRow, NewSegment, Problem
 from webui.text import sentences
 
 RATE = 16_000  # Hz, of the working copy
 PROGRESS_EVERY_S = 1.0
+PIECE_S = 300.0  # of a recording that is listened to again, at a time
 WORKING_COPY = "audio.wav"
 
 
@@ -47,8 +53,9 @@ def _plan_recording(context: Context, claim: Claim) -> None:
     copy = context.upload(job, WORKING_COPY)
     split = job.params.get("channels", "mix") == "split"
     with context.decoder.decode(_input(context, job), job.file_name, "split" if split else "mix", RATE) as decoding:
-        seconds, spans = _listen(context, claim, decoding, copy)
+        heard = _listen(context, claim, decoding, copy)
         warnings = [problem(code, **params) for code, params in decoding.warnings]
+    spans = _in_time_order(_listen_to_the_quiet(context, claim, copy, heard))
     if not spans and job.kind == "convert":
         raise UserError("NO_SPEECH")
     if not spans:
@@ -59,8 +66,8 @@ def _plan_recording(context: Context, claim: Claim) -> None:
         new,
         artifacts=[ArtifactRow("playable", context.relative(copy), mime="audio/wav", bytes=copy.stat().st_size)],
         seconds=time.monotonic() - began,
-        duration_ms=round(seconds * 1000),
-        warnings=[*job.warnings, *warnings],
+        duration_ms=round(heard.seconds * 1000),
+        warnings=[*job.warnings, *warnings, *_quiet_warning(heard, {channel for channel, _ in spans})],
     )
 
 
@@ -71,9 +78,18 @@ def _input(context: Context, job: JobRow) -> Path:
     return context.settings.data / found[0].path
 
 
-def _listen(context: Context, claim: Claim, decoding: Decoding, copy: Path) -> tuple[float, list[tuple[int, Span]]]:
-    """Write the working copy and find speech block by block; (seconds, [(channel, span)] in time order)."""
-    spans: list[tuple[int, Span]] = []
+@dataclass
+class _Heard:
+    """What a recording holds; a meter per channel."""
+
+    seconds: float
+    spans: list[tuple[int, Span]]  # with their channels
+    meters: list[LoudnessMeter]
+
+
+def _listen(context: Context, claim: Claim, decoding: Decoding, copy: Path) -> _Heard:
+    """Write the working copy, find speech and measure how loud it is, block by block."""
+    heard = _Heard(0.0, [], [])
     sessions: list[Session] = []
     writer: WorkingCopyWriter | None = None
     due = time.monotonic() + PROGRESS_EVERY_S
@@ -82,22 +98,56 @@ def _listen(context: Context, claim: Claim, decoding: Decoding, copy: Path) -> t
             if writer is None:
                 writer = WorkingCopyWriter(copy, RATE, block.shape[1])
                 sessions = [context.detector.session() for _ in range(block.shape[1])]
+                heard.meters = [quiet.quiet_meter(RATE) for _ in sessions]
             _write(writer, block, claim.job.file_name)
             for channel, session in enumerate(sessions):
-                spans += [(channel, span) for span in session.feed(block[:, channel])]
+                heard.spans += [(channel, span) for span in session.feed(block[:, channel])]
+                heard.meters[channel].feed(block[:, channel].astype(np.float32) / np.float32(32768))
             if time.monotonic() >= due:
                 _look_around(context, claim, writer.seconds, decoding.info.seconds)
                 due = time.monotonic() + PROGRESS_EVERY_S
         if writer is None:
             raise UserError("EMPTY_AUDIO", file=claim.job.file_name)
         for channel, session in enumerate(sessions):
-            spans += [(channel, span) for span in session.finish()]
+            heard.spans += [(channel, span) for span in session.finish()]
         writer.close()
     except BaseException:
         if writer is not None:
             writer.discard()
         raise
-    return writer.seconds, _in_time_order(spans)
+    heard.seconds = writer.seconds
+    return heard
+
+
+def _listen_to_the_quiet(context: Context, claim: Claim, copy: Path, heard: _Heard) -> list[tuple[int, Span]]:
+    """The spans, those of channels that are too quiet found once more with the channel raised."""
+    spans = heard.spans
+    for channel, meter in enumerate(heard.meters):
+        if (factor := quiet.gain(meter)) > 1:
+            again = _listen_again(context, claim, WorkingCopy(copy), channel, factor)
+            spans = [each for each in spans if each[0] != channel] + [(channel, span) for span in again]
+    return spans
+
+
+def _listen_again(context: Context, claim: Claim, copy: WorkingCopy, channel: int, factor: float) -> list[Span]:
+    session, spans, at = context.detector.session(), list[Span](), 0.0
+    while at < copy.seconds:
+        _look_around(context, claim, copy.seconds, copy.seconds)
+        samples = copy.read(at, at + PIECE_S, channel)
+        spans += session.feed(quiet.amplified(samples, factor))
+        at += PIECE_S
+    return spans + session.finish()
+
+
+def _quiet_warning(heard: _Heard, speaking: set[int]) -> list[Problem]:
+    """The warning that a recording is too quiet; of a call's sides one on which nobody speaks does not count."""
+    levels = [
+        quiet.level_db(meter)
+        for channel, meter in enumerate(heard.meters)
+        if quiet.gain(meter) > 1 and (channel in speaking or not speaking)
+    ]
+    lowest = min((level for level in levels if level is not None), default=None)
+    return [] if lowest is None else [problem("RECORDING_QUIET", level=round(lowest))]
 
 
 def _write(writer: WorkingCopyWriter, block: object, name: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from webui import devices
+from webui.audio.quiet import raised
 from webui.audio.working_copy import WorkingCopy
 from webui.engines.answers import checked_recognitions
 from webui.engines.base import Capabilities, EngineError, Model, Recognition, RecognitionOptions, Recognizer, Waveform
@@ -109,7 +110,7 @@ class _Step:
 
     def _waveform(self, segment: SegmentRow) -> Waveform:
         samples = self._copy.read(segment.start_ms / 1000, segment.end_ms / 1000, segment.channel)
-        return Waveform(samples, self._copy.rate)
+        return Waveform(raised(samples, self._copy.rate), self._copy.rate)
 
     def _result(self, segment: SegmentRow, each: _Found) -> SegmentResult:
         found, took_ms = each.value, round(each.seconds * 1000)
