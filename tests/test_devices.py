@@ -102,6 +102,10 @@ def test_a_plugin_that_breaks_is_as_if_not_installed(tmp_path: Path, monkeypatch
     del sys.modules["broken_plugin"]
 
 
+def test_attention_is_not_planned_anew_for_each_length() -> None:
+    assert not devices.load_torch().backends.cuda.cudnn_sdp_enabled()
+
+
 def test_every_reason_has_its_wording() -> None:
     for code in (
         "TORCH_MISSING TORCH_BROKEN TORCH_IS_CUDA TORCH_IS_CPU NPU_NO_CANN PLUGIN_MISSING PLUGIN_FAILED NO_CARD "
@@ -120,6 +124,7 @@ def test_every_reason_has_its_wording() -> None:
             RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
             True,
         ),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
         (RuntimeError("shapes do not match"), False),
         (ValueError("out of memory"), False),
     ],

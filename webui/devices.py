@@ -178,7 +178,7 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     if any(base.__name__ == "OutOfMemoryError" for base in type(error).__mro__):
         return True
-    words = ("out of memory", "can't allocate memory", "not enough memory", "Failed to allocate memory")
+    words = ("out of memory", "allocate memory", "not enough memory", "_ALLOC_FAILED")
     return isinstance(error, RuntimeError) and any(phrase in str(error) for phrase in words)
 
 
@@ -205,6 +205,7 @@ def _load_once() -> _Loaded:
         raise UserError("TORCH_BROKEN", detail=_first_line(error)) from error
     wanted = [vendor.plugin for vendor in _VENDORS if vendor.plugin] + ["torchaudio"]
     failures = {name: failure for name in wanted if (failure := _import_or_hide(name))}
+    torch.backends.cuda.enable_cudnn_sdp(False)  # on Hopper it plans anew for each length, 0.06 to 1 s (FunASR#3704)
     if "npu" not in failures and hasattr(torch, "npu") and hasattr(torch.npu, "set_compile_mode"):
         torch.npu.set_compile_mode(jit_compile=False)  # with JIT every new shape compiles
     return _Loaded(torch, failures)

@@ -207,18 +207,14 @@ def test_the_cpu_computes_in_bfloat16_where_it_multiplies_it(tmp_path, text, dty
     assert precision.best(torch.device("cpu"), tmp_path / "cpuinfo") == dtype
 
 
-def test_a_graphics_cards_kernels_are_exact_and_need_no_plan_for_each_length_once_a_vocoder_is_loaded(
-    cosyvoice_folder, monkeypatch
-):
+def test_a_graphics_cards_kernels_are_exact_once_a_vocoder_is_loaded(cosyvoice_folder, monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
     torch.backends.cuda.matmul.allow_tf32 = True
-    torch.backends.cuda.enable_cudnn_sdp(True)
     Vocoder(Weights(cosyvoice_folder / "hift.pt"), torch.device("cpu"))
     assert not torch.backends.cudnn.allow_tf32
     assert not torch.backends.cuda.matmul.allow_tf32
     assert torch.backends.cudnn.deterministic
-    assert not torch.backends.cuda.cudnn_sdp_enabled()
 
 
 def test_a_system_without_cpuinfo_computes_in_float32(tmp_path):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import torch
 import torch.nn.functional as F
 
-from webui.engines.cosyvoice.precision import settle_kernels
+from webui.engines.cosyvoice.precision import exact_kernels
 from webui.engines.cosyvoice.weights import Weights
 
 RATE = 24000
@@ -40,7 +40,7 @@ class Vocoder:
         """Raises UserError MODEL_BROKEN."""
         folded = _fold_weight_norm(weights)
         _check(weights, folded)
-        settle_kernels()
+        exact_kernels()
         self._device, self._rounded_to = device, 1 if device.type == "cpu" else _ROUNDED_TO
         self._pitch = {key: value.double() for key, value in folded.items() if key.startswith(_PITCH)}
         self._source = {key: value.float() for key, value in folded.items() if key.startswith("m_source.")}

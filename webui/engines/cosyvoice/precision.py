@@ -19,17 +19,14 @@ def best(device: torch.device, cpuinfo: Path = Path("/proc/cpuinfo")) -> torch.d
     return torch.bfloat16 if supported is None or supported() else torch.float16
 
 
-def settle_kernels() -> None:
-    """Takes from NVIDIA's libraries what torch leaves to them; in the whole process.
+def exact_kernels() -> None:
+    """Float32 stays so on NVIDIA's cards, and adds up in the same order each time; in the whole process.
 
-    Float32 stays float32 (not TF32's 10 bits) and adds up in the same order each time: the vocoder's phase makes a last
-    bit of the mel audible in a comparison, and a seed must give the same samples. Attention is not cuDNN's, which torch
-    prefers on Hopper in 16 bits: it plans anew for each length, for 55 ms to 1 s (flashinfer#5245, FunASR#3704), and
-    every sentence and every token decoded eagerly has its own.
+    torch leaves their libraries free to round to TF32's 10 bits and to any order. The vocoder's phase makes a last bit
+    of the mel audible in a comparison, and a seed must give the same samples.
     """
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
-    torch.backends.cuda.enable_cudnn_sdp(False)
 
 
 def _cpu_flags(cpuinfo: Path) -> set[str]:
