@@ -178,6 +178,15 @@ class TestDoctor:
         line = list(examine(settings.model_copy(update={"producer_code": code})))[-1]
         assert (line.subject, line.state) == ("label", state) and code in line.text
 
+    @pytest.mark.parametrize(("mode", "notes"), [(0o755, ["note"]), (0o750, [])])
+    def test_recordings_that_other_users_can_read_are_told(
+        self, settings: Settings, mode: int, notes: list[str]
+    ) -> None:
+        settings.data.mkdir()
+        settings.data.chmod(mode)
+        settings.database.touch(0o644)
+        assert [line.state for line in examine(settings) if line.subject == "data"] == notes
+
     def test_a_busy_port_is_a_note(self, settings: Settings) -> None:
         with socket.create_server(("127.0.0.1", 0)) as busy:
             port = busy.getsockname()[1]
@@ -212,6 +221,7 @@ class TestBackup:
         (settings.outputs / "a" / "speech.wav").write_bytes(b"sound")
         folder = tmp_path / "backup"
         assert main(["backup", str(folder), "--media", "--data", str(settings.data)]) == 0
+        assert [path for path in (folder, *folder.rglob("*")) if path.is_dir() and path.stat().st_mode & 0o077] == []
         manifest = json.loads((folder / "manifest.json").read_text())
         assert manifest["files_copied"] == 1 and (folder / "outputs" / "a" / "speech.wav").read_bytes() == b"sound"
         assert main(["check", "--history-db", str(folder / manifest["database"])]) == 0

@@ -208,6 +208,7 @@ class TestSpeak:
         target = tmp_path / "said.wav"
         done = app("speak", "Good morning.", "--voice", "builtin", "--model", "basic", "--out", target, *common)
         assert done.returncode == DONE, done.stderr
+        assert (tmp_path / "data").stat().st_mode & 0o077 == 0
         assert soundfile.info(target).duration > 0.5 and read_metadata(target) is not None
 
 
@@ -227,6 +228,8 @@ class TestServe:
         finally:
             process.send_signal(signal.SIGTERM)
         assert process.wait(40) == DONE
+        written = [tmp_path / "data", *(tmp_path / "data").rglob("*")]
+        assert len(written) > 2 and [path for path in written if path.stat().st_mode & 0o077] == []
 
     def test_a_certificate_that_is_missing_is_said(self, common: list[str]) -> None:
         done = app("serve", "--port", "0", "--https-port", "1", *common)

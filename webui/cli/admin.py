@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from webui.cli.common import DONE, FAILED, Failed, WrongUsage, complain, settings_of
+from webui.cli.common import DONE, FAILED, Failed, WrongUsage, complain, private_files, settings_of
 from webui.cli.texts import help_text, say
 from webui.settings import Settings, origins, terminal_language
 
@@ -61,7 +61,8 @@ def backup(
     if not settings.database.is_file():
         raise Failed(say("no_such_file", file=settings.database))
     try:
-        written = back_up(settings, folder, media)
+        with private_files():
+            written = back_up(settings, folder, media)
     except (OSError, sqlite3.Error) as error:
         raise Failed(str(error)) from error
     typer.echo(say("written", file=written))

@@ -7,6 +7,7 @@ import importlib.util
 import platform
 import shutil
 import socket
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -196,6 +197,8 @@ def _data(settings: Settings) -> Iterator[Line]:
     enough = free > settings.disk_reserve_bytes
     key = "disk" if enough else "disk_full"
     yield _line("disk", "ok" if enough else "bad", key, folder=settings.data, free=room)
+    if all(path.exists() and path.stat().st_mode & stat.S_IROTH for path in (settings.data, settings.database)):
+        yield _line("data", "note", "data_open", folder=settings.data)
 
 
 def _port(settings: Settings) -> Iterator[Line]:

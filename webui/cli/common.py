@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -31,6 +34,16 @@ def settings_of(context: typer.Context, **options: Any) -> Settings:
     """The settings of this call: the common options, then those of the command. Raises BadSettings."""
     given = {**context.find_root().obj, **options}
     return load(given.pop("config"), **given)
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Recordings and transcripts are written meanwhile: for this user alone to read."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def sentence(error: UserError) -> str:

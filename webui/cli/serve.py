@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from webui.cli.common import DONE, Failed, WrongUsage, complain, settings_of
+from webui.cli.common import DONE, Failed, WrongUsage, complain, private_files, settings_of
 from webui.cli.logs import log_to
 from webui.cli.session import build
 from webui.cli.texts import help_text, say
@@ -45,7 +45,11 @@ def serve(
     port: Annotated[int | None, typer.Option("--port", "--server_port", help=help_text("port"))] = None,
     https_port: Annotated[int | None, typer.Option(help=help_text("https_port"))] = None,
 ) -> int:
-    settings = settings_of(context, host=host, port=port, https_port=https_port)
+    with private_files():
+        return _serve(settings_of(context, host=host, port=port, https_port=https_port))
+
+
+def _serve(settings: Settings) -> int:
     log_to(settings)
     _allow_many_files()
     _refuse_a_second(settings)

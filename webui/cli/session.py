@@ -20,6 +20,7 @@ def build(settings: Settings) -> Services:
     from webui.store.opening import DatabaseRefused
 
     work_offline(settings)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         return Services(settings)
     except DatabaseRefused as error:
