@@ -71,7 +71,7 @@ class Vocoder:
             trace.update(f0=pitch, source=source)
         frames = mel.shape[2] - (0 if complete else _PITCH_LOOKAHEAD + _MEL_LOOKAHEAD)
         whole = -(-frames // self._rounded_to) * self._rounded_to
-        x = self._conv(F.pad(mel, (0, whole + _MEL_LOOKAHEAD - mel.shape[2])), "conv_pre")
+        x = self._conv(_fit(mel, whole + _MEL_LOOKAHEAD), "conv_pre")
         samples = self._istft(self._shape(x, self._stft(source.to(self._device), whole)), frames)
         return (samples if complete else samples[:-FRAME]).clamp(-MOST, MOST)
 
@@ -141,17 +141,16 @@ class Vocoder:
     def _stft(self, source: torch.Tensor, frames: int) -> torch.Tensor:
         """(1, 1, n), cut or filled up to 480 · frames → (1, 18, 120 · frames + 1): real above imaginary, centred."""
         padded = F.pad(source, (_FFT // 2, _FFT // 2), mode="reflect")
-        return F.conv1d(F.pad(padded, (0, FRAME * frames - source.shape[2])), self._analysis, stride=_HOP)
+        return F.conv1d(_fit(padded, FRAME * frames + _FFT), self._analysis, stride=_HOP)
 
     def _istft(self, x: torch.Tensor, frames: int) -> torch.Tensor:
         """(1, 18, ≥ 120 · frames + 1), log magnitudes above sines of phases → samples (480 · frames,)."""
         length = FRAME // _HOP * frames + 1
-        rest = x.shape[2] - length
         magnitude, phase = torch.exp(x[:, :_BINS, :length]).clamp(max=1e2), torch.sin(x[:, _BINS:, :length])
         spectrum = torch.cat([magnitude * torch.cos(phase), magnitude * torch.sin(phase)], 1)
         ones = torch.ones(1, 1, length, device=x.device)
-        added = F.conv_transpose1d(F.pad(spectrum, (0, rest)), self._synthesis, stride=_HOP)
-        power = F.conv_transpose1d(F.pad(ones, (0, rest)), self._window_power, stride=_HOP)
+        added = F.conv_transpose1d(_fit(spectrum, x.shape[2]), self._synthesis, stride=_HOP)
+        power = F.conv_transpose1d(_fit(ones, x.shape[2]), self._window_power, stride=_HOP)
         samples = slice(_FFT // 2, _FFT // 2 + FRAME * frames)
         return (added[..., samples] / power[..., samples])[0, 0]
 
@@ -208,6 +207,11 @@ def _fourier_bases(window: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     twice[0] = twice[-1] = 1  # the bins without a mirror image
     inverse = basis * torch.cat([twice, twice]) / _FFT
     return basis.float()[:, None], inverse.float()[:, None]
+
+
+def _fit(x: torch.Tensor, length: int) -> torch.Tensor:
+    """(…, n) → (…, length), cut or filled up with zeros."""
+    return F.pad(x[..., :length], (0, max(0, length - x.shape[-1])))
 
 
 def _repeat(x: torch.Tensor, factor: int) -> torch.Tensor:
