@@ -187,6 +187,14 @@ class TestDoctor:
         settings.database.touch(0o644)
         assert [line.state for line in examine(settings) if line.subject == "data"] == notes
 
+    def test_data_that_cannot_be_written_are_a_failure(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.data.mkdir()
+        writable = os.access
+        monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and writable(path, mode))
+        assert [line.state for line in examine(settings) if line.subject == "data"] == ["bad"]
+
     def test_a_busy_port_is_a_note(self, settings: Settings) -> None:
         with socket.create_server(("127.0.0.1", 0)) as busy:
             port = busy.getsockname()[1]
@@ -235,6 +243,30 @@ class TestBackup:
         settings.database.write_bytes(content)
         assert main(["check", "--data", str(settings.data)]) == 1
         assert capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("error", "says"),
+        [
+            (PermissionError(13, "Permission denied", "/backups"), "cannot use /backups: Permission denied"),
+            (OSError(28, "No space left on device"), "No space left on device"),
+        ],
+    )
+    def test_a_folder_that_takes_nothing_is_a_sentence(
+        self,
+        settings: Settings,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        error: OSError,
+        says: str,
+    ) -> None:
+        def refuse(*_given: object) -> Path:
+            raise error
+
+        settings.data.mkdir()
+        settings.database.touch()
+        monkeypatch.setattr("webui.store.maintenance.back_up", refuse)
+        assert main(["backup", "/backups", "--data", str(settings.data)]) == 1
+        assert capsys.readouterr().err == f"Error: {says}\n"
 
     def test_without_a_database_there_is_nothing_to_copy(self, settings: Settings, tmp_path: Path) -> None:
         assert main(["backup", str(tmp_path / "b"), "--data", str(settings.data)]) == 1

@@ -63,7 +63,7 @@ def backup(
     try:
         with private_files():
             written = back_up(settings, folder, media)
-    except (OSError, sqlite3.Error) as error:
+    except sqlite3.Error as error:
         raise Failed(str(error)) from error
     typer.echo(say("written", file=written))
     return DONE

@@ -63,8 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _unexpected(error: Exception) -> str:
     """A file or folder that cannot be used is named; anything else is an error of ours."""
-    if isinstance(error, OSError) and error.filename:
-        return say("file_refused", file=error.filename, reason=error.strerror)
+    if isinstance(error, OSError) and error.strerror:
+        return say("file_refused", file=error.filename, reason=error.strerror) if error.filename else error.strerror
     return say("internal", kind=type(error).__name__, message=error)
 
 

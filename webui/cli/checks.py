@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import platform
 import shutil
 import socket
@@ -191,13 +192,16 @@ def _espeak(settings: Settings) -> Iterator[Line]:
 
 
 def _data(settings: Settings) -> Iterator[Line]:
-    nearest = next(folder for folder in (settings.data, *settings.data.parents) if folder.exists())
+    nearest = next(folder for folder in (settings.data, *settings.data.parents) if os.access(folder, os.F_OK))
     free = shutil.disk_usage(nearest).free
     room = f"{free / 2**30:.1f} GiB"
     enough = free > settings.disk_reserve_bytes
     key = "disk" if enough else "disk_full"
     yield _line("disk", "ok" if enough else "bad", key, folder=settings.data, free=room)
-    if all(path.exists() and path.stat().st_mode & stat.S_IROTH for path in (settings.data, settings.database)):
+    present = [path for path in (nearest, settings.database) if os.access(path, os.F_OK)]
+    if not all(os.access(path, os.W_OK) for path in present):
+        yield _line("data", "bad", "data_unwritable", folder=settings.data)
+    elif len(present) == 2 and all(path.stat().st_mode & stat.S_IROTH for path in present):
         yield _line("data", "note", "data_open", folder=settings.data)
 
 
