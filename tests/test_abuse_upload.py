@@ -249,8 +249,9 @@ def test_a_body_without_a_length_is_cut_at_the_limit_and_its_file_removed(server
     assert emptied(server)
 
 
-def test_a_length_beyond_the_limit_is_answered_before_the_body(server: Server) -> None:
+def test_a_length_beyond_the_limit_is_answered_before_the_body(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """case 10"""
+    monkeypatch.setattr(guard, "LINGER_S", 0.5)
     with begin(server, 10**12) as connection:
         assert b" 413 " in connection.recv(4096).partition(b"\r\n")[0]
     assert incoming(server) == []

@@ -61,7 +61,7 @@ def speech() -> Callable[[float], Waveform]:
 def in_child() -> Callable[..., str]:
     """Run Python code in a process of its own; its standard output."""
 
-    def run(code: str, *arguments: object, timeout: float = 120) -> str:
+    def run(code: str, *arguments: object, timeout: float = 300) -> str:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout)
