@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,13 @@ def test_findings_outlive_the_process_and_other_versions_void_them(
     assert again.find(HEARS, "npu:1") == Speeds("npu:0", 2, 1) and again.find(HEARS, "cuda:0") is None
     monkeypatch.setattr("webui.engines.calibration.versions", lambda: "torch 9")
     assert again.find(HEARS, "npu:0") is None
+
+
+def test_a_model_made_faster_on_the_cpu_is_measured_anew() -> None:
+    calibrations = Calibrations(Forgetful())
+    calibrations.keep(SPEAKS, Speeds("npu:0", 3, 2))
+    assert calibrations.find(replace(SPEAKS, optimised={"use": "int8", "errors": {}}), "npu:0") is None
+    assert calibrations.find(replace(SPEAKS, optimised={"use": None, "errors": {}}), "npu:0") == Speeds("npu:0", 3, 2)
 
 
 def test_a_memory_of_this_process_forgets_nothing_else() -> None:

@@ -59,7 +59,9 @@ class Stopped(Exception):
 
 
 class Calibrations:
-    """The measurements. Thread-safe; one is made at a time. Exchanged weights, drivers or torch make them void."""
+    """The measurements. Thread-safe; one is made at a time. Exchanged weights, drivers or torch make them void, and so
+    does a faster form for the CPU.
+    """
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
@@ -68,13 +70,12 @@ class Calibrations:
     def find(self, model: Model, device: str) -> Speeds | None:
         """What is known of `model` on the kind of `device`."""
         kept = self._memory.load(_key(model, device))
-        if not kept or kept.get("of") != [model.revision, versions()]:
+        if not kept or kept.get("of") != _conditions(model):
             return None
         return Speeds(kept["device"], kept["there"], kept["cpu"])
 
     def keep(self, model: Model, speeds: Speeds) -> None:
-        of = [model.revision, versions()]
-        value = {"of": of, "device": speeds.device, "there": speeds.there, "cpu": speeds.cpu}
+        value = {"of": _conditions(model), "device": speeds.device, "there": speeds.there, "cpu": speeds.cpu}
         self._memory.save(_key(model, speeds.device), value)
         log.info("%s: %s", model.name, speeds)
 
@@ -100,6 +101,11 @@ def versions() -> str:
         with suppress(OSError):
             found.append(hashlib.sha256(file.read_bytes()).hexdigest()[:12])
     return ", ".join(found)
+
+
+def _conditions(model: Model) -> list[Any]:
+    """What a measurement of `model` holds for: its weights, the form that the CPU computes with, the versions."""
+    return [model.revision, (model.optimised or {}).get("use"), versions()]
 
 
 def hum(seconds: float) -> Samples:
