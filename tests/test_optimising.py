@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -88,10 +89,20 @@ def test_the_command_reports_the_differences(tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "models" / "small").mkdir(parents=True)
     builder.sense_voice(tmp_path / "models" / "small")
     where = ["--models", str(tmp_path / "models"), "--data", str(tmp_path / "data")]
+    (hint,) = hints(where, capsys)
+    assert "models optimise small" in hint
     assert main(["models", "optimise", "small", *where]) == 0
     shown = capsys.readouterr().out
+    assert hints(where, capsys) == []
     assert "encoder int8" in shown and (tmp_path / "models" / "small" / "optimised" / "report.json").is_file()
     assert main(["models", "optimise", "nobody", *where]) == 2
+
+
+def hints(where: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What `doctor` advises about the models that are there."""
+    main(["doctor", "--json", *where])
+    lines = json.loads(capsys.readouterr().out)
+    return [line["hint"] for line in lines if line["subject"] == "small" and line["state"] == "note"]
 
 
 def test_a_voice_model_can_be_made_faster_too(tmp_path: Path) -> None:

@@ -160,12 +160,15 @@ def _devices(settings: Settings) -> Iterator[Line]:
 
 def _models(settings: Settings) -> Iterator[Line]:
     found = catalog.available(settings)
+    only_cpu = all(device.id == "cpu" for device in hardware.probe() if device.usable)
     for model in found:
         if model.problem:
             worded = word(*model.problem, terminal_language())
             yield Line(model.name, "bad", worded.message, worded.hint)
         else:
             yield Line(model.name, "ok", f"{model.engine}, {model.kind}")
+            if only_cpu and _serves(model) and model.optimise and not model.optimised:
+                yield _line(model.name, "note", "not_optimised", name=model.name)
     real = {model.kind for model in found if not model.problem and _serves(model)}
     if "recognizer" not in real:
         yield _line("models", "note", "no_recognizer")
