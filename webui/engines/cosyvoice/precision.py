@@ -6,6 +6,8 @@ from pathlib import Path
 
 import torch
 
+from webui.engines.halves import best_half
+
 _CPU_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # x86, x86, aarch64: multiplies bfloat16 in hardware
 
 
@@ -15,8 +17,7 @@ def best(device: torch.device, cpuinfo: Path = Path("/proc/cpuinfo")) -> torch.d
         return torch.bfloat16 if _cpu_flags(cpuinfo) & _CPU_FLAGS else torch.float32
     if device.type == "mps":
         return torch.float32
-    supported = getattr(torch.get_device_module(device), "is_bf16_supported", None)
-    return torch.bfloat16 if supported is None or supported() else torch.float16
+    return torch.bfloat16 if best_half(str(device)) == "bfloat16" else torch.float16
 
 
 def exact_kernels() -> None:

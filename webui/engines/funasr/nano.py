@@ -16,6 +16,7 @@ from webui.engines.funasr import transcript
 from webui.engines.funasr.families import NANO_LANGUAGES
 from webui.engines.funasr.loading import Built
 from webui.engines.funasr.recognizer import EMPTY, FunasrRecognizer, by_key
+from webui.engines.halves import best_half
 
 MOST_HOTWORDS = 100  # more hurt, and are heard into silence
 _NEW_TOKENS = 512
@@ -123,8 +124,7 @@ def _precision(device: str) -> str:
     """The numbers of the language model: bfloat16 where the device has it, float16 on others, float32 on the CPU."""
     if device == "cpu":
         return "fp32"
-    supported = getattr(load_torch().get_device_module(device), "is_bf16_supported", None)
-    return "bf16" if supported is None or supported() else "fp16"
+    return "bf16" if best_half(device) == "bfloat16" else "fp16"
 
 
 def _take_head(model: Any) -> CtcHead | None:
