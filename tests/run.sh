@@ -47,5 +47,5 @@ check "$bin/ruff" format --check .
 check "$bin/mypy"
 check "$bin/lint-imports"
 echo "== pytest"
-"$python" -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$@" || failed=1
+"$python" -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$@" || failed=1
 exit $failed
