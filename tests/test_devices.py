@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from webui import devices
+from webui import devices, vendors
 from webui.devices import Device, Reason
 from webui.errors import UserError, codes, word
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture
 def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(devices, "DEV", tmp_path)
+    monkeypatch.setattr(vendors, "DEV", tmp_path)
     return tmp_path
 
 
@@ -109,7 +109,7 @@ def test_attention_is_not_planned_anew_for_each_length() -> None:
 def test_every_reason_has_its_wording() -> None:
     for code in (
         "TORCH_MISSING TORCH_BROKEN TORCH_IS_CUDA TORCH_IS_CPU NPU_NO_CANN PLUGIN_MISSING PLUGIN_FAILED NO_CARD "
-        "DEVICE_FAILS NO_SUCH_DEVICE"
+        "DEVICE_FAILS DEVICE_SILENT NO_SUCH_DEVICE"
     ).split():
         assert code in codes()
         assert word(code, {}, "zh").message != word(code, {}, "en").message

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from webui import devices
+from webui import devices, vendors
 from webui.cli import checks, hardware
 from webui.settings import Settings
 
@@ -89,7 +89,7 @@ class TestOnlyItsImportCanTell:
 
     def test_with_a_drivers_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "nvidia0").touch()
-        monkeypatch.setattr(devices, "DEV", tmp_path)
+        monkeypatch.setattr(vendors, "DEV", tmp_path)
         assert hardware.cpu_build() == ""
 
     @pytest.mark.parametrize("kind", ["cuda", "hip", "xpu"])

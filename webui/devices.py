@@ -9,38 +9,26 @@ from __future__ import annotations
 import ctypes
 import gc
 import importlib
-import importlib.metadata
 import importlib.util
 import logging
 import os
-import platform
-import re
 import sys
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import TimeoutError
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from webui import drivers, machine, vendors
+from webui.drivers import Finding, Patient
 from webui.errors import UserError, word
+from webui.vendors import Reason, first_line
 
 log = logging.getLogger(__name__)
 
-DEV = Path("/dev")
 _LOADING = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why a device cannot be used: a code of errors.toml and what fills its wording."""
-
-    code: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-
-    def stored(self) -> dict[str, Any]:
-        return {"code": self.code, "params": dict(self.params)}
 
 
 @dataclass(frozen=True)
@@ -77,25 +65,6 @@ class Choice(NamedTuple):
     why: Reason | None = None
 
 
-@dataclass(frozen=True)
-class _Vendor:
-    kind: str
-    label: str
-    plugin: str = ""  # the module that brings the device into torch, where torch lacks it
-    nodes: str = ""  # its driver's files under /dev
-
-
-# In the order in which `auto` prefers them. "xpu" is Intel's in PyTorch; Hygon and MetaX appear as "cuda".
-_VENDORS = (
-    _Vendor("npu", "Ascend NPU", "torch_npu", "davinci[0-9]*"),
-    _Vendor("cuda", "GPU", "", "nvidia[0-9]*"),
-    _Vendor("xpu", "Intel GPU"),
-    _Vendor("mlu", "Cambricon MLU", "torch_mlu", "cambricon_dev[0-9]*"),
-    _Vendor("mps", "Apple GPU"),
-)
-_LABELS = {vendor.kind: vendor.label for vendor in _VENDORS}
-
-
 def load_torch() -> ModuleType:
     """torch, with its vendor plug-ins loaded and broken ones kept out. Raises UserError (TORCH_MISSING, TORCH_BROKEN).
 
@@ -118,9 +87,11 @@ def probe(load: bool = True) -> list[Device]:
         loaded = _load()
     except UserError as error:
         return [_cpu(Reason(error.code, error.params))]
-    working = _accelerators(loaded.torch)
+    if loaded.silenced:
+        return [*loaded.silenced, _cpu()]
+    working = _accelerators(loaded)
     found = {device.kind for device in working}
-    missing = [device for vendor in _VENDORS if vendor.kind not in found for device in _missing(vendor, loaded)]
+    missing = [device for device in _missing(loaded) if device.kind not in found]
     return [*working, *missing, _cpu()]
 
 
@@ -162,14 +133,14 @@ def kind_of(device: str) -> str:
 
 def free_memory() -> int:
     """Collect garbage and hand cached memory back, on the accelerator and to the system; returns the bytes freed."""
-    before = _resident()
+    before = machine.resident()
     gc.collect()
     freed = _empty_cache()
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except (OSError, AttributeError):
         log.debug("this C library cannot return memory to the system")
-    return freed + max(0, before - _resident())
+    return freed + max(0, before - machine.resident())
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -186,6 +157,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 class _Loaded:
     torch: ModuleType
     failures: Mapping[str, str]  # plug-in → what its import said
+    untouchable: Mapping[str, Finding] = field(default_factory=dict)  # a card's number → why
+    silenced: tuple[Device, ...] = ()  # what was expected of a driver that must not be touched at all
 
 
 def _load() -> _Loaded:
@@ -198,12 +171,68 @@ def _load() -> _Loaded:
 def _load_once() -> _Loaded:
     if importlib.util.find_spec("torch") is None:
         raise UserError("TORCH_MISSING")
+    expected = _expected()
+    errand = _errand() if any(device.usable for device in expected) else None
+    torch = _import_torch()
+    untouchable = _untouchable(errand) if errand else {}
+    if finding := untouchable.get("driver"):
+        _keep_away()
+        return _Loaded(torch, {}, silenced=tuple(_silenced(device, finding) for device in expected))
+    return replace(_with_plugins(torch), untouchable=untouchable)
+
+
+def try_driver(passed_over: Sequence[str]) -> None:
+    """For a child process: touch what `probe` touches, but for cards `passed_over`, and say each step before it."""
+    drivers.say("torch")
+    torch = _import_torch()
+    drivers.say("driver")
+    loaded = _with_plugins(torch)
+    if not torch.accelerator.is_available():
+        list(_missing(loaded))
+        return
+    kind = torch.accelerator.current_accelerator().type
+    for index in range(torch.accelerator.device_count()):
+        if str(index) not in passed_over:
+            drivers.say(str(index))
+            _accelerator(torch, f"{kind}:{index}")
+
+
+def _errand(passed_over: Sequence[str] = ()) -> drivers.Errand:
+    return drivers.Errand(f"from webui import devices; devices.try_driver({list(passed_over)!r})")
+
+
+def _untouchable(errand: drivers.Errand) -> dict[str, Finding]:
+    """ "driver" or a card's number → why: what a child did not come back from, each time another going on behind it."""
+    found: dict[str, Finding] = {}
+    while True:
+        step, finding = errand.steps()
+        if finding is None or step in ("", "torch"):
+            return found
+        log.error("%s: %s %s", f"card {step}" if step.isdigit() else step, *finding)
+        found[step] = finding
+        if not step.isdigit():
+            return found
+        errand = _errand(list(found))
+
+
+def _keep_away() -> None:
+    """Let nothing in this process touch a driver that does not answer: other libraries look for cards too."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    for plugin in filter(importlib.util.find_spec, vendors.PLUGINS):
+        sys.modules[plugin] = None  # type: ignore[assignment]
+
+
+def _import_torch() -> ModuleType:
+    """Raises UserError TORCH_BROKEN."""
     os.environ["TORCH_DEVICE_BACKEND_AUTOLOAD"] = "0"
     try:
-        torch = importlib.import_module("torch")
+        return importlib.import_module("torch")
     except Exception as error:
-        raise UserError("TORCH_BROKEN", detail=_first_line(error)) from error
-    wanted = [vendor.plugin for vendor in _VENDORS if vendor.plugin] + ["torchaudio"]
+        raise UserError("TORCH_BROKEN", detail=first_line(error)) from error
+
+
+def _with_plugins(torch: ModuleType) -> _Loaded:
+    wanted = [*vendors.PLUGINS, "torchaudio"]
     failures = {name: failure for name in wanted if (failure := _import_or_hide(name))}
     torch.backends.cuda.enable_cudnn_sdp(False)  # on Hopper it plans anew for each length, 0.06 to 1 s (FunASR#3704)
     if "npu" not in failures and hasattr(torch, "npu") and hasattr(torch.npu, "set_compile_mode"):
@@ -218,32 +247,50 @@ def _import_or_hide(name: str) -> str:
     try:
         importlib.import_module(name)
     except Exception as error:  # a missing library is ImportError, OSError or RuntimeError, as it likes
-        log.warning("%s is installed but does not load: %s", name, _first_line(error))
+        log.warning("%s is installed but does not load: %s", name, first_line(error))
         for module in [module for module in sys.modules if module.split(".")[0] == name]:
             del sys.modules[module]
         sys.modules[name] = None  # type: ignore[assignment]
-        return _first_line(error)
+        return first_line(error)
     return ""
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-
-
-def _accelerators(torch: ModuleType) -> list[Device]:
+def _accelerators(loaded: _Loaded) -> list[Device]:
+    torch = loaded.torch
     if not torch.accelerator.is_available():
         return []
     kind = torch.accelerator.current_accelerator().type
-    return [_accelerator(torch, kind, index) for index in range(torch.accelerator.device_count())]
+    cards = [f"{kind}:{index}" for index in range(torch.accelerator.device_count())]
+    return [_answering(torch, card, loaded.untouchable.get(card.split(":")[1])) for card in cards]
 
 
-def _accelerator(torch: ModuleType, kind: str, index: int) -> Device:
-    device = f"{kind}:{index}"
-    failure = _smoke_test(device)
+def _answering(torch: ModuleType, card: str, finding: Finding | None) -> Device:
+    """The card as it is now, or `finding` where it must not be touched, or that it does not answer."""
+    if finding is None:
+        try:
+            return _patient(torch, card).ask(drivers.ANSWER_S)
+        except TimeoutError:
+            finding = drivers.silent(drivers.ANSWER_S)
+    kind = kind_of(card)
+    return _silenced(Device(card, kind, vendors.LABELS.get(kind, card)), finding)
+
+
+@cache
+def _patient(torch: ModuleType, card: str) -> Patient[Device]:
+    return Patient(partial(_accelerator, torch, card))
+
+
+def _silenced(device: Device, finding: Finding) -> Device:
+    """`device`, if it might be usable otherwise, with what was found."""
+    return replace(device, usable=False, problem=Reason(*finding)) if device.usable else device
+
+
+def _accelerator(torch: ModuleType, device: str) -> Device:
+    failure = _smoke_test(torch, device)
     free, total = (None, None) if failure else _memory(torch, device)
     return Device(
         id=device,
-        kind=kind,
+        kind=kind_of(device),
         name=_name(torch, device),
         usable=not failure,
         problem=Reason("DEVICE_FAILS", {"detail": failure}) if failure else None,
@@ -253,9 +300,8 @@ def _accelerator(torch: ModuleType, kind: str, index: int) -> Device:
 
 
 @cache
-def _smoke_test(device: str) -> str:
+def _smoke_test(torch: ModuleType, device: str) -> str:
     """ "" where a matrix product and a convolution come out as on the CPU, else what went wrong. Once per process."""
-    torch = load_torch()
     try:
         x = torch.linspace(-1, 1, 64).reshape(8, 8)
         there = x.to(device)
@@ -265,7 +311,7 @@ def _smoke_test(device: str) -> str:
         if not torch.allclose(product, x @ x, atol=1e-2) or not torch.allclose(convolved, expected, atol=1e-2):
             return "wrong results"
     except Exception as error:
-        return _first_line(error)
+        return first_line(error)
     return ""
 
 
@@ -273,7 +319,7 @@ def _name(torch: ModuleType, device: str) -> str:
     try:
         return str(torch.get_device_module(device).get_device_name(device))
     except Exception:  # MPS has no name, and a sick card may refuse to tell
-        return _LABELS.get(device.split(":")[0], device)
+        return vendors.LABELS.get(device.split(":")[0], device)
 
 
 def _memory(torch: ModuleType, device: str) -> tuple[int | None, int | None]:
@@ -284,107 +330,34 @@ def _memory(torch: ModuleType, device: str) -> tuple[int | None, int | None]:
     return int(free), int(total)
 
 
-def _missing(vendor: _Vendor, loaded: _Loaded) -> list[Device]:
+def _missing(loaded: _Loaded) -> Iterator[Device]:
     """What is there by its files or its plug-in, but not in torch."""
-    problem = _why_missing(vendor, loaded)
-    return [Device(f"{vendor.kind}:0", vendor.kind, vendor.label, usable=False, problem=problem)] if problem else []
-
-
-def _why_missing(vendor: _Vendor, loaded: _Loaded) -> Reason | None:
-    node = _node(vendor)
-    if vendor.plugin in loaded.failures:
-        return _plugin_failure(vendor, loaded)
-    if vendor.plugin and sys.modules.get(vendor.plugin):
-        return Reason("NO_CARD", {"package": vendor.plugin, "label": vendor.label})
-    if node and vendor.plugin:
-        return Reason("PLUGIN_MISSING", {"package": vendor.plugin, "node": node})
-    if node and vendor.kind == "cuda":
-        return _why_no_cuda(loaded.torch, node)
-    return None
-
-
-def _plugin_failure(vendor: _Vendor, loaded: _Loaded) -> Reason:
-    detail = loaded.failures[vendor.plugin]
-    library = re.search(r"[\w.+-]+\.so[\w.]*", detail)
-    if loaded.torch.version.cuda and "Two accelerators" in detail:
-        return Reason("TORCH_IS_CUDA", {"package": vendor.plugin})
-    if vendor.kind == "npu" and library:
-        return Reason("NPU_NO_CANN", {"library": library[0]})
-    return Reason("PLUGIN_FAILED", {"package": vendor.plugin, "detail": detail})
-
-
-def _why_no_cuda(torch: ModuleType, node: str) -> Reason:
-    if not torch.version.cuda and not torch.version.hip:
-        return Reason("TORCH_IS_CPU", {"node": node})
-    try:
-        torch.cuda.init()
-    except Exception as error:
-        return Reason("DEVICE_FAILS", {"detail": _first_line(error)})
-    return Reason("NO_CARD", {"package": "torch", "label": "GPU"})
-
-
-def _node(vendor: _Vendor) -> str:
-    """The first of the driver's files, "" where there is none."""
-    return next((str(path) for path in sorted(DEV.glob(vendor.nodes))), "") if vendor.nodes else ""
+    for vendor in vendors.VENDORS:
+        problem = vendors.why_missing(vendor, loaded.torch, loaded.failures)
+        if problem is not None:
+            yield Device(f"{vendor.kind}:0", vendor.kind, vendor.label, usable=False, problem=problem)
 
 
 def _expected() -> list[Device]:
     """What driver files and installed packages promise, without importing torch."""
-    devices = []
-    for vendor in _VENDORS:
-        node, package = _node(vendor), vendor.plugin or "torch"
-        installed = importlib.util.find_spec(package) is not None
-        if node or _comes_with_packages(vendor):
-            problem = None if installed else Reason("PLUGIN_MISSING", {"package": package, "node": node})
-            devices.append(Device(f"{vendor.kind}:0", vendor.kind, vendor.label, installed, problem))
-    return devices
-
-
-def _comes_with_packages(vendor: _Vendor) -> bool:
-    """Whether what is installed was made for this vendor's devices: a plug-in, Intel's torch, torch on a Mac."""
-    if vendor.plugin:
-        return importlib.util.find_spec(vendor.plugin) is not None
-    if vendor.kind == "xpu":
-        return "+xpu" in importlib.metadata.version("torch")
-    return vendor.kind == "mps" and sys.platform == "darwin"
+    return [
+        Device(f"{vendor.kind}:0", vendor.kind, vendor.label, problem is None, problem)
+        for vendor, problem in vendors.expected()
+    ]
 
 
 def _cpu(problem: Reason | None = None) -> Device:
     """The CPU always works: `problem` says what of torch is amiss; the basic engine does without."""
-    free, total = _machine_memory()
-    return Device("cpu", "cpu", _processor(), True, problem, total, free)
-
-
-def _processor() -> str:
-    try:
-        found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    except OSError:
-        found = None
-    return f"{found[1] if found else platform.machine()} × {os.cpu_count()}"
-
-
-def _machine_memory() -> tuple[int | None, int | None]:
-    """(available, total) bytes of the machine (Linux)."""
-    try:
-        text = Path("/proc/meminfo").read_text()
-    except OSError:
-        return None, None
-    kib = {key: int(value) for key, value in re.findall(r"^(\w+): +(\d+) kB$", text, re.MULTILINE)}
-    return kib["MemAvailable"] * 1024, kib["MemTotal"] * 1024
-
-
-def _resident() -> int:
-    """Bytes of physical memory in use by this process; 0 where the system does not say."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
+    free, total = machine.memory()
+    return Device("cpu", "cpu", machine.processor(), True, problem, total, free)
 
 
 def _empty_cache() -> int:
     """Bytes that the accelerators of an already loaded torch handed back."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.accelerator.is_available():
+    if "torch" not in sys.modules or (loaded := _load()).silenced:
+        return 0
+    torch = loaded.torch
+    if not torch.accelerator.is_available():
         return 0
     kind = torch.accelerator.current_accelerator().type
     cards = [f"{kind}:{index}" for index in range(torch.accelerator.device_count())]
