@@ -84,6 +84,13 @@ def test_a_kind_means_its_first_card(monkeypatch: pytest.MonkeyPatch) -> None:
     assert devices.resolve("npu:1").device == "npu:1"
 
 
+def test_a_kind_whose_first_card_is_sick_means_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    offer(monkeypatch, SICK, Device("npu:1", "npu", "Ascend NPU"), CPU)
+    assert devices.resolve("npu").device == "npu:1" and devices.cards("npu") == ["npu:1"]
+    with pytest.raises(UserError):
+        devices.resolve("npu:0")
+
+
 @pytest.mark.parametrize(("name", "says"), [("npu", "libhccl.so"), ("cuda:0", "cpu"), ("gpu", "cpu")])
 def test_what_cannot_be_used_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch, name: str, says: str) -> None:
     offer(monkeypatch, SICK, CPU)

@@ -98,17 +98,18 @@ def probe(load: bool = True) -> list[Device]:
 def resolve(name: str = "auto") -> Choice:
     """The device to compute on: `auto` is the first accelerator that works, else the CPU.
 
-    A kind without a number ("npu") means its first card. Raises UserError DEVICE_UNAVAILABLE.
+    A kind without a number ("npu") means its first card that works. Raises UserError DEVICE_UNAVAILABLE.
     """
     devices = probe()
     if name == "auto":
         best = next(device for device in devices if device.usable)
         return Choice(best.id, devices[0].problem if best.kind == "cpu" else None)
-    chosen = next((device for device in devices if name in (device.id, device.kind)), None)
-    if chosen is None:
+    named = [device for device in devices if name in (device.id, device.kind)]
+    if not named:
         present = ", ".join(device.id for device in devices if device.usable)
         reason = Reason("NO_SUCH_DEVICE", {"present": present})
         raise UserError("DEVICE_UNAVAILABLE", param="device", device=name, reason=reason.stored())
+    chosen = next((device for device in named if device.usable), named[0])
     if not chosen.usable:
         assert chosen.problem is not None
         raise UserError("DEVICE_UNAVAILABLE", param="device", device=name, reason=chosen.problem.stored())
