@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -33,9 +34,17 @@ SIMULATOR = TESTS / "sim_npu"
 HEARS = Capabilities(languages=("zh",), batch_seconds=8)
 
 
+@cache
+def simulator(site: str = "site") -> list[str]:
+    """The folders of the simulated torch_npu, its library built: a driver has no minute to answer."""
+    build = f"import runpy; runpy.run_path({str(SIMULATOR / 'sim_npu' / '_build.py')!r})['library']()"
+    subprocess.run([sys.executable, "-c", build], check=True)
+    return [str(SIMULATOR / site), str(SIMULATOR)]
+
+
 def in_child(module: str, *arguments: object, site: str = "site", **environment: str) -> Any:
     """What `python -m module` prints last, as JSON; the simulated torch_npu is installed there."""
-    path = os.pathsep.join([str(TESTS.parent), str(SIMULATOR / site), str(SIMULATOR)])
+    path = os.pathsep.join([str(TESTS.parent), *simulator(site)])
     done = subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **environment},
@@ -142,7 +151,7 @@ class Server:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         (folder / "models").mkdir(exist_ok=True)
-        paths = [str(TESTS.parent)] + ([str(SIMULATOR / site), str(SIMULATOR)] if site else [])
+        paths = [str(TESTS.parent)] + (simulator(site) if site else [])
         command = [sys.executable, *(["-c", code] if code else [str(TESTS.parent / "app.py")])]
         options = ["--data", str(folder / "data"), "--models", str(folder / "models"), "--port", str(port), *arguments]
         self.data = folder / "data"

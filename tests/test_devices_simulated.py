@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.devices_kit import simulator
+
 TESTS = Path(__file__).resolve().parent
 SIMULATOR = TESTS / "sim_npu"
 
@@ -20,7 +22,7 @@ pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is miss
 
 def run(code: str, site: str = "site", **environment: str) -> Any:
     """What `code` prints as JSON, with the simulated torch_npu installed."""
-    path = os.pathsep.join([str(TESTS.parent), str(SIMULATOR / site), str(SIMULATOR)])
+    path = os.pathsep.join([str(TESTS.parent), *simulator(site)])
     done = subprocess.run(
         [sys.executable, "-c", f"import json\nfrom webui import devices\n{code}"],
         env={**os.environ, "PYTHONPATH": path, **environment},

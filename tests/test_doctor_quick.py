@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
+from tests.devices_kit import simulator
 from webui import devices, vendors
 from webui.cli import checks, hardware
 from webui.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-SIMULATOR = ROOT / "tests" / "sim_npu"
 CHILD = "import sys, app; code = app.main(sys.argv[1:]); print('torch' in sys.modules, file=sys.stderr); sys.exit(code)"
 
 
@@ -75,9 +75,7 @@ def test_a_torch_that_does_not_load_is_a_failure_that_says_why(library: bytes | 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is missing: no simulated NPU")
 def test_a_card_that_needs_a_plug_in_is_found(tmp_path: Path) -> None:
-    found, torch_loaded = command(
-        "devices", "--data", tmp_path, site=os.pathsep.join([str(SIMULATOR / "site"), str(SIMULATOR)])
-    )
+    found, torch_loaded = command("devices", "--data", tmp_path, site=os.pathsep.join(simulator()))
     assert [(device["id"], device["usable"]) for device in found] == [("npu:0", True), ("cpu", True)]
     assert torch_loaded == "True"
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.devices_kit import simulator
 from webui import drivers
 from webui.drivers import Errand, Patient
 
@@ -41,7 +42,7 @@ def vendor(folder: Path, code: str, cards: bool = True) -> dict[str, str]:
     real = (SIMULATOR / "site" / "torch_npu" / "__init__.py").read_text("utf-8") if cards else ""
     real = real.replace("Path(__file__).parents[2]", repr(str(SIMULATOR)))
     (package / "__init__.py").write_text(real + HANG + code, "utf-8")
-    path = os.pathsep.join([str(TESTS.parent), str(folder), str(SIMULATOR)])
+    path = os.pathsep.join([str(TESTS.parent), str(folder), *(simulator()[1:] if cards else [])])
     return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "SIM_NPU_DEVICES": "3"}
 
 
