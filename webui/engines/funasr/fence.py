@@ -1,21 +1,28 @@
 """The fence around the FunASR package: imported once, without what it does to the rest of the process.
 
 Importing funasr prints to the standard output, configures the root logger and looks for torchaudio, whose wheel
-fails beside a CPU-only torch with an OSError that unregisters every model. Building a model may draw from the
+fails beside a CPU-only torch with an OSError that unregisters every model. It also imports all of its 430 files to
+fill its registry of classes: 5 s and 300 MB, most of it training, scikit-learn and transformers. Which file registers
+which class stands in their text, so only those that a model names are imported. Building a model may draw from the
 global random generators and set the number of threads. None of it is left behind.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import importlib
 import io
 import logging
 import os
+import pkgutil
 import random
+import re
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -26,22 +33,74 @@ from webui.devices import load_torch
 log = logging.getLogger(__name__)
 
 _importing = threading.Lock()
+_REGISTERS = re.compile(r"""^@tables\.register\(\s*["']\w+["'],\s*["']([^"']+)["']""", re.M)
 
 
-def load_tables() -> Any:
-    """FunASR's registry of classes, with the package imported. Raises UserError (TORCH_…) or ImportError."""
+def load_tables(names: Collection[str] | None = None) -> Any:
+    """FunASR's registry with the classes of these names in it, as far as there are such; None = with all.
+
+    Raises UserError (TORCH_…) or ImportError.
+    """
     torch = load_torch()
     with _importing, contained(torch), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about optional packages of its dependencies
         sys.modules.setdefault("torchaudio", None)  # type: ignore[arg-type]  # FunASR falls back to kaldi-native-fbank
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
-        import funasr
+        with _not_walked():
+            import funasr
+        if names is None:
+            funasr.import_submodules("funasr")
+        for module in _registering(names) if names else ():
+            _import(module)
         from funasr.register import tables
     logging.getLogger("jieba").setLevel(logging.WARNING)  # it has a handler of its own on the standard error
     for name, error in funasr.get_import_errors().items():
         log.debug("funasr could not import %s: %s", name, error)
     return tables
+
+
+@contextlib.contextmanager
+def _not_walked() -> Iterator[None]:
+    """Importing funasr does not import what lies in it."""
+    walk = pkgutil.walk_packages
+
+    def others(path: Any = None, prefix: str = "", onerror: Any = None) -> Iterator[pkgutil.ModuleInfo]:
+        return iter(()) if prefix == "funasr." else walk(path, prefix, onerror)
+
+    pkgutil.walk_packages = others
+    try:
+        yield
+    finally:
+        pkgutil.walk_packages = walk
+
+
+def _registering(names: Collection[str]) -> list[str]:
+    """The modules that register a class under one of `names`, whatever for."""
+    index = _index()
+    return sorted({module for name in names for module in index.get(name, ())})
+
+
+@functools.cache
+def _index() -> dict[str, set[str]]:
+    """Name of a class in FunASR's registry → modules, by the text of its files; a tenth of a second."""
+    import funasr
+
+    index: dict[str, set[str]] = {}
+    root = Path(funasr.__file__).parent
+    for file in root.rglob("*.py"):
+        module = ".".join(("funasr", *file.relative_to(root).with_suffix("").parts)).removesuffix(".__init__")
+        for name in _REGISTERS.findall(file.read_text("utf-8", errors="replace")):
+            index.setdefault(name, set()).add(module)
+    return index
+
+
+def _import(module: str) -> None:
+    """Does without a module that cannot be imported, as FunASR does: another may register what is needed."""
+    try:
+        importlib.import_module(module)
+    except Exception as error:
+        log.info("%s cannot be imported: %s", module, error)
 
 
 @contextlib.contextmanager

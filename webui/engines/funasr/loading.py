@@ -11,7 +11,7 @@ import copy
 import logging
 import pickle
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -49,7 +49,7 @@ def build(folder: Folder, device: str, without: Iterable[str] = ()) -> Built:
         code, params = folder.problem
         raise UserError(code, **params)
     torch = load_torch()
-    load_tables()
+    load_tables(_classes(folder))
     found = read_weights(folder)
     with contained(torch), _uninitialised(torch):
         built = construct(_as_saved(folder, found))
@@ -63,7 +63,7 @@ def build(folder: Folder, device: str, without: Iterable[str] = ()) -> Built:
 
 def construct(folder: Folder) -> Built:
     """The model that the folder's configuration describes, before its weights are read. Raises UserError."""
-    tables = load_tables()
+    tables = load_tables(_classes(folder))
     config = _constructor_config(folder)
     tokenizer = _tokenizer(tables, folder, config)
     frontend = _frontend(tables, folder, config)
@@ -71,6 +71,22 @@ def construct(folder: Folder) -> Built:
     # FunASR's constructors expect the keys of `model_conf`, overridden by the whole configuration.
     model = model_class(**{**(config.get("model_conf") or {}), **config})
     return Built(model, tokenizer, frontend, config, "cpu")
+
+
+def _classes(folder: Folder) -> set[str] | None:
+    """What of FunASR's registry the folder names, and some words more; None = unknown, for a model we do not know."""
+    if folder.family.kind == "generic":
+        return None
+    return {folder.class_name, *_words(folder.config)}
+
+
+def _words(value: Any) -> Iterator[str]:
+    """The texts in a configuration."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from _words(one)
 
 
 def read_weights(folder: Folder) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import threading
 from pathlib import Path
@@ -43,8 +44,10 @@ class Punctuator:
 
 def _keep_dictionary_in(folder: Path) -> None:
     """jieba reads what it kept with `marshal`, from the system's temporary folder, where anybody may have put it."""
-    load_tables()
+    load_tables(())
     import jieba
+
+    jieba.setLogLevel(logging.WARNING)  # it has a handler of its own on the standard error
 
     with contextlib.suppress(OSError):  # a full disk: the dictionary is made anew
         folder.mkdir(parents=True, exist_ok=True)
