@@ -45,7 +45,7 @@ REPEATS = 3
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--dtype", nargs="+", choices=("float32", "bfloat16", "float16"))
+    parser.add_argument("--dtype", nargs="+", choices=("float32", "bfloat16", "float16", "int8"))
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--tokens", type=int, default=125, help="speech tokens, 25 a second")
     parser.add_argument("--folder", type=Path, help="a model folder to use, made there when missing")

@@ -18,7 +18,9 @@ ready_python() {
     local base # in a shell of its own: the script sets -eu and has functions of the same names
     base=$(bash -c 'source ./start_app.sh && find_python && echo "$PYTHON"') || exit 1
     [ -x "$python" ] || "$base" -m venv .venv-test
-    "$python" -m pip install --quiet ${SHENGFANG_TORCH_INDEX:+--extra-index-url "$SHENGFANG_TORCH_INDEX"} \
+    local torch=${SHENGFANG_TORCH_INDEX:-} option=--extra-index-url
+    [ -d "$torch" ] && option=--find-links
+    "$python" -m pip install --quiet ${torch:+"$option" "$torch"} \
         -r requirements.txt -r requirements-dev.txt || exit 1
     echo "$wanted" > .venv-test/requirements.sha256
 }
