@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from webui.cli.common import Failed, complain
+from webui.cli.common import complain
 from webui.cli.texts import say
 from webui.settings import Settings, work_offline
 
@@ -15,21 +15,17 @@ if TYPE_CHECKING:
 
 
 def build(settings: Settings) -> Services:
-    """The services, not started. Raises Failed where the database cannot be used."""
+    """The services, not started. Raises DatabaseRefused."""
     from webui.service.services import Services
-    from webui.store.opening import DatabaseRefused
 
     work_offline(settings)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        return Services(settings)
-    except DatabaseRefused as error:
-        raise Failed(str(error)) from None
+    return Services(settings)
 
 
 @contextmanager
 def opened(settings: Settings, *, workers: bool) -> Iterator[Services]:
-    """The services on this data folder, stopped afterwards. Raises Failed.
+    """The services on this data folder, stopped afterwards. Raises DatabaseRefused.
 
     `workers`: this process does the work, unless a server on the same folder already does.
     """

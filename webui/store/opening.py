@@ -29,8 +29,8 @@ _MAGIC = b"SQLite format 3\0"
 _BACKUP_ROOM = 2.2  # free space wanted for the copy and the rebuild, in sizes of the database
 
 
-class DatabaseRefused(Exception):
-    """The file cannot be used as the database; the message is one sentence for the administrator."""
+class DatabaseRefused(UserError):
+    """The file cannot be used as the database; `code` and `params` word why, for the administrator."""
 
 
 def open_database(path: Path, backups: Path | None = None) -> Database:
@@ -48,7 +48,7 @@ def open_database(path: Path, backups: Path | None = None) -> Database:
             _upgrade(path)
         _renew_index(path)
     except (DatabaseError, sqlite3.DatabaseError, OSError) as error:
-        raise DatabaseRefused(_reason(path, error)) from error
+        raise _refusal(path, error) from error
     return Database(path)
 
 
@@ -58,18 +58,18 @@ def _revision(path: Path) -> str | None:
         return None
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
-            raise DatabaseRefused(f"{path} is not an SQLite database; it was left as it is.")
+            raise DatabaseRefused("DATABASE_FOREIGN", file=str(path))
     if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
-        raise DatabaseRefused(f"{path} or its folder is read-only for this user.")
+        raise DatabaseRefused("DATABASE_READ_ONLY", file=str(path))
     with closing(sqlite3.connect(path, timeout=10)) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if tables & _VERSION else None
     if row is None:
         if tables - _VERSION:
-            raise DatabaseRefused(f"{path} is some other program's database; it was left as it is.")
+            raise DatabaseRefused("DATABASE_FOREIGN", file=str(path))
         return None
     if row[0] not in _known_revisions():
-        raise DatabaseRefused(f"{path} was written by a newer version of this program (revision {row[0]}).")
+        raise DatabaseRefused("DATABASE_NEWER", file=str(path), revision=row[0])
     return str(row[0])
 
 
@@ -84,9 +84,7 @@ def _back_up(path: Path, backups: Path, revision: str) -> None:
     """A compact copy `pre-<revision>.db`. Raises DatabaseRefused without room for it."""
     size = path.stat().st_size
     if shutil.disk_usage(path.parent).free < _BACKUP_ROOM * size:
-        raise DatabaseRefused(
-            f"{path} needs {_BACKUP_ROOM * size / 2**30:.1f} GB of free space to be brought up to date."
-        )
+        raise DatabaseRefused("DATABASE_NO_ROOM", file=str(path), size=f"{_BACKUP_ROOM * size / 1e9:.1f} GB")
     backups.mkdir(parents=True, exist_ok=True)
     copy, partial = backups / f"pre-{revision}.db", backups / f"pre-{revision}.part"
     partial.unlink(missing_ok=True)
@@ -124,15 +122,14 @@ def _renew_index(path: Path) -> None:
                 fill_index(connection)
                 set_option(connection, "tokeniser", TOKENISER_VERSION)
     except UserError as error:
-        raise DatabaseRefused(f"The disk of {path} is full.") from error
+        raise DatabaseRefused("DATABASE_NO_ROOM", file=str(path), size="16 MB") from error
     finally:
         database.close()
 
 
-def _reason(path: Path, error: Exception) -> str:
+def _refusal(path: Path, error: Exception) -> DatabaseRefused:
     words = str(getattr(error, "orig", None) or error)
     if "readonly" in words or isinstance(error, PermissionError):
-        return f"{path} or its folder is read-only for this user."
-    if "malformed" in words or "not a database" in words:
-        return f"{path} is damaged ({words}); it was left as it is: put a backup in its place."
-    return f"{path} cannot be opened: {words}."
+        return DatabaseRefused("DATABASE_READ_ONLY", file=str(path))
+    damaged = "malformed" in words or "not a database" in words
+    return DatabaseRefused("DATABASE_DAMAGED" if damaged else "DATABASE_UNUSABLE", file=str(path), detail=words)
