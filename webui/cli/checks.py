@@ -17,6 +17,7 @@ from typing import Any, Literal
 from webui import devices
 from webui.cli import hardware
 from webui.cli.texts import diagnosis
+from webui.disk import ROOM_TO_WORK
 from webui.engines import catalog
 from webui.engines.base import Model
 from webui.errors import UserError, word
@@ -198,7 +199,7 @@ def _data(settings: Settings) -> Iterator[Line]:
     nearest = next(folder for folder in (settings.data, *settings.data.parents) if os.access(folder, os.F_OK))
     free = shutil.disk_usage(nearest).free
     room = f"{free / 2**30:.1f} GiB"
-    enough = free > settings.disk_reserve_bytes
+    enough = free > max(settings.disk_reserve_bytes, ROOM_TO_WORK)
     key = "disk" if enough else "disk_full"
     yield _line("disk", "ok" if enough else "bad", key, folder=settings.data, free=room)
     present = [path for path in (nearest, settings.database) if os.access(path, os.F_OK)]
