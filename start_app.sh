@@ -138,6 +138,10 @@ from_caller() { # PATH: as the caller means it
     esac
 }
 
+go_back() { # to the caller's folder, unless this user may not enter it (sudo -u from /root)
+    cd "$FROM" 2> /dev/null || true
+}
+
 set_environment() {
     export GRADIO_ANALYTICS_ENABLED=False HF_HUB_OFFLINE=1 HF_HUB_DISABLE_TELEMETRY=1 ASCEND_SLOG_PRINT_TO_STDOUT=0
     export PYTHONUNBUFFERED=1
@@ -167,12 +171,12 @@ check() { # changes nothing
         die "依赖还没有安装好。将使用 $PYTHON 和 $REQUIREMENTS；请运行 ./start_app.sh" \
             "Not installed yet. $PYTHON and $REQUIREMENTS will be used: run ./start_app.sh"
     set_environment
-    cd "$FROM"
+    go_back
     exec "$HERE/.venv/bin/python" "$HERE/app.py" doctor "$@"
 }
 
 run() {
-    cd "$FROM"
+    go_back
     case "${1:-}" in
         "" | serve | -*) serve "$@" ;;
         *) exec ${BIND[@]+"${BIND[@]}"} "$HERE/.venv/bin/python" "$HERE/app.py" "$@" ;;

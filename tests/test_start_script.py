@@ -193,6 +193,12 @@ def test_from_another_folder_and_by_a_link_paths_are_the_callers(house: House, t
     assert app.startswith(f"app.py transcribe a.wav | in={tmp_path} ")
 
 
+def test_from_a_folder_that_cannot_be_entered_it_starts_nevertheless(house: House, tmp_path: Path) -> None:
+    script = f"mkdir gone && cd gone && rmdir ../gone && exec bash {house.folder}/start_app.sh doctor"
+    subprocess.run(["bash", "-c", script], cwd=tmp_path, env=house.environment(), check=True, timeout=60)
+    assert house.calls()[-1].startswith(f"app.py doctor | in={house.folder} ")
+
+
 def test_an_environment_of_a_python_that_is_gone_is_made_anew(house: House) -> None:
     house.start()
     house.calls()
