@@ -14,9 +14,11 @@ from tests.api_kit import Server, code, serving
 from tests.cosyvoice.conftest import build as build_cosyvoice
 from tests.funasr import builder
 from webui.cli.application import main
+from webui.engines.apart import optimise_apart
 from webui.engines.base import Capabilities, Model
 from webui.errors import UserError
 from webui.service.optimising import Optimisations
+from webui.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,16 @@ def test_it_is_for_this_machine_and_for_models_that_can(server: Server) -> None:
         assert code(client.post("/api/v1/models/basic/optimise")) == (422, "NOT_CAPABLE")
         assert code(client.post("/api/v1/models/nobody/optimise")) == (404, "MODEL_NOT_FOUND")
         assert code(client.post("/api/v1/models/auto/optimise")) == (404, "MODEL_NOT_FOUND")
+
+
+def tell_the_library(_name: str, settings: Settings) -> None:
+    raise UserError("MODEL_BROKEN", model="m", reason=str(settings.espeak_library))
+
+
+def test_the_configuration_counts_in_the_process_apart(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as refused:
+        optimise_apart(tell_the_library, "m", Settings(data=tmp_path, espeak_library=tmp_path / "speaks.so"))
+    assert refused.value.params["reason"] == str(tmp_path / "speaks.so")
 
 
 def test_the_command_reports_the_differences(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,6 @@ import multiprocessing
 import os
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from webui.errors import UserError
@@ -26,8 +25,8 @@ def optimise_apart(optimise: Work, name: str, settings: Settings) -> None:
     """
     here, there = multiprocessing.Pipe(duplex=False)
     context = multiprocessing.get_context("spawn")
-    folders = {"data": settings.data, "models": settings.models, "model_path": settings.model_path}
-    child = context.Process(target=_work, args=(there, optimise, name, folders), name=f"optimise {name}", daemon=True)
+    given = (there, optimise, name, settings.model_dump())
+    child = context.Process(target=_work, args=given, name=f"optimise {name}", daemon=True)
     child.start()
     there.close()
     try:
@@ -41,12 +40,11 @@ def optimise_apart(optimise: Work, name: str, settings: Settings) -> None:
         raise UserError(error["code"], **error["params"])
 
 
-def _work(answer: Connection, optimise: Work, name: str, folders: dict[str, Path | None]) -> None:
+def _work(answer: Connection, optimise: Work, name: str, given: dict[str, Any]) -> None:
     """The child's part: sends None, or the stored error."""
     from webui.settings import Settings
 
     os.nice(_NICE)
-    given: dict[str, Any] = dict(folders)
     error = None
     try:
         optimise(name, Settings(**given))
