@@ -81,9 +81,14 @@ def test_of_several_cards_only_the_one_that_does_not_answer_is_set_aside(
     tmp_path: Path, trouble: str, says: str
 ) -> None:
     environment = vendor(tmp_path, CARD.format(trouble=trouble))
-    shown, computed = run(
+    shown, computed, asked = run(
         environment,
-        f"torch = devices.load_torch()\nprint(json.dumps([{SHOW}, torch.ones(3).to('npu:2').sum().item()]))",
+        "torch = devices.load_torch()\n"
+        "ask, asked = torch.npu.mem_get_info, []\n"
+        "torch.npu.mem_get_info = lambda card: asked.append(card) or ask(card)\n"
+        f"shown = {SHOW}\n"
+        "devices.free_memory()\n"
+        "print(json.dumps([shown, torch.ones(3).to('npu:2').sum().item(), sorted(set(asked))]))",
     )
     assert [(card, usable) for card, usable, _ in shown] == [
         ("npu:0", True),
@@ -91,7 +96,7 @@ def test_of_several_cards_only_the_one_that_does_not_answer_is_set_aside(
         ("npu:2", True),
         ("cpu", True),
     ]
-    assert says in shown[1][2] and computed == 3
+    assert says in shown[1][2] and computed == 3 and asked == ["npu:0", "npu:2"]
 
 
 @simulated
@@ -124,6 +129,9 @@ def test_an_errand_tells_its_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Errand(say + "raise SystemExit(1)").steps() == ("driver", None)
     assert Errand(say + "import time; time.sleep(99)").steps() == ("driver", ("DEVICE_SILENT", {"seconds": 1}))
     assert Errand(say + "say('0')\nimport os; os.abort()").steps() == ("0", ("DEVICE_FAILS", {"detail": "Aborted"}))
+    ended = say + "say('0'); say('done')\n"
+    assert Errand(ended + "import os; os.abort()").steps() == ("done", None)
+    assert Errand(ended + "import time; time.sleep(99)").steps() == ("done", None)
 
 
 def test_a_call_that_hangs_is_made_once_however_many_ask() -> None:

@@ -188,14 +188,15 @@ def try_driver(passed_over: Sequence[str]) -> None:
     torch = _import_torch()
     drivers.say("driver")
     loaded = _with_plugins(torch)
-    if not torch.accelerator.is_available():
+    cards = _cards(torch)
+    if not cards:
         list(_missing(loaded))
-        return
-    kind = torch.accelerator.current_accelerator().type
-    for index in range(torch.accelerator.device_count()):
-        if str(index) not in passed_over:
-            drivers.say(str(index))
-            _accelerator(torch, f"{kind}:{index}")
+    for card in cards:
+        number = card.split(":")[1]
+        if number not in passed_over:
+            drivers.say(number)
+            _accelerator(torch, card)
+    drivers.say(drivers.DONE)
 
 
 def _errand(passed_over: Sequence[str] = ()) -> drivers.Errand:
@@ -256,13 +257,16 @@ def _import_or_hide(name: str) -> str:
     return ""
 
 
-def _accelerators(loaded: _Loaded) -> list[Device]:
-    torch = loaded.torch
+def _cards(torch: ModuleType) -> list[str]:
     if not torch.accelerator.is_available():
         return []
     kind = torch.accelerator.current_accelerator().type
-    cards = [f"{kind}:{index}" for index in range(torch.accelerator.device_count())]
-    return [_answering(torch, card, loaded.untouchable.get(card.split(":")[1])) for card in cards]
+    return [f"{kind}:{index}" for index in range(torch.accelerator.device_count())]
+
+
+def _accelerators(loaded: _Loaded) -> list[Device]:
+    torch = loaded.torch
+    return [_answering(torch, card, loaded.untouchable.get(card.split(":")[1])) for card in _cards(torch)]
 
 
 def _answering(torch: ModuleType, card: str, finding: Finding | None) -> Device:
@@ -357,11 +361,12 @@ def _empty_cache() -> int:
     """Bytes that the accelerators of an already loaded torch handed back."""
     if "torch" not in sys.modules or (loaded := _load()).silenced:
         return 0
-    torch = loaded.torch
-    if not torch.accelerator.is_available():
+    before = _accelerators(loaded)
+    if not before:
         return 0
-    kind = torch.accelerator.current_accelerator().type
-    cards = [f"{kind}:{index}" for index in range(torch.accelerator.device_count())]
-    before = sum(_memory(torch, card)[0] or 0 for card in cards)
-    torch.get_device_module(kind).empty_cache()
-    return max(0, sum(_memory(torch, card)[0] or 0 for card in cards) - before)
+    loaded.torch.get_device_module(before[0].kind).empty_cache()
+    return max(0, _free(_accelerators(loaded)) - _free(before))
+
+
+def _free(cards: Sequence[Device]) -> int:
+    return sum(card.memory_free or 0 for card in cards)

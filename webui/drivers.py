@@ -20,6 +20,7 @@ from typing import Any, Generic, TypeVar
 
 ANSWER_S = 20.0  # without a sign of life; CUDA and CANN take seconds to begin
 IMPORT_S = 600.0  # for torch itself, which no driver is to blame for
+DONE = "done"  # the last step: what hangs or crashes as the child ends is no card
 MARK = "shengfang: "  # begins the child's lines; the vendors' libraries print too
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -62,9 +63,9 @@ class Errand:
                 line = self._lines.get(timeout=limit)
             except queue.Empty:
                 self._child.kill()  # and not waited for: a process inside a driver may not die of it
-                return step, silent(limit)
+                return step, None if step == DONE else silent(limit)
             if line is None:
-                return step, self._end()
+                return step, None if step == DONE else self._end()
             step = line
 
     def _read(self) -> None:
