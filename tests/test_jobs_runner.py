@@ -177,9 +177,10 @@ def test_of_two_channels_each_is_raised_alone_and_one_without_speech_is_no_warni
     house: House, speech: np.ndarray
 ) -> None:
     params = {"language": "zh", "channels": "split"}
-    quiet_side = house.until(house.submit(np.stack([speech, whisper(speech)], axis=1), params=params))
+    aloud, softly = np.append(speech, np.zeros_like(speech)), whisper(np.append(np.zeros_like(speech), speech))
+    quiet_side = house.until(house.submit(np.stack([aloud, softly], axis=1), params=params))
     rows = house.store.jobs.segments(None, quiet_side.uid)
-    assert [row.channel for row in rows].count(1) == 3 == [row.channel for row in rows].count(0)
+    assert [row.channel for row in rows] == [0, 0, 0, 1, 1, 1]
     assert [row.start_ms for row in rows] == sorted(row.start_ms for row in rows)
     assert [warning["code"] for warning in quiet_side.warnings] == ["RECORDING_QUIET"]
     hiss = whisper(np.zeros_like(speech))
@@ -187,6 +188,12 @@ def test_of_two_channels_each_is_raised_alone_and_one_without_speech_is_no_warni
     assert nobody.warnings == []
     alone = house.until(house.submit(hiss))
     assert [warning["code"] for warning in alone.warnings] == ["NO_SPEECH", "RECORDING_QUIET"]
+
+
+def test_what_one_side_of_a_call_leaks_into_the_other_is_not_heard_twice(house: House, speech: np.ndarray) -> None:
+    params = {"language": "zh", "channels": "split"}
+    job = house.until(house.submit(np.stack([speech, whisper(speech)], axis=1), params=params))
+    assert [row.channel for row in house.store.jobs.segments(None, job.uid)] == [0, 0, 0] and job.warnings == []
 
 
 def test_what_cannot_be_decoded_fails_with_its_code(house: House) -> None:

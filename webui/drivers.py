@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 ANSWER_S = 20.0  # without a sign of life; CUDA and CANN take seconds to begin
+BEGIN_S = 60.0  # for a driver to begin, with its plug-in read from a cold disk
 IMPORT_S = 600.0  # for torch itself, which no driver is to blame for
 DONE = "done"  # the last step: what hangs or crashes as the child ends is no card
 MARK = "shengfang: "  # begins the child's lines; the vendors' libraries print too
@@ -58,7 +59,7 @@ class Errand:
         """The last step it began, and why it got no further; None where it ended by itself."""
         step = ""
         while True:
-            limit = IMPORT_S if step in ("", "torch") else ANSWER_S
+            limit = IMPORT_S if step in ("", "torch") else BEGIN_S if step == "driver" else ANSWER_S
             try:
                 line = self._lines.get(timeout=limit)
             except queue.Empty:

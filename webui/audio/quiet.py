@@ -1,4 +1,4 @@
-"""Recordings that are too quiet: how far they are raised for those who listen to them, never on the disk.
+"""Recordings and pieces of them that are too quiet: how far they are raised for the engines, never on the disk.
 
 Detectors and recognizers know speech at the level people record at. Thirty decibels below it they miss most of it
 (Silero finds 46 % of the speech at -70 dBFS, 95 % once it is raised) though nothing of it is lost in 16 bits.

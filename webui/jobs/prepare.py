@@ -120,13 +120,23 @@ def _listen(context: Context, claim: Claim, decoding: Decoding, copy: Path) -> _
 
 
 def _listen_to_the_quiet(context: Context, claim: Claim, copy: Path, heard: _Heard) -> list[tuple[int, Span]]:
-    """The spans, those of channels that are too quiet found once more with the channel raised."""
+    """The spans, those of channels that are too quiet found once more with the channel raised.
+
+    What a raised channel holds while another speaks aloud is that one's crosstalk.
+    """
     spans = heard.spans
+    aloud = [span for channel, span in heard.spans if quiet.gain(heard.meters[channel]) == 1]
     for channel, meter in enumerate(heard.meters):
         if (factor := quiet.gain(meter)) > 1:
             again = _listen_again(context, claim, WorkingCopy(copy), channel, factor)
-            spans = [each for each in spans if each[0] != channel] + [(channel, span) for span in again]
+            own = [(channel, span) for span in again if _shared(span, aloud) < (span.end - span.start) / 2]
+            spans = [each for each in spans if each[0] != channel] + own
     return spans
+
+
+def _shared(span: Span, others: list[Span]) -> float:
+    """Seconds of `span` in which one of `others`, which do not overlap, speaks too."""
+    return sum(max(0.0, min(span.end, other.end) - max(span.start, other.start)) for other in others)
 
 
 def _listen_again(context: Context, claim: Claim, copy: WorkingCopy, channel: int, factor: float) -> list[Span]:

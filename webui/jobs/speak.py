@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from webui.audio.encode import AudioWriter
+from webui.audio.quiet import raised
 from webui.audio.working_copy import WorkingCopy
 from webui.engines.answers import checked_sound
 from webui.engines.base import EngineError, Model, SpeechOptions, Synthesizer, VoiceFeatures, Waveform
@@ -122,7 +123,7 @@ class _Step:
         if self._job.kind == "convert":
             copy = WorkingCopy(self._context.upload(self._job, WORKING_COPY))
             source = copy.read(segment.start_ms / 1000, segment.end_ms / 1000, segment.channel)
-            return iter(synthesizer.convert(Waveform(source, copy.rate), self._features, options))
+            return iter(synthesizer.convert(Waveform(raised(source, copy.rate), copy.rate), self._features, options))
         return iter(synthesizer.speak(self._lexicon.apply(segment.source.strip()), self._features, options))
 
     def _note_stages(self, synthesizer: Any) -> None:
