@@ -102,9 +102,10 @@ def test_an_editors_byte_order_mark_and_small_letters_are_no_mistake(tmp_path: P
 def test_relative_paths_in_a_file_count_from_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    (tmp_path / "config.toml").write_text('data = "archive"\nmodels = "/models"\n')
+    (tmp_path / "config.toml").write_text('data = "archive"\nmodels = "/models"\nespeak_data = "e"\n')
     read = load(Path("../config.toml"))
     assert (read.data.resolve(), read.models) == (tmp_path / "archive", Path("/models"))
+    assert read.espeak_data is not None and read.espeak_data.resolve() == tmp_path / "e"
 
 
 def test_a_named_file_must_exist(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from webui.toml import read_toml
 ROOT = Path(__file__).resolve().parent.parent
 Names = Annotated[tuple[str, ...], NoDecode]  # in the environment a JSON list, or names with commas between
 
-_PATHS = ("data", "models", "history_db", "model_path", "log_file")  # made absolute
+_PATHS = ("data", "models", "history_db", "model_path", "log_file", "espeak_data")  # made absolute
 _LABEL_VALUE = r"[\x21\x23-\x5b\x5d-\x7e]*"  # what the standard of the AIGC label allows in a value
 
 
