@@ -16,7 +16,6 @@ from webui.engines.funasr.folder import Folder, folders, helper
 from webui.errors import UserError
 
 if TYPE_CHECKING:
-    from webui.engines.funasr.optimising import Report
     from webui.settings import Settings
 
 
@@ -27,15 +26,15 @@ def models(settings: Settings) -> list[Model]:
     return [_model(folder, settings, speakers) for folder in found if folder.family.role == "recognizer"]
 
 
-def optimise(name: str, settings: Settings) -> Report:
-    """Export the heavy parts of the model `name` for the CPU; a minute or two, and the report of how they agree.
+def optimise(name: str, settings: Settings) -> None:
+    """Export the heavy parts of the model `name` for the CPU, with a report of how they agree; a minute or two.
 
     Raises UserError (MODEL_NOT_FOUND, MODEL_BROKEN, NOT_CAPABLE where nothing of it can be exported).
     """
     present = {folder.name: folder for folder in folders(settings.models, settings.model_path)}
     if name not in present:
         raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=", ".join(present))
-    return optimising.optimise(present[name], settings).report
+    optimising.optimise(present[name], settings)
 
 
 def voice_printer(settings: Settings) -> Model | None:
