@@ -25,7 +25,7 @@ from webui.store.accounts import AccountStore
 from webui.store.database import Database
 from webui.store.history import History
 from webui.store.jobs import JobStore, new_uid
-from webui.store.opening import open_database
+from webui.store.migrate import open_database
 from webui.store.queue import Queue
 from webui.store.rows import JobFilter, NewJob
 from webui.store.schema import jobs

@@ -25,13 +25,13 @@ import numpy as np
 from benchmarks.fake_engine import heard
 from webui.audio.working_copy import WorkingCopy, WorkingCopyWriter
 from webui.engines.base import Waveform
-from webui.engines.host import ModelHost
+from webui.hosting.host import ModelHost
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.runner import JobRunner
 from webui.settings import Settings
 from webui.store.accounts import AccountStore
 from webui.store.jobs import JobStore, new_uid
-from webui.store.opening import open_database
+from webui.store.migrate import open_database
 from webui.store.queue import Queue
 from webui.store.rows import ArtifactRow, JobRow, NewJob, NewSegment
 

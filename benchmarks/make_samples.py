@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from webui.audio.label import AigcLabel, write_metadata
+from webui.audio.aigc_label.label import AigcLabel, write_metadata
 from webui.engines.base import Capabilities, RecognitionOptions, Samples, Waveform
 from webui.engines.basic.espeak import Espeak
 from webui.engines.basic.reading import Reader

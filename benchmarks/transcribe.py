@@ -41,7 +41,7 @@ from rapidfuzz.distance import Levenshtein
 from webui import devices
 from webui.engines.base import RecognitionOptions, Waveform
 from webui.engines.funasr import folder as folders
-from webui.engines.funasr import optimising
+from webui.engines.funasr.onnx import export
 from webui.jobs.context import MOST_IN_BATCH
 from webui.settings import Settings
 
@@ -118,7 +118,7 @@ def build_random(kind: str, folder: Path) -> Path:
 
 def compare(model: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Every way and batch; not every model has an exported form."""
-    ways = [way for way in arguments.ways if way in ("stock", "torch") or optimising.optimisable(read(model))]
+    ways = [way for way in arguments.ways if way in ("stock", "torch") or export.optimisable(read(model))]
     results = {}
     for way, batch in itertools.product(ways, arguments.batch):
         results[way if len(arguments.batch) == 1 else f"{way}, batch {batch}"] = run(way, batch, model, arguments)
@@ -243,7 +243,7 @@ def speeds(wall: float, recognition: Stopwatch, seconds: float) -> dict[str, flo
 
 def import_funasr() -> float:
     """Import what both ways need, so that the peak of loading is the model's; the memory so far in MB."""
-    from webui.engines.funasr.fence import load_tables
+    from webui.engines.funasr.import_guard import load_tables
 
     load_tables()
     return peak_mb()
@@ -293,7 +293,7 @@ def prepare_ours(arguments: argparse.Namespace) -> Prepared:
     folder = read(arguments.model)
     extra: dict[str, Any] = {}
     if arguments.child != "torch":
-        exported = optimising.find(folder, settings) or in_a_child(arguments)
+        exported = export.find(folder, settings) or in_a_child(arguments)
         assert exported is not None
         extra["hidden_error"] = {
             name: float(f"{error:.2g}") for name, error in exported.report.errors.items() if arguments.child in name
@@ -313,11 +313,11 @@ def in_a_child(arguments: argparse.Namespace) -> Any:
     code = (
         "import sys; from pathlib import Path; from webui.settings import Settings;"
         "from webui.engines.funasr import folder, optimising; path = Path(sys.argv[1]);"
-        "optimising.optimise(folder.read(path), Settings(data=Path(sys.argv[2]), models=path.parent))"
+        "export.optimise(folder.read(path), Settings(data=Path(sys.argv[2]), models=path.parent))"
     )
     command = [sys.executable, "-W", "ignore", "-c", code, str(arguments.model), str(DATA)]
     subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return optimising.find(read(arguments.model), Settings(data=DATA, models=arguments.model.parent))
+    return export.find(read(arguments.model), Settings(data=DATA, models=arguments.model.parent))
 
 
 def model_stopwatch(recognizer: Any) -> Stopwatch | None:

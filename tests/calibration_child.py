@@ -19,7 +19,7 @@ from typing import Any
 from tests.devices_kit import HEARS, House, Listener, house
 from webui import devices
 from webui.engines.base import Model, Recognition, RecognitionOptions, Waveform
-from webui.store.memory import Findings
+from webui.store.machine_facts import Findings
 
 
 def paced(calls: list[str], npu: float, cpu: float, revision: str = "1") -> Model:

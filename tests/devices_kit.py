@@ -22,11 +22,11 @@ from tests.api_kit import finish, submit, wav_of
 from tests.jobs_kit import RATE, Store, buzz, open_store, upload
 from webui.audio.working_copy import WorkingCopyWriter
 from webui.engines.base import Capabilities, Model, Recognition, RecognitionOptions, Waveform
-from webui.engines.host import ModelHost
+from webui.hosting.host import ModelHost
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.runner import JobRunner
 from webui.settings import Settings
-from webui.store.memory import Findings
+from webui.store.machine_facts import Findings
 from webui.store.rows import JobRow
 
 TESTS = Path(__file__).resolve().parent

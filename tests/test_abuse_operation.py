@@ -26,7 +26,7 @@ from webui.audio.working_copy import WorkingCopyWriter
 from webui.cli.application import main
 from webui.cli.logs import JsonLines
 from webui.store import rows
-from webui.store.opening import DatabaseRefused
+from webui.store.migrate import DatabaseRefused
 
 ENGINES = ("benchmarks.fake_engine", "tests.hostile_engine")
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,10 +14,10 @@ from benchmarks import fake_engine
 from tests.devices_kit import in_child
 from tests.jobs_kit import open_store
 from webui.engines.base import Model
-from webui.engines.calibration import Calibrations, Speeds, Stopped, hum, measure
-from webui.engines.memory import Forgetful
+from webui.hosting.calibration import Calibrations, Speeds, Stopped, hum, measure
+from webui.hosting.key_value import Forgetful
 from webui.settings import Settings
-from webui.store.memory import Findings
+from webui.store.machine_facts import Findings
 
 HEARS, SPEAKS = fake_engine.models(Settings())
 
@@ -96,7 +96,7 @@ def test_findings_outlive_the_process_and_other_versions_void_them(
     Calibrations(Findings(open_store(tmp_path / "history.db").database)).keep(HEARS, Speeds("npu:0", 2, 1))
     again = Calibrations(Findings(open_store(tmp_path / "history.db").database))
     assert again.find(HEARS, "npu:1") == Speeds("npu:0", 2, 1) and again.find(HEARS, "cuda:0") is None
-    monkeypatch.setattr("webui.engines.calibration.versions", lambda: "torch 9")
+    monkeypatch.setattr("webui.hosting.calibration.versions", lambda: "torch 9")
     assert again.find(HEARS, "npu:0") is None
 
 

@@ -222,7 +222,7 @@ class TestBackup:
     def test_the_copy_opens_and_its_checksum_is_in_the_manifest(
         self, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        from webui.store.opening import open_database
+        from webui.store.migrate import open_database
 
         open_database(settings.database).close()
         (settings.outputs / "a").mkdir(parents=True)
@@ -235,7 +235,7 @@ class TestBackup:
         assert main(["check", "--history-db", str(folder / manifest["database"])]) == 0
 
     def test_a_damaged_database_is_found(self, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
-        from webui.store.opening import open_database
+        from webui.store.migrate import open_database
 
         open_database(settings.database).close()
         content = bytearray(settings.database.read_bytes())

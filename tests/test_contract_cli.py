@@ -18,7 +18,7 @@ import soundfile
 
 from tests.api_kit import prompt, wav
 from tests.devices_kit import Server
-from webui.audio.label import read_metadata
+from webui.audio.aigc_label.label import read_metadata
 
 ROOT = Path(__file__).resolve().parent.parent
 DONE, FAILED, WRONG_USAGE, PARTLY_DONE = 0, 1, 2, 3

@@ -26,8 +26,8 @@ from benchmarks.fake_engine import heard
 from tests.api_kit import code, finish, prompt, submit, wav, wav_of
 from tests.devices_kit import Server
 from tests.jobs_kit import buzz
-from webui.audio.label import read_metadata
-from webui.audio.rhythm import rhythm_score
+from webui.audio.aigc_label.audible import rhythm_score
+from webui.audio.aigc_label.label import read_metadata
 from webui.server.guard import COOKIE
 
 JOB_FIELDS = set(

@@ -18,9 +18,9 @@ import soundfile
 
 from tests.api_kit import Server, code, finish, prompt, serving, submit, wav_of
 from tests.cosyvoice.conftest import build
-from webui.audio.label import GAP_SECONDS, AigcLabel, check
+from webui.audio.aigc_label.audible import RHYTHM_SECONDS
+from webui.audio.aigc_label.label import GAP_SECONDS, AigcLabel, check
 from webui.audio.resampling import resample
-from webui.audio.rhythm import RHYTHM_SECONDS
 from webui.engines.cosyvoice.prompts import INSTRUCTIONS
 from webui.engines.cosyvoice.synthesizer import CosyVoiceSynthesizer
 

@@ -9,8 +9,8 @@ import pytest
 from tests.test_calibration import HEARS
 from webui import devices
 from webui.devices import Device, Reason
-from webui.engines.calibration import Speeds
-from webui.engines.host import ModelHost
+from webui.hosting.calibration import Speeds
+from webui.hosting.host import ModelHost
 from webui.service.device_table import device_table, speed_of
 from webui.settings import Settings
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from webui import devices, vendors
-from webui.devices import Device, Reason
+from webui import devices
+from webui.devices import Device, Reason, probing, vendors
 from webui.errors import UserError, codes, word
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +23,8 @@ def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def offer(monkeypatch: pytest.MonkeyPatch, *found: Device) -> None:
-    monkeypatch.setattr(devices, "probe", lambda load=True: list(found))
+    for module in (devices, probing):
+        monkeypatch.setattr(module, "probe", lambda load=True: list(found))
 
 
 CPU = Device("cpu", "cpu", "CPU")
@@ -104,7 +105,7 @@ def test_what_cannot_be_used_is_refused_with_the_reason(monkeypatch: pytest.Monk
 def test_a_plugin_that_breaks_is_as_if_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken_plugin.py").write_text("raise OSError('libvendor.so.2: cannot open shared object file')")
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert "libvendor.so.2" in devices._import_or_hide("broken_plugin")
+    assert "libvendor.so.2" in probing._import_or_hide("broken_plugin")
     assert importlib.util.find_spec("broken_plugin") is None
     del sys.modules["broken_plugin"]
 

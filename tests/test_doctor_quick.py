@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from tests.devices_kit import simulator
-from webui import devices, vendors
+from webui import devices
 from webui.cli import checks, hardware
+from webui.devices import vendors
 from webui.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -58,7 +58,7 @@ def real(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     folder = tmp_path_factory.mktemp("tiny")
     shutil.copytree(shared / "eval" / "models" / "tiny-ctc-zh", folder / "models" / "tiny")
     shutil.copytree(shared / "eval" / "models" / "fsmn-vad", folder / "models" / "fsmn-vad")
-    from webui.engines.funasr.fence import load_tables
+    from webui.engines.funasr.import_guard import load_tables
 
     load_tables()
     spec = importlib.util.spec_from_file_location("tiny_ctc_zh", folder / "models" / "tiny" / "tiny_ctc_zh.py")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.devices_kit import in_child
-from webui.engines.faults import Fault, fault_in
+from webui.devices.faults import Fault, fault_in
 from webui.errors import UserError
 
 ALL = 20

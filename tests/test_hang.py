@@ -13,20 +13,20 @@ from tests.devices_kit import House, Listener, Server, house, listener
 from tests.jobs_kit import open_store
 from webui import devices
 from webui.cli.application import main
-from webui.devices import Device, Reason
-from webui.engines import hangs
+from webui.devices import Device, Reason, probing
 from webui.engines.base import Capabilities, Model, Recognition
-from webui.engines.hangs import Hangs
-from webui.engines.memory import Forgetful
-from webui.engines.watch import Call
-from webui.jobs import fallback, runner, transcribe
+from webui.hosting import hang_history
+from webui.hosting.hang_history import Hangs
+from webui.hosting.key_value import Forgetful
+from webui.hosting.watchdog import Call
+from webui.jobs import placed_model, runner, transcribe
 from webui.service.device_table import device_table
-from webui.store.memory import Findings
+from webui.store.machine_facts import Findings
 
 
 @pytest.fixture(autouse=True)
 def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fallback, "SLOWEST", 0.1)
+    monkeypatch.setattr(placed_model, "SLOWEST", 0.1)
 
 
 def batches_of(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
@@ -75,7 +75,8 @@ def loading_stuck(
 def cards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two cards, on which nothing is computed."""
     found = [*(Device(f"npu:{number}", "npu", "Ascend910B3") for number in range(2)), Device("cpu", "cpu", "Xeon")]
-    monkeypatch.setattr(devices, "probe", lambda load=True: found)
+    for module in (devices, probing):
+        monkeypatch.setattr(module, "probe", lambda load=True: found)
 
 
 def hang(opened: House, release: threading.Event, told: threading.Event, worker: str = "work-cpu") -> None:
@@ -190,17 +191,20 @@ def test_what_hung_is_forgotten_after_a_day_and_with_a_new_start_of_the_machine(
 ) -> None:
     boot, model = tmp_path / "boot_id", loading_stuck(threading.Event(), "none", [])
     boot.write_text("one\n")
-    monkeypatch.setattr(hangs, "_BOOT", boot)
+    monkeypatch.setattr(hang_history, "_BOOT", boot)
     known = Hangs(Forgetful())
     known.note(Call(1, model, "npu:0", 0, 1))
     known.note(Call(1, model, "npu:1", 0, 1, loading=True))
     known.note(Call(1, model, "cpu", 0, 1))
     assert (list(known.devices()), list(known.of(model))) == (["npu:0"], ["npu:1"]), "the cpu is no card"
     now = time.time()
-    for later in (hangs.REMEMBERED_S + 1, -hangs.REMEMBERED_S - 1):  # a clock set back must not keep it for ever
+    for later in (
+        hang_history.REMEMBERED_S + 1,
+        -hang_history.REMEMBERED_S - 1,
+    ):  # a clock set back must not keep it for ever
         monkeypatch.setattr(time, "time", lambda later=later: now + later)
         assert not known.devices() and not known.of(model)
-    monkeypatch.setattr(time, "time", lambda: now + hangs.REMEMBERED_S - 60)
+    monkeypatch.setattr(time, "time", lambda: now + hang_history.REMEMBERED_S - 60)
     assert known.devices()
     boot.write_text("two\n")
     assert not known.devices() and not known.of(model)
@@ -247,7 +251,7 @@ def test_the_time_a_call_may_take_grows_with_its_audio(tmp_path: Path, monkeypat
 
 def test_the_server_ends_with_75_and_carries_on_when_started_again(tmp_path: Path) -> None:
     given = {"SHENGFANG_ENGINES": "tests.stuck_engine", "SHENGFANG_HANG_LIMIT_S": "1"}
-    quick = "from webui.jobs import fallback; fallback.SLOWEST = 0.1; import app; app.sys.exit(app.main())"
+    quick = "from webui.jobs import placed_model; placed_model.SLOWEST = 0.1; import app; app.sys.exit(app.main())"
     with Server(tmp_path, "--device", "cpu", code=quick, **given) as server:
         job = server.transcribe("short", hotwords=["hang"])
         other = server.transcribe("long")

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from webui.engines import host as host_module
 from webui.engines.base import Capabilities, EngineError, Model
-from webui.engines.host import ModelHost
-from webui.engines.watch import Call
 from webui.errors import UserError, word
+from webui.hosting import host as host_module
+from webui.hosting.host import ModelHost
+from webui.hosting.watchdog import Call
 from webui.settings import Settings
 
 

@@ -17,12 +17,12 @@ import soundfile
 
 from benchmarks import fake_engine
 from tests.jobs_kit import RATE, Store, open_store, upload
-from webui.audio.label import read_metadata
+from webui.audio.aigc_label.label import read_metadata
 from webui.audio.resampling import resample
 from webui.audio.working_copy import WorkingCopy, WorkingCopyWriter
 from webui.engines.base import Capabilities, EngineError, Model, Recognition, Waveform
 from webui.engines.basic.espeak import Espeak
-from webui.engines.host import ModelHost
+from webui.hosting.host import ModelHost
 from webui.jobs import runner
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.recovery import AlreadyRunning, lock_holder

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.kill import BATCH, settings_for, submit, torment, working
 from webui.store.jobs import JobStore
-from webui.store.opening import open_database
+from webui.store.migrate import open_database
 
 
 @pytest.mark.slow

@@ -20,8 +20,8 @@ import pytest
 import soundfile
 
 from webui.audio import riff
-from webui.audio.encode import AudioWriter
-from webui.audio.label import (
+from webui.audio.aigc_label.audible import RHYTHM_SECONDS, UNIT_SECONDS, rhythm, rhythm_score
+from webui.audio.aigc_label.label import (
     FIELDS,
     GAP_SECONDS,
     AigcLabel,
@@ -32,8 +32,8 @@ from webui.audio.label import (
     read_metadata,
     write_metadata,
 )
-from webui.audio.rhythm import RHYTHM_SECONDS, UNIT_SECONDS, rhythm, rhythm_score
-from webui.audio.tags import NoPlace
+from webui.audio.aigc_label.metadata import NoPlace
+from webui.audio.encode import AudioWriter
 from webui.errors import UserError
 
 CODE = "001191110102MAD55U9H0F10002"
@@ -289,7 +289,7 @@ def test_broken_files_have_no_label_and_no_place(tmp_path: Path) -> None:
 def test_the_command_prints_the_label_as_json(tmp_path: Path) -> None:
     path = write(tmp_path / "a.opus")
     root = Path(__file__).parent.parent
-    command = [sys.executable, "-m", "webui.audio.label"]
+    command = [sys.executable, "-m", "webui.audio.aigc_label.label"]
     done = subprocess.run([*command, str(path)], cwd=root, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == LABEL.fields()
     assert subprocess.run(command, cwd=root, capture_output=True).returncode == 2

@@ -16,8 +16,8 @@ from sqlalchemy import create_engine
 
 from tests.jobs_kit import open_store
 from webui.errors import word
-from webui.store import opening
-from webui.store.opening import DatabaseRefused, open_database
+from webui.store import migrate
+from webui.store.migrate import DatabaseRefused, open_database
 from webui.store.schema import metadata
 
 ROOT = Path(__file__).parent.parent
@@ -44,10 +44,10 @@ def path(tmp_path: Path) -> Path:
 def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The program as it will be when there is a second revision."""
     scripts = tmp_path / "migrations"
-    shutil.copytree(opening.MIGRATIONS, scripts)
+    shutil.copytree(migrate.MIGRATIONS, scripts)
     (scripts / "versions" / "0002_mood.py").write_text(SECOND.format(pause=0))
-    monkeypatch.setattr(opening, "MIGRATIONS", scripts)
-    monkeypatch.setattr(opening, "HEAD", "0002")
+    monkeypatch.setattr(migrate, "MIGRATIONS", scripts)
+    monkeypatch.setattr(migrate, "HEAD", "0002")
     return scripts
 
 
@@ -84,7 +84,7 @@ def statements(path: Path) -> dict[str, str]:
 
 
 def test_head_is_the_newest_revision_there_is() -> None:
-    assert max(opening._known_revisions()) == opening.HEAD
+    assert max(migrate._known_revisions()) == migrate.HEAD
 
 
 def test_a_new_database_needs_no_backup(path: Path) -> None:
@@ -94,26 +94,26 @@ def test_a_new_database_needs_no_backup(path: Path) -> None:
 
 def test_an_older_database_is_copied_and_then_brought_up_to_date(path: Path, next_version: Path) -> None:
     with pytest.MonkeyPatch.context() as older:
-        older.setattr(opening, "HEAD", "0001")
+        older.setattr(migrate, "HEAD", "0001")
         (next_version / "versions" / "0002_mood.py").rename(next_version / "0002")
         job = open_store(path).finished("留下的字")
         (next_version / "0002").rename(next_version / "versions" / "0002_mood.py")
     store = open_store(path)
     assert "mood" in columns(path) and store.jobs.get(None, job.uid).text == "留下的字"
     copy = path.parent / "backups" / "pre-0001.db"
-    assert "mood" not in columns(copy) and opening._revision(copy) == "0001"
+    assert "mood" not in columns(copy) and migrate._revision(copy) == "0001"
 
 
 def test_a_kill_inside_a_migration_leaves_the_old_database(path: Path, next_version: Path) -> None:
     with pytest.MonkeyPatch.context() as older:
-        older.setattr(opening, "HEAD", "0001")
+        older.setattr(migrate, "HEAD", "0001")
         shutil.move(next_version / "versions" / "0002_mood.py", next_version / "0002")
         open_store(path).finished("留下的字")
     (next_version / "versions" / "0002_mood.py").write_text(SECOND.format(pause=30))
     code = (
-        "import sys\nfrom pathlib import Path\nfrom webui.store import opening\n"
-        "opening.MIGRATIONS = Path(sys.argv[2])\nopening.HEAD = '0002'\n"
-        "from webui.store.opening import open_database\nprint('now', flush=True)\nopen_database(Path(sys.argv[1]))"
+        "import sys\nfrom pathlib import Path\nfrom webui.store import migrate\n"
+        "migrate.MIGRATIONS = Path(sys.argv[2])\nopening.HEAD = '0002'\n"
+        "from webui.store.migrate import open_database\nprint('now', flush=True)\nopen_database(Path(sys.argv[1]))"
     )
     command = [sys.executable, "-c", code, str(path), str(next_version)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -123,7 +123,7 @@ def test_a_kill_inside_a_migration_leaves_the_old_database(path: Path, next_vers
             time.sleep(0.05)
         assert locked(path), "the migration holds its transaction"
         process.send_signal(signal.SIGKILL)
-    assert opening._revision(path) == "0001" and "mood" not in columns(path)
+    assert migrate._revision(path) == "0001" and "mood" not in columns(path)
     (next_version / "versions" / "0002_mood.py").write_text(SECOND.format(pause=0))
     store = open_store(path)
     assert "mood" in columns(path)
@@ -191,7 +191,7 @@ def test_an_upgrade_without_room_for_the_copy_is_refused(
     path: Path, next_version: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.MonkeyPatch.context() as older:
-        older.setattr(opening, "HEAD", "0001")
+        older.setattr(migrate, "HEAD", "0001")
         shutil.move(next_version / "versions" / "0002_mood.py", next_version / "0002")
         open_database(path).close()
     shutil.move(next_version / "0002", next_version / "versions" / "0002_mood.py")

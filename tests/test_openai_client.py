@@ -14,8 +14,8 @@ import pytest
 import soundfile
 
 from tests.api_kit import Server, code, wav
-from webui.audio.label import read_metadata
-from webui.audio.rhythm import rhythm_score
+from webui.audio.aigc_label.audible import rhythm_score
+from webui.audio.aigc_label.label import read_metadata
 
 TEXT = "您好，这里是客服中心。请问有什么可以帮您？"
 

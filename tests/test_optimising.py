@@ -14,8 +14,8 @@ from tests.api_kit import Server, code, serving
 from tests.cosyvoice.conftest import build as build_cosyvoice
 from tests.funasr import builder
 from webui.cli.application import main
-from webui.engines.apart import optimise_apart
 from webui.engines.base import Capabilities, Model
+from webui.engines.subprocesses import optimise_apart
 from webui.errors import UserError
 from webui.service.optimising import Optimisations
 from webui.settings import Settings

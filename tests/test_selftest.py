@@ -16,8 +16,8 @@ import pytest
 from benchmarks.selftest.corpus import utterances
 from webui.cli.application import main
 from webui.devices import Device
-from webui.engines import selftest
 from webui.engines.base import Model
+from webui.hosting import selftest
 from webui.settings import Settings
 
 TESTS = Path(__file__).resolve().parent

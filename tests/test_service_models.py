@@ -12,16 +12,16 @@ import pytest
 
 from webui.engines import download
 from webui.engines.base import Capabilities, Model
-from webui.engines.host import ModelHost
 from webui.errors import UserError
+from webui.hosting.host import ModelHost
+from webui.jobs.params import JobKind, JobState
 from webui.service.accounts import AccountService
 from webui.service.models import ModelService
-from webui.service.params import JobKind, JobState
 from webui.settings import Settings
 from webui.store import schema
 from webui.store.accounts import AccountStore
 from webui.store.database import Database
-from webui.store.opening import open_database
+from webui.store.migrate import open_database
 from webui.store.options import OptionStore
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests.jobs_kit import Store, open_store
 from webui.errors import UserError
-from webui.store.opening import open_database
+from webui.store.migrate import open_database
 from webui.store.rows import JobFilter
 
 
@@ -110,7 +110,7 @@ def test_other_errors_are_not_called_a_full_disk(store: Store) -> None:
 
 def test_opening_an_up_to_date_database_imports_no_alembic(store: Store) -> None:
     code = (
-        "import sys\nfrom pathlib import Path\nfrom webui.store.opening import open_database\n"
+        "import sys\nfrom pathlib import Path\nfrom webui.store.migrate import open_database\n"
         "open_database(Path(sys.argv[1]))\nsys.exit('alembic' in sys.modules)"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}

@@ -14,10 +14,10 @@ import soundfile
 
 from benchmarks.fake_engine import FakeSynthesizer
 from tests.api_kit import finish, serving
+from webui.audio.aigc_label.audible import RHYTHM_SECONDS
+from webui.audio.aigc_label.label import GAP_SECONDS
 from webui.audio.joining import PARAGRAPH_PAUSE, TARGET_LEVEL
-from webui.audio.label import GAP_SECONDS
 from webui.audio.loudness import speech_level
-from webui.audio.rhythm import RHYTHM_SECONDS
 from webui.engines.base import Capabilities, Model, Waveform
 from webui.settings import Settings
 

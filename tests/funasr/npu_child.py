@@ -18,7 +18,7 @@ import numpy as np
 from webui import devices
 from webui.engines import funasr
 from webui.engines.base import Model, RecognitionOptions, Waveform
-from webui.engines.calibration import hum
+from webui.hosting.calibration import hum
 from webui.settings import Settings
 
 

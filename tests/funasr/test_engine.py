@@ -59,14 +59,15 @@ def test_text_and_times_are_those_of_stock_funasr(
 def test_exported_graphs_agree_and_are_void_for_other_weights(
     own_models: Path, settings: Settings, speech: Callable[[float], Waveform], name: str
 ) -> None:
-    from webui.engines.funasr import opening, optimising
+    from webui.engines.funasr import opening
+    from webui.engines.funasr.onnx import export
 
     folder = folders.read(own_models / name)
-    assert folder is not None and optimising.find(folder, settings) is None
+    assert folder is not None and export.find(folder, settings) is None
     options = RecognitionOptions(hotwords=("丁七万",), itn=False)
     batch = [speech(2), speech(1.3)]
     exact = opening.open_recognizer(folder, "cpu", settings).recognize(batch, options)
-    exported = optimising.optimise(folder, settings)
+    exported = export.optimise(folder, settings)
     assert exported.directory == own_models / name / "optimised"
     assert all(error < (1e-5 if "fp32" in graph else 0.1) for graph, error in exported.report.errors.items())
     fast = opening.open_recognizer(folder, "cpu", settings, precision="fp32").recognize(batch, options)
@@ -74,7 +75,7 @@ def test_exported_graphs_agree_and_are_void_for_other_weights(
     assert opening.open_recognizer(folder, "cpu", settings, precision="int8").recognize(batch, options)[0].text
     (own_models / name / "further.bin").write_bytes(b"x")
     changed = folders.read(own_models / name)
-    assert changed is not None and optimising.find(changed, settings) is None
+    assert changed is not None and export.find(changed, settings) is None
 
 
 def test_streaming_says_bit_by_bit_what_it_says_of_the_whole(
@@ -110,7 +111,7 @@ def test_a_trained_foreign_model_through_the_generic_way(
     soundfile = pytest.importorskip("soundfile")
     folder = shared / "eval" / "models" / "tiny-ctc-zh"
     shutil.copytree(folder, settings.models / "tiny")
-    from webui.engines.funasr.fence import load_tables
+    from webui.engines.funasr.import_guard import load_tables
 
     load_tables()
     spec = importlib.util.spec_from_file_location("tiny_ctc_zh", folder / "tiny_ctc_zh.py")
@@ -138,7 +139,7 @@ def test_features_of_too_little_sound_are_none_and_frames_stack_with_repeated_ed
 def test_features_are_those_of_funasr(speech: Callable[[float], Waveform], model_folders: Path) -> None:
     import torch
 
-    from webui.engines.funasr.fence import load_tables
+    from webui.engines.funasr.import_guard import load_tables
 
     configuration = {"lfr_m": 7, "lfr_n": 6, "dither": 0.0, "cmvn_file": str(model_folders / "sensevoice" / "am.mvn")}
     stock = load_tables().frontend_classes["WavFrontend"](**configuration)

@@ -20,9 +20,9 @@ print(json.dumps([heavy, sum(name.startswith('funasr.models.') for name in sys.m
 
 INDEXED = """
 import json
-from webui.engines.funasr import fence
-index = fence._index()
-tables = vars(type(fence.load_tables()))
+from webui.engines.funasr import import_guard
+index = import_guard._index()
+tables = vars(type(import_guard.load_tables()))
 registered = {name: one.__module__ for kind, classes in tables.items() if kind.endswith('_classes')
               for name, one in classes.items()}
 print(json.dumps([registered, {name: sorted(modules) for name, modules in index.items()}]))
@@ -30,7 +30,7 @@ print(json.dumps([registered, {name: sorted(modules) for name, modules in index.
 
 TABLES = """
 import json, sys
-from webui.engines.funasr.fence import load_tables
+from webui.engines.funasr.import_guard import load_tables
 walk = __import__('pkgutil').walk_packages
 few = sorted(load_tables({'SenseVoiceSmall', 'nobody'}).model_classes)
 assert __import__('pkgutil').walk_packages is walk

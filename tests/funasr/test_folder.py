@@ -182,7 +182,7 @@ def test_loading_peaks_near_the_weights(tmp_path: Path, in_child: Callable[..., 
     builder.sense_voice(tmp_path / "wide", width=256, blocks=40)
     code = (
         "import sys, resource; from pathlib import Path; from webui.engines.funasr import folder, loading;"
-        "from webui.engines.funasr.fence import load_tables; load_tables();"
+        "from webui.engines.funasr.import_guard import load_tables; load_tables();"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024;"
         "before = peak(); f = folder.read(Path(sys.argv[1])); b = loading.build(f, 'cpu');"
         "sum(float(p.sum()) for p in b.model.parameters());"

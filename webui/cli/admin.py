@@ -22,7 +22,7 @@ def export_history(
 ) -> int:
     if form not in ("csv", "json"):
         raise WrongUsage(say("one_of", option="--format", known="csv, json"))
-    from webui.cli.session import opened
+    from webui.cli.running import opened
     from webui.store.rows import JobFilter
 
     with opened(settings_of(context), workers=False) as services:

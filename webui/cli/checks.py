@@ -221,7 +221,7 @@ def _port(settings: Settings) -> Iterator[Line]:
 
 
 def _label(settings: Settings) -> Iterator[Line]:
-    from webui.audio.label import is_producer_code
+    from webui.audio.aigc_label.label import is_producer_code
 
     code = settings.producer_code
     key = "label" if is_producer_code(code) else "label_odd" if code else "label_none"

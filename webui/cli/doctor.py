@@ -38,7 +38,7 @@ def doctor(
 
 def _self_test(settings: Settings) -> int:
     """One JSON object a line and device, as soon as it is known; what went wrong goes to the standard error."""
-    from webui.engines import selftest
+    from webui.hosting import selftest
 
     work_offline(settings)
     sound = True
@@ -81,8 +81,8 @@ def _device_table(settings: Settings, retry: bool) -> list[dict[str, Any]]:
 
     `retry`: forget what hung, for that server too.
     """
-    from webui.cli.session import opened
-    from webui.engines.host import ModelHost
+    from webui.cli.running import opened
+    from webui.hosting.host import ModelHost
     from webui.service.device_table import device_table
 
     found = hardware.probe()

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from webui.cli.common import DONE, FAILED, PARTLY_DONE, WrongUsage, complain, sentence, settings_of
-from webui.cli.session import opened
+from webui.cli.running import opened
 from webui.cli.texts import help_text, say
 from webui.errors import UserError
-from webui.service.params import Consent, SpeakParams, TranscribeParams
+from webui.jobs.params import Consent, SpeakParams, TranscribeParams
 from webui.service.validation import checked
 from webui.settings import Settings, terminal_language
 

@@ -97,8 +97,8 @@ def export_onnx(
     name: Annotated[str, typer.Argument(help=help_text("model"))],
     out: Annotated[Path | None, typer.Option("--out", "-o", help=help_text("onnx_out"))] = None,
 ) -> int:
-    from webui.engines.offline_models.exporting import export
-    from webui.engines.offline_models.manifest import CHIPS
+    from webui.engines.funasr.onnx.fixed_length_export import export
+    from webui.engines.funasr.onnx.fixed_length_manifest import CHIPS
 
     settings = settings_of(context)
     target = out or settings.cache / "onnx" / name

@@ -25,7 +25,7 @@ import typer
 
 from webui.cli.common import DONE, Failed, WrongUsage, complain, private_files, settings_of
 from webui.cli.logs import log_to
-from webui.cli.session import build
+from webui.cli.running import build
 from webui.cli.texts import help_text, say
 from webui.settings import Settings, systemd_socket
 

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from webui.audio.intake import Decoder
 from webui.disk import disk_full
 from webui.engines.base import Model
-from webui.engines.host import ModelHost
 from webui.errors import UserError
+from webui.hosting.host import ModelHost
 from webui.jobs.detection import Detector
 from webui.settings import Settings
 from webui.store.jobs import JobStore

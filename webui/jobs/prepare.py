@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from webui.audio import quiet
+from webui.audio import input_gain
 from webui.audio.intake import Decoding
 from webui.audio.loudness import LoudnessMeter
 from webui.audio.vad import Span
@@ -98,7 +98,7 @@ def _listen(context: Context, claim: Claim, decoding: Decoding, copy: Path) -> _
             if writer is None:
                 writer = WorkingCopyWriter(copy, RATE, block.shape[1])
                 sessions = [context.detector.session() for _ in range(block.shape[1])]
-                heard.meters = [quiet.quiet_meter(RATE) for _ in sessions]
+                heard.meters = [input_gain.quiet_meter(RATE) for _ in sessions]
             _write(writer, block, claim.job.file_name)
             for channel, session in enumerate(sessions):
                 heard.spans += [(channel, span) for span in session.feed(block[:, channel])]
@@ -125,9 +125,9 @@ def _listen_to_the_quiet(context: Context, claim: Claim, copy: Path, heard: _Hea
     What a raised channel holds while another speaks aloud is that one's crosstalk.
     """
     spans = heard.spans
-    aloud = [span for channel, span in heard.spans if quiet.gain(heard.meters[channel]) == 1]
+    aloud = [span for channel, span in heard.spans if input_gain.gain(heard.meters[channel]) == 1]
     for channel, meter in enumerate(heard.meters):
-        if (factor := quiet.gain(meter)) > 1:
+        if (factor := input_gain.gain(meter)) > 1:
             again = _listen_again(context, claim, WorkingCopy(copy), channel, factor)
             own = [(channel, span) for span in again if _shared(span, aloud) < (span.end - span.start) / 2]
             spans = [each for each in spans if each[0] != channel] + own
@@ -144,7 +144,7 @@ def _listen_again(context: Context, claim: Claim, copy: WorkingCopy, channel: in
     while at < copy.seconds:
         _look_around(context, claim, copy.seconds, copy.seconds)
         samples = copy.read(at, at + PIECE_S, channel)
-        spans += session.feed(quiet.amplified(samples, factor))
+        spans += session.feed(input_gain.amplified(samples, factor))
         at += PIECE_S
     return spans + session.finish()
 
@@ -152,9 +152,9 @@ def _listen_again(context: Context, claim: Claim, copy: WorkingCopy, channel: in
 def _quiet_warning(heard: _Heard, speaking: set[int]) -> list[Problem]:
     """The warning that a recording is too quiet; of a call's sides one on which nobody speaks does not count."""
     levels = [
-        quiet.level_db(meter)
+        input_gain.level_db(meter)
         for channel, meter in enumerate(heard.meters)
-        if quiet.gain(meter) > 1 and (channel in speaking or not speaking)
+        if input_gain.gain(meter) > 1 and (channel in speaking or not speaking)
     ]
     lowest = min((level for level in levels if level is not None), default=None)
     return [] if lowest is None else [problem("RECORDING_QUIET", level=round(lowest))]

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from webui.audio.aigc_label.audible import RHYTHM_SECONDS
+from webui.audio.aigc_label.label import GAP_SECONDS, AigcLabel, check, labelled
 from webui.audio.encode import EXTENSION, MIME, AudioWriter
 from webui.audio.joining import Joiner
-from webui.audio.label import GAP_SECONDS, AigcLabel, check, labelled
 from webui.audio.resampling import Samples
-from webui.audio.rhythm import RHYTHM_SECONDS
 from webui.errors import UserError
 from webui.jobs.context import Context
 from webui.store.rows import ArtifactRow, Claim, JobRow, SegmentRow

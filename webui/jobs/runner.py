@@ -18,13 +18,13 @@ from webui.audio.intake import Decoder
 from webui.disk import ROOM_TO_WORK, free_bytes
 from webui.engines import catalog
 from webui.engines.base import EngineError
-from webui.engines.host import ModelHost
-from webui.engines.watch import Call
 from webui.errors import UserError
+from webui.hosting.host import ModelHost
+from webui.hosting.watchdog import Call
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.context import Context, Seat, understood
 from webui.jobs.detection import detector_for
-from webui.jobs.fallback import Begun
+from webui.jobs.placed_model import Begun
 from webui.jobs.prepare import Interrupted, prepare
 from webui.jobs.recovery import AppLock, clear_deleted, recover
 from webui.jobs.speak import speak

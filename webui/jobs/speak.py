@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from webui.audio.encode import AudioWriter
-from webui.audio.quiet import raised
+from webui.audio.input_gain import raised
 from webui.audio.working_copy import WorkingCopy
-from webui.engines.answers import checked_sound
+from webui.devices.faults import fault_in
 from webui.engines.base import EngineError, Model, SpeechOptions, Synthesizer, VoiceFeatures, Waveform
-from webui.engines.faults import fault_in
 from webui.errors import UserError
+from webui.hosting.output_checks import checked_sound
 from webui.jobs.context import Context, Seat, problem
-from webui.jobs.fallback import Done, PlacedModel
 from webui.jobs.live import LiveWriter, live_file
+from webui.jobs.placed_model import Done, PlacedModel
 from webui.jobs.prepare import WORKING_COPY
 from webui.jobs.publish import publish, segment_file
 from webui.jobs.transcribe import failure_code

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from webui import devices
-from webui.audio.quiet import raised
+from webui.audio.input_gain import raised
 from webui.audio.working_copy import WorkingCopy
-from webui.engines.answers import checked_recognitions
 from webui.engines.base import Capabilities, EngineError, Model, Recognition, RecognitionOptions, Recognizer, Waveform
 from webui.errors import UserError
+from webui.hosting.output_checks import checked_recognitions
 from webui.jobs.context import MOST_IN_BATCH, Context, Seat, problem
-from webui.jobs.fallback import PlacedModel
+from webui.jobs.placed_model import PlacedModel
 from webui.jobs.prepare import WORKING_COPY
 from webui.jobs.speakers import SpeakerStep
 from webui.store.queue import LeaseLost

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from webui.pages.stubs import without_stubs
+from webui.pages.gradio_import import without_stubs
 from webui.settings import Settings
 
 FOLDER = Path(__file__).resolve().parent

@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, StreamingResponse
 
+from webui.jobs.params import ConvertParams, End, JobKind, JobState, Moment, SpeakParams, Text, TranscribeParams
 from webui.server.dependencies import FILES, TEXT, Caller, Language, Service, form_body
 from webui.server.downloads import attachment, media_response
 from webui.server.multipart import Form, read_form
 from webui.service.jobs import JobFilter
-from webui.service.params import ConvertParams, End, JobKind, JobState, Moment, SpeakParams, Text, TranscribeParams
 from webui.service.services import Services
 from webui.service.submission import Ticket
 from webui.service.uploads import check_space, incoming_folder

@@ -6,8 +6,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
+from webui.jobs.params import Text
 from webui.server.dependencies import Caller, Service
-from webui.service.params import Text
 
 router = APIRouter(prefix="/api/v1", tags=["lexicon"])
 

@@ -15,10 +15,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from webui.errors import UserError
+from webui.jobs.params import Asked, AudioFormat, SpeakParams, TranscribeParams
 from webui.server.dependencies import FILE, TEXT, Caller, Language, Service, form_body
 from webui.server.multipart import Form, one_recording, read_form
 from webui.service.models import capabilities_view
-from webui.service.params import Asked, AudioFormat, SpeakParams, TranscribeParams
 from webui.service.services import Services
 from webui.service.uploads import check_space, incoming_folder
 from webui.service.validation import checked, invalid

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
 
+from webui.jobs.params import Consent, TranscribeParams
 from webui.server.dependencies import FILE, TEXT, Caller, Language, Service, form_body
 from webui.server.downloads import media_response
 from webui.server.multipart import Form, one_recording, read_form
 from webui.service.jobs import Media
-from webui.service.params import Consent, TranscribeParams
 from webui.service.services import Services
 from webui.service.uploads import incoming_folder
 from webui.service.validation import read_consent

@@ -10,8 +10,8 @@ from typing import Any
 from webui import devices
 from webui.devices import Device
 from webui.engines.base import Model
-from webui.engines.host import ModelHost
 from webui.errors import word
+from webui.hosting.host import ModelHost
 
 _SIMULATED = ("npu",)  # kinds whose path was run on the simulator
 

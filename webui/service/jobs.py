@@ -13,9 +13,9 @@ from pathlib import Path
 
 from webui.errors import UserError
 from webui.jobs.changes import ChangeFeed
-from webui.service.params import Consent, ConvertParams, SpeakParams, TranscribeParams
+from webui.jobs.params import Consent, ConvertParams, SpeakParams, TranscribeParams
+from webui.service.label_integrity import Seals
 from webui.service.results import Result, write_result
-from webui.service.seals import Seals
 from webui.service.submission import Submitter, Ticket
 from webui.service.uploads import Upload
 from webui.service.views import Job, JobChanges, JobPage, Segment, Submitted

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from webui import devices
 from webui.engines import catalog
 from webui.engines.base import Capabilities, Model
-from webui.engines.host import ModelHost
 from webui.errors import UserError
+from webui.hosting.host import ModelHost
 from webui.service.device_table import speed_of
 from webui.service.optimising import Optimisations
 from webui.service.wording import message

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from webui.audio.intake import Decoder
-from webui.engines.host import ModelHost
+from webui.hosting.host import ModelHost
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.runner import JobRunner
 from webui.service.accounts import AccountService
@@ -25,8 +25,8 @@ from webui.store.accounts import AccountStore
 from webui.store.history import History
 from webui.store.hotwords import HotwordStore
 from webui.store.jobs import JobStore
-from webui.store.memory import Findings
-from webui.store.opening import open_database
+from webui.store.machine_facts import Findings
+from webui.store.migrate import open_database
 from webui.store.options import OptionStore
 from webui.store.voices import VoiceStore
 

@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from webui.audio.aigc_label.audible import rhythm
+from webui.audio.aigc_label.label import GAP_SECONDS, AigcLabel
 from webui.audio.encode import MIME, AudioFormat, AudioWriter
 from webui.audio.joining import Joiner
-from webui.audio.label import GAP_SECONDS, AigcLabel
 from webui.audio.resampling import Samples
-from webui.audio.rhythm import rhythm
 from webui.errors import UserError
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.live import LiveReader, live_file

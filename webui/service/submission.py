@@ -14,10 +14,10 @@ from typing import Any
 from webui.audio.intake import AudioInfo, Decoder
 from webui.engines.base import Capabilities, Model
 from webui.errors import UserError
+from webui.jobs.params import Consent, ConvertParams, SpeakParams, TranscribeParams
 from webui.service import archives
 from webui.service.lexicon import LexiconService
 from webui.service.models import DEFAULTS, ModelService
-from webui.service.params import Consent, ConvertParams, SpeakParams, TranscribeParams
 from webui.service.uploads import Upload, check_space, incoming_folder
 from webui.service.validation import invalid
 from webui.service.voices import BUILTIN, VoiceService

@@ -13,8 +13,8 @@ from sqlalchemy.exc import DatabaseError
 
 from webui import __version__
 from webui.disk import ROOM_TO_WORK, free_bytes, worded
-from webui.engines.host import ModelHost
 from webui.errors import UserError
+from webui.hosting.host import ModelHost
 from webui.service.device_table import device_table
 from webui.service.models import ModelService
 from webui.service.wording import message

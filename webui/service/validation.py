@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from webui.errors import UserError, reason_of
-from webui.service.params import Consent
+from webui.jobs.params import Consent
 
 _M = TypeVar("_M", bound=BaseModel)
 

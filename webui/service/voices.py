@@ -11,7 +11,7 @@ from webui.audio.encode import AudioWriter
 from webui.audio.intake import Decoder
 from webui.audio.prompts import Prompt, read_prompt
 from webui.errors import UserError
-from webui.service.params import Consent
+from webui.jobs.params import Consent
 from webui.service.uploads import Upload, check_space
 from webui.service.validation import invalid
 from webui.service.views import Voice

@@ -1,4 +1,4 @@
-"""The SQLite database: connections that read and connections that write; opening.py makes the file ready.
+"""The SQLite database: connections that read and connections that write; migrate.py makes the file ready.
 
 WAL with `synchronous=FULL`; every write transaction is BEGIN IMMEDIATE, because a transaction that begins with
 a read and then writes fails with "database is locked" however long the busy timeout is.

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from webui.devices import load_torch
-from webui.engines.apart import optimise_apart
 from webui.engines.base import Model
 from webui.engines.cosyvoice import optimising
 from webui.engines.cosyvoice.folder import CAPABILITIES, files, folders, problem, revision
+from webui.engines.subprocesses import optimise_apart
 from webui.errors import UserError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from webui.engines.halves import best_half
+from webui.devices.precision import best_half
 
 _CPU_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # x86, x86, aarch64: multiplies bfloat16 in hardware
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from webui.engines.apart import optimise_apart
 from webui.engines.base import Capabilities, Model
-from webui.engines.funasr import optimising
 from webui.engines.funasr.families import with_speakers
 from webui.engines.funasr.folder import Folder, folders, helper
+from webui.engines.funasr.onnx import export
+from webui.engines.subprocesses import optimise_apart
 from webui.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def optimise(name: str, settings: Settings) -> None:
     present = {folder.name: folder for folder in folders(settings.models, settings.model_path)}
     if name not in present:
         raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=", ".join(present))
-    optimising.optimise(present[name], settings)
+    export.optimise(present[name], settings)
 
 
 def voice_printer(settings: Settings) -> Model | None:
@@ -57,7 +57,7 @@ def _model(folder: Folder, settings: Settings, speakers: bool) -> Model:
 
         return open_recognizer(folder, device, settings)
 
-    exported = optimising.find(folder, settings)
+    exported = export.find(folder, settings)
     return Model(
         name=folder.name,
         engine="funasr",
@@ -69,6 +69,6 @@ def _model(folder: Folder, settings: Settings, speakers: bool) -> Model:
         default_rank=folder.family.rank,
         size_bytes=folder.size_bytes,
         problem=folder.problem,
-        optimise=partial(optimise_apart, optimise, folder.name, settings) if optimising.optimisable(folder) else None,
+        optimise=partial(optimise_apart, optimise, folder.name, settings) if export.optimisable(folder) else None,
         optimised={"use": exported.report.use, "errors": exported.report.errors} if exported else None,
     )

@@ -17,8 +17,8 @@ from types import ModuleType
 from typing import Any
 
 from webui.devices import load_torch
-from webui.engines.funasr.fence import contained, load_tables
 from webui.engines.funasr.folder import Folder
+from webui.engines.funasr.import_guard import contained, load_tables
 from webui.errors import UserError
 
 log = logging.getLogger(__name__)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from webui.devices import load_torch
+from webui.devices.precision import best_half
 from webui.engines.base import Capabilities, Recognition, RecognitionOptions, Waveform, Word
 from webui.engines.funasr import transcript
 from webui.engines.funasr.families import NANO_LANGUAGES
 from webui.engines.funasr.loading import Built
 from webui.engines.funasr.recognizer import EMPTY, FunasrRecognizer, by_key
-from webui.engines.halves import best_half
 
 MOST_HOTWORDS = 100  # more hurt, and are heard into silence
 _NEW_TOKENS = 512

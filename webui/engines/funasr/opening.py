@@ -6,11 +6,11 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from webui.engines.funasr import optimising
 from webui.engines.funasr.folder import Folder, helper
-from webui.engines.funasr.graphs import REPLACED
 from webui.engines.funasr.loading import build
-from webui.engines.funasr.optimising import PRECISIONS, Optimised, Precision
+from webui.engines.funasr.onnx import export
+from webui.engines.funasr.onnx.export import PRECISIONS, Optimised, Precision
+from webui.engines.funasr.onnx.graphs import REPLACED
 from webui.engines.funasr.recognizer import FunasrRecognizer
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def open_recognizer(
     `precision`: of the exported graphs on a CPU; None = what their report recommends, "torch" = without them.
     """
     kind = folder.family.kind
-    optimised = optimising.find(folder, settings) if device == "cpu" and precision != "torch" else None
+    optimised = export.find(folder, settings) if device == "cpu" and precision != "torch" else None
     if optimised is not None and precision in PRECISIONS:
         optimised = replace(optimised, report=replace(optimised.report, use=precision))
     if kind == "sensevoice":
@@ -46,7 +46,7 @@ def open_recognizer(
 
 
 def _sense_voice(folder: Folder, device: str, optimised: Optimised | None) -> FunasrRecognizer:
-    from webui.engines.funasr.onnx import OnnxEncoder
+    from webui.engines.funasr.onnx.replace import OnnxEncoder
     from webui.engines.funasr.sensevoice import SenseVoice
 
     if optimised is None:
@@ -56,7 +56,7 @@ def _sense_voice(folder: Folder, device: str, optimised: Optimised | None) -> Fu
 
 
 def _paraformer(folder: Folder, device: str, optimised: Optimised | None, settings: Settings) -> FunasrRecognizer:
-    from webui.engines.funasr.onnx import take_over_paraformer
+    from webui.engines.funasr.onnx.replace import take_over_paraformer
     from webui.engines.funasr.paraformer import Paraformer
     from webui.engines.funasr.punctuation import Punctuator
 

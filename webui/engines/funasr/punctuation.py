@@ -11,8 +11,8 @@ from typing import Any
 
 from webui.devices import load_torch
 from webui.engines.funasr import transcript
-from webui.engines.funasr.fence import load_tables
 from webui.engines.funasr.folder import Folder
+from webui.engines.funasr.import_guard import load_tables
 from webui.engines.funasr.loading import build
 
 _MARKS = re.compile(r"[\s，。？！、；：,.?!;:]+")

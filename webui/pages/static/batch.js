@@ -6,7 +6,7 @@ import { announce, button, download, h, icon, isAbort, Island } from "./dom.js";
 import { t } from "./i18n.js";
 import { isOpen } from "./job-feed.js";
 import { BatchRow } from "./batch-row.js";
-import { forget, keep, recalled } from "./keeping.js";
+import { forget, keep, recalled } from "./session-storage.js";
 import { askBeforeLeaving, place, remember } from "./navigation.js";
 
 const AT_ONCE = 2;

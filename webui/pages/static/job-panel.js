@@ -5,7 +5,7 @@ import { percent, plainName } from "./format.js";
 import { t } from "./i18n.js";
 import { progressBar } from "./job-status.js";
 import { jobView } from "./job-view.js";
-import { forget, keep, recalled } from "./keeping.js";
+import { forget, keep, recalled } from "./session-storage.js";
 import { askBeforeLeaving, place, remember } from "./navigation.js";
 
 /** Base of the two panels: subclasses name their `tab`, the `kind` of job and the `picture` of their empty state. */

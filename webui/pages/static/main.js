@@ -13,7 +13,7 @@ import { announce } from "./dom.js";
 import { ignoreStrayDrops } from "./drop-zone.js";
 import { beginning } from "./format.js";
 import { t } from "./i18n.js";
-import { keep, recalled } from "./keeping.js";
+import { keep, recalled } from "./session-storage.js";
 import * as models from "./models.js";
 import { startNavigation } from "./navigation.js";
 import * as wordLists from "./word-lists.js";

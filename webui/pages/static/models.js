@@ -3,7 +3,7 @@ import { get } from "./api.js";
 import { languageName } from "./format.js";
 import { t } from "./i18n.js";
 import { modelName } from "./job-status.js";
-import { forget, keep, recalled } from "./keeping.js";
+import { forget, keep, recalled } from "./session-storage.js";
 
 const RECOGNITION = "recognition";
 export const HOTWORDS = 2; // their place among the controls of a transcription

@@ -2,7 +2,7 @@
 import { address, get, patch, post, randomId, remove, upload } from "./api.js";
 import { announce, button, errorBox, h, icon, Island } from "./dom.js";
 import { clock, day } from "./format.js";
-import { keep } from "./keeping.js";
+import { keep } from "./session-storage.js";
 import { go } from "./navigation.js";
 import { t } from "./i18n.js";
 import { confirmButton } from "./confirm.js";

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from webui import devices
 from webui.devices import Choice, Reason
 from webui.engines.base import Model
-from webui.engines.hangs import Hangs
+from webui.hosting.hang_history import Hangs
 
 log = logging.getLogger(__name__)
 

@@ -15,12 +15,12 @@ from typing import Any
 from webui import devices
 from webui.devices import Reason
 from webui.engines.base import EngineError, Model
-from webui.engines.calibration import Calibrations
-from webui.engines.hangs import Hangs
-from webui.engines.memory import Forgetful, Memory
-from webui.engines.placement import Placement
-from webui.engines.watch import Call, Watch
 from webui.errors import UserError
+from webui.hosting.calibration import Calibrations
+from webui.hosting.hang_history import Hangs
+from webui.hosting.key_value import Forgetful, Memory
+from webui.hosting.placement import Placement
+from webui.hosting.watchdog import Call, Watch
 from webui.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from webui.text.itn_numbers import (
+from webui.text.itn.numbers import (
     CARDINAL,
     DIGIT_VALUES,
     DIGITS,
@@ -22,7 +22,7 @@ from webui.text.itn_numbers import (
     write_integer,
     write_number,
 )
-from webui.text.itn_words import COUNTER, DAY_PARTS, MEASURE
+from webui.text.itn.words import COUNTER, DAY_PARTS, MEASURE
 
 _ONE = "[一二三四五六七八九]"
 _TAIL = f"(?:(?<=[百千万亿兆]){_ONE}(?![{NUMERALS}点])(?!{COUNTER}(?<![块元角毛分米岁斤号两度])))"

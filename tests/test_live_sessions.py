@@ -10,7 +10,7 @@ from benchmarks import fake_engine
 from tests.speech_kit import speech
 from webui.audio.vad import RATE, SpeechDetector
 from webui.engines.base import Capabilities, Recognition, RecognitionOptions, Waveform
-from webui.engines.listening import KEPT_SECONDS, listen
+from webui.engines.live import KEPT_SECONDS, listen
 
 OPTIONS = RecognitionOptions(language="en")
 

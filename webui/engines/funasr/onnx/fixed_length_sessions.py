@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from webui.engines.offline_models.buckets import Features, choose, padded, repeated
-from webui.engines.offline_models.manifest import Manifest
+from webui.engines.funasr.onnx.fixed_length import Features, choose, padded, repeated
+from webui.engines.funasr.onnx.fixed_length_manifest import Manifest
 from webui.errors import UserError
 
 log = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from webui.devices import Reason
+from webui.devices.faults import Fault, fault_in
 from webui.engines.base import Model
-from webui.engines.calibration import Speeds, Stopped, measure
-from webui.engines.faults import Fault, fault_in
+from webui.hosting.calibration import Speeds, Stopped, measure
 from webui.jobs.context import Context, Seat, problem
 from webui.store.rows import Claim, Lease, SegmentRow
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from webui.devices import load_torch
 from webui.engines.funasr.folder import Folder, folders
-from webui.engines.offline_models.buckets import BUCKETS, Features, padded, repeated
-from webui.engines.offline_models.manifest import Bucket, Manifest
-from webui.engines.offline_models.sessions import OrtSession, digest, relative_error
+from webui.engines.funasr.onnx.fixed_length import BUCKETS, Features, padded, repeated
+from webui.engines.funasr.onnx.fixed_length_manifest import Bucket, Manifest
+from webui.engines.funasr.onnx.fixed_length_sessions import OrtSession, digest, relative_error
 from webui.errors import UserError
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ IMPORT_S = 600.0  # for torch itself, which no driver is to blame for
 DONE = "done"  # the last step: what hangs or crashes as the child ends is no card
 MARK = "shengfang: "  # begins the child's lines; the vendors' libraries print too
 
-_ROOT = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parents[2]
 _T = TypeVar("_T")
 
 Finding = tuple[str, Mapping[str, Any]]  # a code of errors.toml and what fills its wording

@@ -14,11 +14,11 @@ from tests.fake_acl import FakeAcl
 from tests.funasr import builder
 from webui.cli.application import main
 from webui.engines.base import EngineError
-from webui.engines.offline_models.buckets import choose, padded, repeated
-from webui.engines.offline_models.exporting import export
-from webui.engines.offline_models.manifest import FILE, Manifest
-from webui.engines.offline_models.om import OmSession
-from webui.engines.offline_models.sessions import CANN, OfflineEncoder, OrtSession
+from webui.engines.funasr.onnx.fixed_length import choose, padded, repeated
+from webui.engines.funasr.onnx.fixed_length_export import export
+from webui.engines.funasr.onnx.fixed_length_manifest import FILE, Manifest
+from webui.engines.funasr.onnx.fixed_length_sessions import CANN, OfflineEncoder, OrtSession
+from webui.engines.funasr.onnx.om import OmSession
 from webui.errors import UserError
 from webui.settings import Settings
 

@@ -1,7 +1,7 @@
 """The label of generated audio, after GB 45438-2025 (to be confirmed by legal review).
 
 Audible: the rhythm short-long short-short (Morse A I). In the file: seven strings as JSON in the container's
-AIGC field. `python -m webui.audio.label FILE` prints a file's label.
+AIGC field. `python -m webui.audio.aigc_label.label FILE` prints a file's label.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from webui.audio.aigc_label.audible import RHYTHM_SECONDS, rhythm, rhythm_score
+from webui.audio.aigc_label.metadata import NoPlace, read_field, write_field
 from webui.audio.encode import CARRIES_METADATA
 from webui.audio.loudness import LoudnessMeter
 from webui.audio.resampling import Samples
-from webui.audio.rhythm import RHYTHM_SECONDS, rhythm, rhythm_score
-from webui.audio.tags import NoPlace, read_field, write_field
 from webui.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -195,7 +195,7 @@ def _ends(path: Path, seconds: float, rate: int | None) -> tuple[Samples, Sample
 def main(arguments: list[str]) -> int:
     """Print the label of one file as JSON. Exit 1 where there is none, 2 for wrong usage."""
     if len(arguments) != 1:
-        sys.stderr.write("usage: python -m webui.audio.label FILE\n")
+        sys.stderr.write("usage: python -m webui.audio.aigc_label.label FILE\n")
         return 2
     try:
         fields = read_metadata(Path(arguments[0]))

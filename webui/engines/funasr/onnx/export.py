@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webui.devices import load_torch
-from webui.engines.funasr.fence import contained
 from webui.engines.funasr.folder import Folder
-from webui.engines.funasr.graphs import REPLACED, Graph, graphs
+from webui.engines.funasr.import_guard import contained
 from webui.engines.funasr.loading import build
-from webui.engines.funasr.session import Session
+from webui.engines.funasr.onnx.graphs import REPLACED, Graph, graphs
+from webui.engines.funasr.onnx.session import Session
 from webui.errors import UserError
 
 if TYPE_CHECKING:

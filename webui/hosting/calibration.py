@@ -17,7 +17,7 @@ import numpy as np
 
 from webui import devices
 from webui.engines.base import Model, RecognitionOptions, Samples, SpeechOptions, Waveform
-from webui.engines.memory import Memory
+from webui.hosting.key_value import Memory
 
 log = logging.getLogger(__name__)
 

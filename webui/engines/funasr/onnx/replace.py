@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from webui.devices import load_torch
 from webui.engines.funasr.loading import Built
-from webui.engines.funasr.optimising import Optimised, Precision
-from webui.engines.funasr.session import Session
+from webui.engines.funasr.onnx.export import Optimised, Precision
+from webui.engines.funasr.onnx.session import Session
 
 
 class OnnxEncoder:

@@ -21,10 +21,10 @@ from functools import cache, partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from webui import drivers, machine, vendors
-from webui.drivers import Finding, Patient
+from webui.devices import driver_probe, machine, vendors
+from webui.devices.driver_probe import Finding, Patient
+from webui.devices.vendors import Reason, first_line
 from webui.errors import UserError, word
-from webui.vendors import Reason, first_line
 
 log = logging.getLogger(__name__)
 
@@ -184,9 +184,9 @@ def _load_once() -> _Loaded:
 
 def try_driver(passed_over: Sequence[str]) -> None:
     """For a child process: touch what `probe` touches, but for cards `passed_over`, and say each step before it."""
-    drivers.say("torch")
+    driver_probe.say("torch")
     torch = _import_torch()
-    drivers.say("driver")
+    driver_probe.say("driver")
     loaded = _with_plugins(torch)
     cards = _cards(torch)
     if not cards:
@@ -194,16 +194,16 @@ def try_driver(passed_over: Sequence[str]) -> None:
     for card in cards:
         number = card.split(":")[1]
         if number not in passed_over:
-            drivers.say(number)
+            driver_probe.say(number)
             _accelerator(torch, card)
-    drivers.say(drivers.DONE)
+    driver_probe.say(driver_probe.DONE)
 
 
-def _errand(passed_over: Sequence[str] = ()) -> drivers.Errand:
-    return drivers.Errand(f"from webui import devices; devices.try_driver({list(passed_over)!r})")
+def _errand(passed_over: Sequence[str] = ()) -> driver_probe.Errand:
+    return driver_probe.Errand(f"from webui import devices; devices.try_driver({list(passed_over)!r})")
 
 
-def _untouchable(errand: drivers.Errand) -> dict[str, Finding]:
+def _untouchable(errand: driver_probe.Errand) -> dict[str, Finding]:
     """ "driver" or a card's number → why: what a child did not come back from, each time another going on behind it."""
     found: dict[str, Finding] = {}
     while True:
@@ -273,9 +273,9 @@ def _answering(torch: ModuleType, card: str, finding: Finding | None) -> Device:
     """The card as it is now, or `finding` where it must not be touched, or that it does not answer."""
     if finding is None:
         try:
-            return _patient(torch, card).ask(drivers.ANSWER_S)
+            return _patient(torch, card).ask(driver_probe.ANSWER_S)
         except TimeoutError:
-            finding = drivers.silent(drivers.ANSWER_S)
+            finding = driver_probe.silent(driver_probe.ANSWER_S)
     kind = kind_of(card)
     return _silenced(Device(card, kind, vendors.LABELS.get(kind, card)), finding)
 

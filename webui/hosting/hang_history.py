@@ -14,8 +14,8 @@ from typing import Any
 
 from webui.devices import Reason
 from webui.engines.base import Model
-from webui.engines.memory import Memory
-from webui.engines.watch import Call
+from webui.hosting.key_value import Memory
+from webui.hosting.watchdog import Call
 
 REMEMBERED_S = 24 * 3600.0
 _KEY = "hung"

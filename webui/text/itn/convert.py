@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from webui.text.itn_numbers import NUMERALS, VARIANTS, canonical
-from webui.text.itn_rules import RULES, START, joins_next_numeral
-from webui.text.itn_words import KEPT
+from webui.text.itn.numbers import NUMERALS, VARIANTS, canonical
+from webui.text.itn.rules import RULES, START, joins_next_numeral
+from webui.text.itn.words import KEPT
 
 _KEPT = re.compile("|".join(KEPT))
 _NUMERAL_RUN = re.compile(f"[{NUMERALS}]+")

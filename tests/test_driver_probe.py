@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from tests.devices_kit import simulator
-from webui import drivers
-from webui.drivers import Errand, Patient
+from webui.devices import driver_probe
+from webui.devices.driver_probe import Errand, Patient
 
 TESTS = Path(__file__).resolve().parent
 SIMULATOR = TESTS / "sim_npu"
@@ -48,7 +48,10 @@ def vendor(folder: Path, code: str, cards: bool = True) -> dict[str, str]:
 
 def run(environment: dict[str, str], code: str) -> Any:
     """What `code` prints as JSON; whoever does not answer for 8 seconds is not waited for."""
-    begin = "import json\nfrom webui import devices, drivers\ndrivers.ANSWER_S = drivers.BEGIN_S = 8\n"
+    begin = (
+        "import json\nfrom webui import devices\n"
+        "from webui.devices import driver_probe\ndriver_probe.ANSWER_S = driver_probe.BEGIN_S = 8\n"
+    )
     done = subprocess.run(
         [sys.executable, "-c", begin + code], env=environment, capture_output=True, text=True, timeout=120
     )
@@ -105,7 +108,7 @@ def test_a_card_that_dies_later_costs_one_wait_and_comes_back(tmp_path: Path) ->
         vendor(tmp_path, ""),
         "import threading, time\n"
         "devices.probe()\n"
-        "drivers.ANSWER_S = drivers.BEGIN_S = 1\n"
+        "driver_probe.ANSWER_S = driver_probe.BEGIN_S = 1\n"
         "import torch\n"
         "ask, back = torch.npu.mem_get_info, threading.Event()\n"
         "torch.npu.mem_get_info = lambda device: back.wait() and ask(device) if device == 'npu:1' else ask(device)\n"
@@ -123,9 +126,9 @@ def test_a_card_that_dies_later_costs_one_wait_and_comes_back(tmp_path: Path) ->
 
 
 def test_an_errand_tells_its_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drivers, "ANSWER_S", 1.0)
-    monkeypatch.setattr(drivers, "BEGIN_S", 1.0)
-    say = "from webui.drivers import say\nprint('a greeting of the driver')\nsay('torch'); say('driver')\n"
+    monkeypatch.setattr(driver_probe, "ANSWER_S", 1.0)
+    monkeypatch.setattr(driver_probe, "BEGIN_S", 1.0)
+    say = "from webui.devices.driver_probe import say\nprint('a greeting of the driver')\nsay('torch'); say('driver')\n"
     assert Errand(say).steps() == ("driver", None)
     assert Errand(say + "raise SystemExit(1)").steps() == ("driver", None)
     assert Errand(say + "import time; time.sleep(99)").steps() == ("driver", ("DEVICE_SILENT", {"seconds": 1}))

@@ -1,0 +1,29 @@
+"""The compute devices of this machine, and the only door to torch."""
+
+from webui.devices.probing import (
+    Choice,
+    Device,
+    cards,
+    free_memory,
+    is_out_of_memory,
+    kind_of,
+    load_torch,
+    probe,
+    resolve,
+    try_driver,
+)
+from webui.devices.vendors import Reason
+
+__all__ = [
+    "Choice",
+    "Device",
+    "Reason",
+    "cards",
+    "free_memory",
+    "is_out_of_memory",
+    "kind_of",
+    "load_torch",
+    "probe",
+    "resolve",
+    "try_driver",
+]

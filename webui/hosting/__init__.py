@@ -1,0 +1,1 @@
+"""Models at work: where they run, how long they may take, what is checked of their output."""
