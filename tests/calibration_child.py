@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.devices_kit import HEARS, House, Listener, house
+from tests.devices_kit import HEARS, Listener, ServerFolder, house
 from webui import devices
 from webui.engines.base import Model, Recognition, RecognitionOptions, Waveform
-from webui.store.machine_facts import Findings
+from webui.store.machine_facts import MachineFacts
 
 
 def paced(calls: list[str], npu: float, cpu: float, revision: str = "1") -> Model:
@@ -46,8 +46,8 @@ def case(folder: Path, npu: float, cpu: float, *, device: str = "auto", wish: st
         return ended | {"calls": calls, "speeds": str(speeds or ""), "loaded": loaded, "kept": kept(opened)}
 
 
-def kept(opened: House) -> Any:
-    return Findings(opened.store.database).load("speed recognizer listener npu")
+def kept(opened: ServerFolder) -> Any:
+    return MachineFacts(opened.store.database).load("speed recognizer listener npu")
 
 
 def cancelled(folder: Path) -> Any:

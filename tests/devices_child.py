@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.devices_kit import House, Listener, house, listener
+from tests.devices_kit import Listener, ServerFolder, house, listener
 from webui import devices
 from webui.engines.base import Recognition, RecognitionOptions, Waveform
 
@@ -61,7 +61,7 @@ def case(folder: Path, device: str, spoil: Callable[[], object]) -> dict[str, An
         return ended | {"batches": batches} | after(opened)
 
 
-def after(opened: House) -> dict[str, Any]:
+def after(opened: ServerFolder) -> dict[str, Any]:
     """What is known of the devices afterwards."""
     placement = opened.host.placement
     lost = {device: [why.code, dict(why.params)] for device, why in placement.lost().items()}

@@ -26,7 +26,7 @@ from webui.hosting.host import ModelHost
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.runner import JobRunner
 from webui.settings import Settings
-from webui.store.machine_facts import Findings
+from webui.store.machine_facts import MachineFacts
 from webui.store.rows import JobRow
 
 TESTS = Path(__file__).resolve().parent
@@ -82,7 +82,7 @@ def listener(load: Callable[[str], Any] = Listener) -> Model:
     return Model("listener", "test", "recognizer", "1", HEARS, load, device_kinds=("any",))
 
 
-class House:
+class ServerFolder:
     """A runner over a database, with one model, and jobs of seconds of noise for it."""
 
     def __init__(
@@ -97,7 +97,7 @@ class House:
         self.settings = Settings(data=folder, models=folder, device=device, disk_reserve_bytes=0, **given)
         self.store: Store = open_store(self.settings.database)
         self.feed = ChangeFeed(self.store.database)
-        self.host = ModelHost(self.settings, Findings(self.store.database) if memory else None)
+        self.host = ModelHost(self.settings, MachineFacts(self.store.database) if memory else None)
         self.runner = JobRunner(self.settings, self.store.database, self.host, self.feed, on_hang)
         object.__setattr__(self.runner.context, "models", lambda: [model or listener()])
 
@@ -133,9 +133,9 @@ class House:
 
 
 @contextmanager
-def house(folder: Path, **given: Any) -> Iterator[House]:
+def house(folder: Path, **given: Any) -> Iterator[ServerFolder]:
     """A started house; stopped at the end."""
-    opened = House(folder, **given)
+    opened = ServerFolder(folder, **given)
     opened.feed.start()
     yield opened
     opened.runner.stop()

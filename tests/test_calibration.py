@@ -14,10 +14,10 @@ from benchmarks import fake_engine
 from tests.devices_kit import in_child
 from tests.jobs_kit import open_store
 from webui.engines.base import Model
-from webui.hosting.calibration import Calibrations, Speeds, Stopped, hum, measure
-from webui.hosting.key_value import Forgetful
+from webui.hosting.calibration import Calibrations, Speeds, Stopped, measure, synthetic_voice
+from webui.hosting.key_value import InMemoryStore
 from webui.settings import Settings
-from webui.store.machine_facts import Findings
+from webui.store.machine_facts import MachineFacts
 
 HEARS, SPEAKS = fake_engine.models(Settings())
 
@@ -93,25 +93,25 @@ def test_a_speed_is_shown_in_words() -> None:
 def test_findings_outlive_the_process_and_other_versions_void_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Calibrations(Findings(open_store(tmp_path / "history.db").database)).keep(HEARS, Speeds("npu:0", 2, 1))
-    again = Calibrations(Findings(open_store(tmp_path / "history.db").database))
+    Calibrations(MachineFacts(open_store(tmp_path / "history.db").database)).keep(HEARS, Speeds("npu:0", 2, 1))
+    again = Calibrations(MachineFacts(open_store(tmp_path / "history.db").database))
     assert again.find(HEARS, "npu:1") == Speeds("npu:0", 2, 1) and again.find(HEARS, "cuda:0") is None
     monkeypatch.setattr("webui.hosting.calibration.versions", lambda: "torch 9")
     assert again.find(HEARS, "npu:0") is None
 
 
 def test_a_model_made_faster_on_the_cpu_is_measured_anew() -> None:
-    calibrations = Calibrations(Forgetful())
+    calibrations = Calibrations(InMemoryStore())
     calibrations.keep(SPEAKS, Speeds("npu:0", 3, 2))
     assert calibrations.find(replace(SPEAKS, optimised={"use": "int8", "errors": {}}), "npu:0") is None
     assert calibrations.find(replace(SPEAKS, optimised={"use": None, "errors": {}}), "npu:0") == Speeds("npu:0", 3, 2)
 
 
 def test_a_memory_of_this_process_forgets_nothing_else() -> None:
-    calibrations = Calibrations(Forgetful())
+    calibrations = Calibrations(InMemoryStore())
     calibrations.keep(SPEAKS, Speeds("cuda:0", 3, 1))
     assert calibrations.find(SPEAKS, "cuda:0") == Speeds("cuda:0", 3, 1) and calibrations.find(HEARS, "cuda:0") is None
 
 
 def test_the_trial_sounds_like_something() -> None:
-    assert hum(4.0).shape == (64_000,) and 0.01 < abs(hum(4.0)).mean() < 0.5
+    assert synthetic_voice(4.0).shape == (64_000,) and 0.01 < abs(synthetic_voice(4.0)).mean() < 0.5

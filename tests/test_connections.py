@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 
 from webui.cli import serve
 from webui.server import connections
-from webui.server.connections import PatientProtocol
+from webui.server.connections import HeaderTimeoutProtocol
 
 
 async def app(scope: dict, receive: object, send: object) -> None:  # type: ignore[type-arg]
@@ -39,7 +39,7 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
     """A server with half a second of patience."""
     monkeypatch.setattr(connections, "HEAD_S", 0.5)
     listener = socket.create_server(("127.0.0.1", 0), backlog=300)
-    server = uvicorn.Server(uvicorn.Config(app, http=PatientProtocol, lifespan="off", log_config=None))
+    server = uvicorn.Server(uvicorn.Config(app, http=HeaderTimeoutProtocol, lifespan="off", log_config=None))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     while not server.started:

@@ -17,7 +17,7 @@ import pytest
 
 from tests.devices_kit import simulator
 from webui.devices import driver_probe
-from webui.devices.driver_probe import Errand, Patient
+from webui.devices.driver_probe import DriverProbe, TimedCall
 
 TESTS = Path(__file__).resolve().parent
 SIMULATOR = TESTS / "sim_npu"
@@ -129,13 +129,16 @@ def test_an_errand_tells_its_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver_probe, "ANSWER_S", 1.0)
     monkeypatch.setattr(driver_probe, "BEGIN_S", 1.0)
     say = "from webui.devices.driver_probe import say\nprint('a greeting of the driver')\nsay('torch'); say('driver')\n"
-    assert Errand(say).steps() == ("driver", None)
-    assert Errand(say + "raise SystemExit(1)").steps() == ("driver", None)
-    assert Errand(say + "import time; time.sleep(99)").steps() == ("driver", ("DEVICE_SILENT", {"seconds": 1}))
-    assert Errand(say + "say('0')\nimport os; os.abort()").steps() == ("0", ("DEVICE_FAILS", {"detail": "Aborted"}))
+    assert DriverProbe(say).steps() == ("driver", None)
+    assert DriverProbe(say + "raise SystemExit(1)").steps() == ("driver", None)
+    assert DriverProbe(say + "import time; time.sleep(99)").steps() == ("driver", ("DEVICE_SILENT", {"seconds": 1}))
+    assert DriverProbe(say + "say('0')\nimport os; os.abort()").steps() == (
+        "0",
+        ("DEVICE_FAILS", {"detail": "Aborted"}),
+    )
     ended = say + "say('0'); say('done')\n"
-    assert Errand(ended + "import os; os.abort()").steps() == ("done", None)
-    assert Errand(ended + "import time; time.sleep(99)").steps() == ("done", None)
+    assert DriverProbe(ended + "import os; os.abort()").steps() == ("done", None)
+    assert DriverProbe(ended + "import time; time.sleep(99)").steps() == ("done", None)
 
 
 def test_a_call_that_hangs_is_made_once_however_many_ask() -> None:
@@ -147,7 +150,7 @@ def test_a_call_that_hangs_is_made_once_however_many_ask() -> None:
         release.wait()
         return len(calls)
 
-    patient = Patient(call)
+    patient = TimedCall(call)
     began = time.monotonic()
     for _ in range(5):
         with pytest.raises(TimeoutError):
@@ -162,4 +165,4 @@ def test_what_a_call_raises_is_raised_to_who_asks() -> None:
         raise KeyError("npu")
 
     with pytest.raises(KeyError):
-        Patient(call).ask(5)
+        TimedCall(call).ask(5)

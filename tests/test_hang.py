@@ -9,23 +9,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.devices_kit import House, Listener, Server, house, listener
+from tests.devices_kit import Listener, Server, ServerFolder, house, listener
 from tests.jobs_kit import open_store
 from webui import devices
 from webui.cli.application import main
 from webui.devices import Device, Reason, probing
 from webui.engines.base import Capabilities, Model, Recognition
 from webui.hosting import hang_history
-from webui.hosting.hang_history import Hangs
-from webui.hosting.key_value import Forgetful
+from webui.hosting.hang_history import HangHistory
+from webui.hosting.key_value import InMemoryStore
 from webui.hosting.watchdog import Call
 from webui.jobs import placed_model, runner, transcribe
 from webui.service.device_table import device_table
-from webui.store.machine_facts import Findings
+from webui.store.machine_facts import MachineFacts
 
 
 @pytest.fixture(autouse=True)
-def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(placed_model, "SLOWEST", 0.1)
 
 
@@ -79,7 +79,7 @@ def cards(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "probe", lambda load=True: found)
 
 
-def hang(opened: House, release: threading.Event, told: threading.Event, worker: str = "work-cpu") -> None:
+def hang(opened: ServerFolder, release: threading.Event, told: threading.Event, worker: str = "work-cpu") -> None:
     """Until a call hangs and is given up; it comes back after that, too late."""
     opened.runner.start()
     assert told.wait(30)
@@ -192,7 +192,7 @@ def test_what_hung_is_forgotten_after_a_day_and_with_a_new_start_of_the_machine(
     boot, model = tmp_path / "boot_id", loading_stuck(threading.Event(), "none", [])
     boot.write_text("one\n")
     monkeypatch.setattr(hang_history, "_BOOT", boot)
-    known = Hangs(Forgetful())
+    known = HangHistory(InMemoryStore())
     known.note(Call(1, model, "npu:0", 0, 1))
     known.note(Call(1, model, "npu:1", 0, 1, loading=True))
     known.note(Call(1, model, "cpu", 0, 1))
@@ -214,7 +214,7 @@ def test_an_administrator_lets_a_card_be_used_again(
     tmp_path: Path, cards: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = open_store(tmp_path / "history.db")
-    Hangs(Findings(store.database)).note(Call(1, listener(), "npu:0", 0, 1))
+    HangHistory(MachineFacts(store.database)).note(Call(1, listener(), "npu:0", 0, 1))
     store.database.close()
     for options, mark in (([], "[FAIL]"), (["--retry"], "[ ok ]"), ([], "[ ok ]")):
         assert main(["devices", "--data", str(tmp_path), "--models", str(tmp_path), *options]) == 0

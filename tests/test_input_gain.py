@@ -43,14 +43,14 @@ def spans_of(samples: np.ndarray) -> list[Span]:
 def test_what_is_too_quiet_is_brought_to_a_level_people_record_at_within_bounds(db: float) -> None:
     samples = noise(4, db)
     assert input_gain.level_db(meter_of(samples)) == pytest.approx(db, abs=1)
-    assert input_gain.level_db(meter_of(input_gain.raised(samples, RATE))) == pytest.approx(min(-20, db + 40), abs=1)
+    assert input_gain.level_db(meter_of(input_gain.with_gain(samples, RATE))) == pytest.approx(min(-20, db + 40), abs=1)
     assert input_gain.gain(meter_of(samples, 777)) == input_gain.gain(meter_of(samples))
 
 
 @pytest.mark.parametrize("db", [-45, -30, -3])
 def test_what_is_recorded_as_usual_stays_sample_for_sample(db: float) -> None:
     samples = noise(4, db)
-    assert input_gain.raised(samples, RATE) is samples
+    assert input_gain.with_gain(samples, RATE) is samples
 
 
 def test_silence_is_left_alone() -> None:
@@ -68,7 +68,7 @@ def test_some_clicks_do_not_hide_how_quiet_the_rest_is() -> None:
     samples = noise(60, -58)
     samples[:: 6 * RATE] = 1
     assert input_gain.level_db(meter_of(samples)) == pytest.approx(-58, abs=1)
-    assert np.abs(input_gain.raised(samples, RATE)).max() == 1
+    assert np.abs(input_gain.with_gain(samples, RATE)).max() == 1
 
 
 @pytest.mark.parametrize("db", [-50, -60, -75])
@@ -76,7 +76,7 @@ def test_a_raised_line_on_which_nobody_speaks_is_no_speech(db: float) -> None:
     samples = noise(60, db)
     samples[:: 3 * RATE] += 0.01  # clicks
     assert input_gain.gain(meter_of(samples)) > 1
-    assert spans_of(input_gain.raised(samples, RATE)) == []
+    assert spans_of(input_gain.with_gain(samples, RATE)) == []
 
 
 def test_of_real_recordings_only_the_whispered_one_is_raised(shared: Path, tmp_path: Path) -> None:
@@ -94,5 +94,5 @@ def test_of_real_recordings_only_the_whispered_one_is_raised(shared: Path, tmp_p
     assert [name for name, samples in found.items() if input_gain.gain(meter_of(samples)) > 1] == [WHISPERED]
     whispered = found[WHISPERED]
     assert spans_of(whispered) == []
-    (span,) = spans_of(input_gain.raised(whispered, RATE))
+    (span,) = spans_of(input_gain.with_gain(whispered, RATE))
     assert span.start < 1 and span.end > 5.5

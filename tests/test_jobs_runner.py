@@ -32,7 +32,7 @@ from webui.store.rows import JobRow, NewConsent, NewVoice
 
 
 @dataclasses.dataclass
-class House:
+class RunnerKit:
     """A running program without server and pages."""
 
     settings: Settings
@@ -62,19 +62,19 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def stopped(settings: Settings) -> Iterator[House]:
+def stopped(settings: Settings) -> Iterator[RunnerKit]:
     """The house before its workers start."""
     store = open_store(settings.database)
     feed = ChangeFeed(store.database)
     feed.start()
     runner = JobRunner(settings, store.database, ModelHost(settings), feed)
-    yield House(settings, store, feed, runner)
+    yield RunnerKit(settings, store, feed, runner)
     runner.stop()
     feed.stop()
 
 
 @pytest.fixture
-def house(stopped: House) -> House:
+def house(stopped: RunnerKit) -> RunnerKit:
     stopped.runner.start()
     return stopped
 
@@ -92,7 +92,7 @@ def speech() -> np.ndarray:
     return np.concatenate(pieces)
 
 
-def fakes(house: House, monkeypatch: pytest.MonkeyPatch, *models: Model) -> None:
+def fakes(house: RunnerKit, monkeypatch: pytest.MonkeyPatch, *models: Model) -> None:
     """Let the runner see these models only."""
     context = dataclasses.replace(house.runner.context, models=lambda: list(models))
     monkeypatch.setattr(house.runner, "context", context)
@@ -108,7 +108,7 @@ def recognizer(recognize: Callable[[list[Waveform]], list[Recognition]], **capab
     return Model("fake", "fake", "recognizer", "1", Capabilities(**capabilities), lambda device: Fake())
 
 
-def test_a_recording_becomes_text_with_times(house: House, speech: np.ndarray) -> None:
+def test_a_recording_becomes_text_with_times(house: RunnerKit, speech: np.ndarray) -> None:
     job = house.until(house.submit(speech))
     rows = house.store.jobs.segments(None, job.uid)
     assert (job.state, job.error, job.progress, job.devices) == ("done", None, 1, {"transcribe": "cpu"})
@@ -123,7 +123,7 @@ def test_a_recording_becomes_text_with_times(house: House, speech: np.ndarray) -
     assert job.text == "".join(row.text for row in rows)
 
 
-def test_channels_are_kept_apart_and_in_time_order(house: House, speech: np.ndarray) -> None:
+def test_channels_are_kept_apart_and_in_time_order(house: RunnerKit, speech: np.ndarray) -> None:
     second = np.roll(speech, RATE // 2)
     stereo = np.stack([speech, second], axis=1)
     job = house.until(house.submit(stereo, params={"language": "zh", "channels": "split"}))
@@ -132,7 +132,7 @@ def test_channels_are_kept_apart_and_in_time_order(house: House, speech: np.ndar
     assert [row.start_ms for row in rows] == sorted(row.start_ms for row in rows)
 
 
-def test_silence_is_done_and_says_so(house: House) -> None:
+def test_silence_is_done_and_says_so(house: RunnerKit) -> None:
     job = house.until(house.submit(np.zeros(3 * RATE, np.float32)))
     assert (job.state, job.text, [warning["code"] for warning in job.warnings]) == ("done", "", ["NO_SPEECH"])
 
@@ -144,7 +144,7 @@ def whisper(speech: np.ndarray) -> np.ndarray:
 
 
 def test_a_whisper_is_raised_for_the_engines_and_on_the_disk_stays_what_it_is(
-    stopped: House, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    stopped: RunnerKit, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[float] = []
 
@@ -163,7 +163,7 @@ def test_a_whisper_is_raised_for_the_engines_and_on_the_disk_stays_what_it_is(
     assert np.abs(copy.read(0, copy.seconds)).max() < 0.01
 
 
-def test_a_quiet_speaker_beside_a_loud_one_changes_nothing(house: House, speech: np.ndarray) -> None:
+def test_a_quiet_speaker_beside_a_loud_one_changes_nothing(house: RunnerKit, speech: np.ndarray) -> None:
     both = np.concatenate([speech, whisper(speech)])
     job = house.until(house.submit(both))
     session = house.runner.context.detector.session()
@@ -174,7 +174,7 @@ def test_a_quiet_speaker_beside_a_loud_one_changes_nothing(house: House, speech:
 
 
 def test_of_two_channels_each_is_raised_alone_and_one_without_speech_is_no_warning(
-    house: House, speech: np.ndarray
+    house: RunnerKit, speech: np.ndarray
 ) -> None:
     params = {"language": "zh", "channels": "split"}
     aloud, softly = np.append(speech, np.zeros_like(speech)), whisper(np.append(np.zeros_like(speech), speech))
@@ -190,20 +190,20 @@ def test_of_two_channels_each_is_raised_alone_and_one_without_speech_is_no_warni
     assert [warning["code"] for warning in alone.warnings] == ["NO_SPEECH", "RECORDING_QUIET"]
 
 
-def test_what_one_side_of_a_call_leaks_into_the_other_is_not_heard_twice(house: House, speech: np.ndarray) -> None:
+def test_what_one_side_of_a_call_leaks_into_the_other_is_not_heard_twice(house: RunnerKit, speech: np.ndarray) -> None:
     params = {"language": "zh", "channels": "split"}
     job = house.until(house.submit(np.stack([speech, whisper(speech)], axis=1), params=params))
     assert [row.channel for row in house.store.jobs.segments(None, job.uid)] == [0, 0, 0] and job.warnings == []
 
 
-def test_what_cannot_be_decoded_fails_with_its_code(house: House) -> None:
+def test_what_cannot_be_decoded_fails_with_its_code(house: RunnerKit) -> None:
     uid, recording = upload(house.settings, np.zeros(RATE, np.float32))
     (house.settings.data / recording.path).write_bytes(b"not a recording" * 99)
     job = house.until(house.submit(uid=uid, input=recording))
     assert (job.state, (job.error or {})["code"]) == ("failed", "NOT_AUDIO")
 
 
-def test_a_missing_recording_and_a_missing_model_are_named(house: House, speech: np.ndarray) -> None:
+def test_a_missing_recording_and_a_missing_model_are_named(house: RunnerKit, speech: np.ndarray) -> None:
     gone = house.until(house.submit())
     assert (gone.error or {})["code"] == "MISSING_INPUT"
     job = house.until(house.submit(speech, model="absent"))
@@ -212,7 +212,7 @@ def test_a_missing_recording_and_a_missing_model_are_named(house: House, speech:
 
 
 def test_a_language_the_model_lacks_gives_times_and_no_text(
-    stopped: House, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    stopped: RunnerKit, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     english = recognizer(lambda batch: [Recognition("yes", "yes") for _ in batch], languages=("en",), basic=True)
     fakes(stopped, monkeypatch, english)
@@ -245,7 +245,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch, room: Callable[[], int]) -> None:
 
 
 def test_jobs_wait_while_the_disk_is_full_and_go_on_by_themselves(
-    house: House, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    house: RunnerKit, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = [0]
     full_disk(monkeypatch, lambda: free[0])
@@ -256,7 +256,7 @@ def test_jobs_wait_while_the_disk_is_full_and_go_on_by_themselves(
 
 
 def test_a_job_that_is_too_large_for_the_room_there_is_fails(
-    house: House, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    house: RunnerKit, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full_disk(monkeypatch, lambda: 2**30)
     job = house.until(house.store.submit(file_name="大.wav"))
@@ -264,7 +264,7 @@ def test_a_job_that_is_too_large_for_the_room_there_is_fails(
 
 
 def test_a_segment_that_fails_does_not_take_its_batch_along(
-    stopped: House, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    stopped: RunnerKit, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shortest: list[float] = []
 
@@ -281,7 +281,7 @@ def test_a_segment_that_fails_does_not_take_its_batch_along(
     assert job.state == "partial" and states.count("failed") == 1 and states.count("done") == len(states) - 1
 
 
-def test_a_running_job_is_cancelled_between_batches(stopped: House) -> None:
+def test_a_running_job_is_cancelled_between_batches(stopped: RunnerKit) -> None:
     house = stopped
     job = planned(house, 200, hotwords=["seconds=0.01"])
     house.runner.start()
@@ -291,7 +291,7 @@ def test_a_running_job_is_cancelled_between_batches(stopped: House) -> None:
     assert ended.state == "cancelled" and 0 < ended.seg_done < 200 and ended.text
 
 
-def planned(house: House, segments: int, **params: Any) -> JobRow:
+def planned(house: RunnerKit, segments: int, **params: Any) -> JobRow:
     """A job of `segments` seconds of noise that is past preparing; before the workers start."""
     uid, recording = upload(house.settings, np.zeros(RATE, np.float32))
     noise = np.random.default_rng(0).integers(-9999, 9999, segments * RATE, np.int16)
@@ -300,7 +300,7 @@ def planned(house: House, segments: int, **params: Any) -> JobRow:
     return house.store.planned(segments, uid=uid, input=recording, params={"language": "zh", **params})
 
 
-def test_stopping_finishes_the_batch_and_queues_the_rest(stopped: House) -> None:
+def test_stopping_finishes_the_batch_and_queues_the_rest(stopped: RunnerKit) -> None:
     job = planned(stopped, 100, hotwords=["seconds=0.02"])
     stopped.runner.start()
     stopped.until(job, lambda row: row.seg_done >= 2)
@@ -330,7 +330,7 @@ def test_the_wake_up_of_stop_is_not_lost() -> None:
     assert not loop.is_alive()
 
 
-def test_a_worker_outlives_what_nobody_expected(stopped: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_outlives_what_nobody_expected(stopped: RunnerKit, monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn whose end cannot even be noted."""
     monkeypatch.setattr(runner, "TRY_AGAIN_S", 0.05)
     turns: list[str] = []
@@ -349,7 +349,7 @@ def test_a_worker_outlives_what_nobody_expected(stopped: House, monkeypatch: pyt
     assert stopped.until(second).state == "done" and turns[0] == first.uid
 
 
-def test_a_job_deleted_at_work_leaves_no_sound(stopped: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_deleted_at_work_leaves_no_sound(stopped: RunnerKit, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the worker is about to write a file when its folder is removed."""
     house = stopped
     job = house.submit(kind="speak", params={"text": "第一句话在这里。第二句话也在这里。", "voice": "builtin"})
@@ -376,7 +376,7 @@ def test_a_job_deleted_at_work_leaves_no_sound(stopped: House, monkeypatch: pyte
     assert not outputs.exists()
 
 
-def test_an_interactive_job_overtakes_a_long_one(stopped: House, speech: np.ndarray) -> None:
+def test_an_interactive_job_overtakes_a_long_one(stopped: RunnerKit, speech: np.ndarray) -> None:
     long = planned(stopped, 300, hotwords=["seconds=0.02"])
     stopped.runner.start()
     stopped.until(long, lambda row: row.seg_done >= 1)
@@ -384,14 +384,14 @@ def test_an_interactive_job_overtakes_a_long_one(stopped: House, speech: np.ndar
     assert quick.state == "done" and stopped.store.jobs.get(None, long.uid).state in ("running", "queued")
 
 
-def test_a_second_server_is_refused_with_the_first_ones_number(house: House) -> None:
+def test_a_second_server_is_refused_with_the_first_ones_number(house: RunnerKit) -> None:
     second = JobRunner(house.settings, house.store.database, ModelHost(house.settings), house.feed)
     with pytest.raises(AlreadyRunning) as caught:
         second.start()
     assert caught.value.pid == os.getpid() == lock_holder(house.settings.lock_file)
 
 
-def test_a_start_sweeps_what_belongs_to_nobody(stopped: House, speech: np.ndarray) -> None:
+def test_a_start_sweeps_what_belongs_to_nobody(stopped: RunnerKit, speech: np.ndarray) -> None:
     kept = stopped.submit(speech)
     young, old = stopped.settings.uploads / "young", stopped.settings.uploads / "old"
     young.mkdir(), old.mkdir()
@@ -403,7 +403,7 @@ def test_a_start_sweeps_what_belongs_to_nobody(stopped: House, speech: np.ndarra
     assert stopped.until(kept).state == "done"
 
 
-def test_a_text_is_spoken_labelled_and_timed(house: House) -> None:
+def test_a_text_is_spoken_labelled_and_timed(house: RunnerKit) -> None:
     text = "欢迎致电客服中心。您的来电对我们非常重要！请稍候片刻，马上为您接通。"
     job = house.until(house.submit(kind="speak", params={"text": text, "voice": "builtin", "format": "wav"}))
     assert (job.state, job.error, job.language) == ("done", None, "zh")
@@ -418,7 +418,7 @@ def test_a_text_is_spoken_labelled_and_timed(house: House) -> None:
     assert not (path.parent / "segments").exists()
 
 
-def voice(house: House, name: str, seconds: float = 4) -> int:
+def voice(house: RunnerKit, name: str, seconds: float = 4) -> int:
     path = house.settings.voices / name / "prompt.wav"
     path.parent.mkdir(parents=True)
     soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, round(seconds * RATE)), RATE)
@@ -426,7 +426,7 @@ def voice(house: House, name: str, seconds: float = 4) -> int:
     return house.store.voices.add(new, NewConsent("self", "张三")).id
 
 
-def test_a_voice_is_enrolled_once_and_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_voice_is_enrolled_once_and_kept(house: RunnerKit, monkeypatch: pytest.MonkeyPatch) -> None:
     enrolled: list[str] = []
     enrol = fake_engine.FakeSynthesizer.enrol
     monkeypatch.setattr(fake_engine.FakeSynthesizer, "enrol", lambda *given: enrolled.append(given[2]) or enrol(*given))
@@ -438,19 +438,19 @@ def test_a_voice_is_enrolled_once_and_kept(house: House, monkeypatch: pytest.Mon
     assert enrolled == ["你好"]
 
 
-def test_a_voice_without_a_live_consent_does_not_speak(house: House) -> None:
+def test_a_voice_without_a_live_consent_does_not_speak(house: RunnerKit) -> None:
     voice_id = voice(house, "小张")
     house.store.voices.revoke(house.store.owner().id, "小张")
     job = house.submit(kind="speak", params={"text": "你好世界。", "voice": "小张"}, voice_id=voice_id)
     assert (house.until(job).error or {})["code"] == "CONSENT_EXPIRED"
 
 
-def test_a_text_without_words_is_refused(house: House) -> None:
+def test_a_text_without_words_is_refused(house: RunnerKit) -> None:
     job = house.until(house.submit(kind="speak", params={"text": "……！", "voice": "builtin"}))
     assert (job.state, (job.error or {})["code"]) == ("failed", "NOTHING_TO_SAY")
 
 
-def test_a_converted_recording_keeps_its_timing(house: House, speech: np.ndarray) -> None:
+def test_a_converted_recording_keeps_its_timing(house: RunnerKit, speech: np.ndarray) -> None:
     job = house.until(
         house.submit(speech, kind="convert", params={"voice": "小张", "format": "flac"}, voice_id=voice(house, "小张"))
     )
@@ -464,7 +464,7 @@ def test_a_converted_recording_keeps_its_timing(house: House, speech: np.ndarray
     assert np.abs(samples[gap - 200 : gap + 200]).max() < 0.01
 
 
-def test_a_job_submitted_by_another_process_is_found(house: House, speech: np.ndarray) -> None:
+def test_a_job_submitted_by_another_process_is_found(house: RunnerKit, speech: np.ndarray) -> None:
     other = open_store(house.settings.database)  # its commits poke nobody here
     uid, recording = upload(house.settings, speech)
     job = other.submit(uid=uid, input=recording)

@@ -15,7 +15,7 @@ from tests.cosyvoice.conftest import build as build_cosyvoice
 from tests.funasr import builder
 from webui.cli.application import main
 from webui.engines.base import Capabilities, Model
-from webui.engines.subprocesses import optimise_apart
+from webui.engines.subprocesses import optimise_in_subprocess
 from webui.errors import UserError
 from webui.service.optimising import Optimisations
 from webui.settings import Settings
@@ -93,7 +93,7 @@ def tell_the_library(_name: str, settings: Settings) -> None:
 
 def test_the_configuration_counts_in_the_process_apart(tmp_path: Path) -> None:
     with pytest.raises(UserError) as refused:
-        optimise_apart(tell_the_library, "m", Settings(data=tmp_path, espeak_library=tmp_path / "speaks.so"))
+        optimise_in_subprocess(tell_the_library, "m", Settings(data=tmp_path, espeak_library=tmp_path / "speaks.so"))
     assert refused.value.params["reason"] == str(tmp_path / "speaks.so")
 
 

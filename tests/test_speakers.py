@@ -57,7 +57,7 @@ class Printer:
     def __init__(self) -> None:
         self.asked: list[float] = []
 
-    def print_of(self, waveform: Waveform) -> np.ndarray | None:
+    def embed(self, waveform: Waveform) -> np.ndarray | None:
         level = float(np.abs(waveform.samples).max())
         self.asked.append(level)
         return None if level == 0 else np.float32([1, 0] if level > 0.3 else [0, 1])
@@ -68,7 +68,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A job of a hundred seconds, by turns loud, soft and silent, on a worker that is wanted elsewhere."""
     levels = np.tile(np.repeat([0.5, 0.1, 0.0], 16000), 34)[: 100 * 16000]
     soundfile.write(tmp_path / "work.wav", levels, 16000, "PCM_16")
-    monkeypatch.setattr(funasr, "voice_printer", lambda _settings: "campplus")
+    monkeypatch.setattr(funasr, "speaker_embedder", lambda _settings: "campplus")
     monkeypatch.setattr("webui.jobs.speakers.WORKING_COPY", "work.wav")
     rows = [
         SimpleNamespace(idx=n, state="done", start_ms=n * 1000, end_ms=n * 1000 + 1000, channel=0) for n in range(100)

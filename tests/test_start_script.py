@@ -35,7 +35,7 @@ esac
 """
 
 
-class House:
+class ScriptFolder:
     """A copy of the program's folder in which the script runs."""
 
     def __init__(self, folder: Path) -> None:
@@ -79,155 +79,155 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
+def scripted(tmp_path: Path) -> ScriptFolder:
     if list(Path("/dev").glob("davinci[0-9]*")) or Path("/usr/local/Ascend").exists():
         pytest.skip("an Ascend machine: the choice of requirements is its own")
-    return House(tmp_path)
+    return ScriptFolder(tmp_path)
 
 
-def test_the_first_start_installs_and_the_second_touches_no_network(house: House) -> None:
-    assert house.start("--port", "7861").returncode == 0
-    install, app = house.calls()
+def test_the_first_start_installs_and_the_second_touches_no_network(scripted: ScriptFolder) -> None:
+    assert scripted.start("--port", "7861").returncode == 0
+    install, app = scripted.calls()
     assert install.startswith("pip install") and install.endswith("-r requirements.txt")
-    assert app == f"app.py --port 7861 | in={house.folder} host=0.0.0.0 cann= offline=1"
-    house.start()
-    assert house.calls() == [f"app.py | in={house.folder} host=0.0.0.0 cann= offline=1"]
+    assert app == f"app.py --port 7861 | in={scripted.folder} host=0.0.0.0 cann= offline=1"
+    scripted.start()
+    assert scripted.calls() == [f"app.py | in={scripted.folder} host=0.0.0.0 cann= offline=1"]
 
 
-def test_changed_requirements_are_installed_again(house: House) -> None:
-    house.start()
-    house.calls()
-    (house.folder / "requirements-common.txt").write_text("gradio\n")
-    house.start()
-    assert house.calls()[0].startswith("pip install")
+def test_changed_requirements_are_installed_again(scripted: ScriptFolder) -> None:
+    scripted.start()
+    scripted.calls()
+    (scripted.folder / "requirements-common.txt").write_text("gradio\n")
+    scripted.start()
+    assert scripted.calls()[0].startswith("pip install")
 
 
-def test_a_failed_installation_is_said_and_tried_again(house: House) -> None:
-    house.command("python3.11", PYTHON.replace('echo "pip $*" >> "$HOME/calls"', "exit 1"))
-    failed = house.start()
+def test_a_failed_installation_is_said_and_tried_again(scripted: ScriptFolder) -> None:
+    scripted.command("python3.11", PYTHON.replace('echo "pip $*" >> "$HOME/calls"', "exit 1"))
+    failed = scripted.start()
     assert failed.returncode == 1 and "--wheelhouse" in failed.stderr
-    assert house.calls() == [] and not (house.folder / ".venv" / "installed").exists()
+    assert scripted.calls() == [] and not (scripted.folder / ".venv" / "installed").exists()
 
 
-def test_a_gpu_gets_the_cuda_requirements(house: House) -> None:
-    house.command("nvidia-smi", "#!/bin/sh\nexit 0\n")
-    house.start()
-    assert house.calls()[0].endswith("-r requirements-cuda.txt")
+def test_a_gpu_gets_the_cuda_requirements(scripted: ScriptFolder) -> None:
+    scripted.command("nvidia-smi", "#!/bin/sh\nexit 0\n")
+    scripted.start()
+    assert scripted.calls()[0].endswith("-r requirements-cuda.txt")
 
 
-def test_an_ascend_machine_gets_its_requirements_and_canns_environment(house: House) -> None:
-    toolkit = house.home / "Ascend" / "ascend-toolkit"
+def test_an_ascend_machine_gets_its_requirements_and_canns_environment(scripted: ScriptFolder) -> None:
+    toolkit = scripted.home / "Ascend" / "ascend-toolkit"
     toolkit.mkdir(parents=True)
     (toolkit / "set_env.sh").write_text('export CANN_SOURCED=yes OTHER="$NOT_SET_BEFORE"\nfalse\n')
-    house.start("devices")
-    install, app = house.calls()
+    scripted.start("devices")
+    install, app = scripted.calls()
     assert install.endswith("-r requirements-npu.txt")
     assert app.startswith("app.py devices |") and "cann=yes" in app
 
 
-def test_the_torch_index_may_be_a_url_or_a_folder(house: House, tmp_path: Path) -> None:
-    house.start(SHENGFANG_TORCH_INDEX="https://example.org/cpu")
-    assert "--extra-index-url https://example.org/cpu" in house.calls()[0]
-    house.start(SHENGFANG_TORCH_INDEX=str(tmp_path))
-    assert f"--find-links {tmp_path}" in house.calls()[0]
+def test_the_torch_index_may_be_a_url_or_a_folder(scripted: ScriptFolder, tmp_path: Path) -> None:
+    scripted.start(SHENGFANG_TORCH_INDEX="https://example.org/cpu")
+    assert "--extra-index-url https://example.org/cpu" in scripted.calls()[0]
+    scripted.start(SHENGFANG_TORCH_INDEX=str(tmp_path))
+    assert f"--find-links {tmp_path}" in scripted.calls()[0]
 
 
-def test_a_wheelhouse_needs_no_network(house: House, tmp_path: Path) -> None:
-    house.start("--wheelhouse", str(tmp_path), "--port", "7861")
-    install, app = house.calls()
+def test_a_wheelhouse_needs_no_network(scripted: ScriptFolder, tmp_path: Path) -> None:
+    scripted.start("--wheelhouse", str(tmp_path), "--port", "7861")
+    install, app = scripted.calls()
     assert f"--no-index --find-links {tmp_path}" in install
     assert app.startswith("app.py --port 7861 |")
 
 
-def test_packing_collects_wheels_and_starts_nothing(house: House) -> None:
-    packed = house.start("--pack", "wheels")
-    assert packed.returncode == 0 and (house.folder / "wheels").is_dir()
-    (call,) = house.calls()
-    assert call.startswith("pip wheel") and f"--wheel-dir {house.folder}/wheels -r requirements.txt" in call
+def test_packing_collects_wheels_and_starts_nothing(scripted: ScriptFolder) -> None:
+    packed = scripted.start("--pack", "wheels")
+    assert packed.returncode == 0 and (scripted.folder / "wheels").is_dir()
+    (call,) = scripted.calls()
+    assert call.startswith("pip wheel") and f"--wheel-dir {scripted.folder}/wheels -r requirements.txt" in call
 
 
-def test_the_check_changes_nothing_where_nothing_is_installed(house: House) -> None:
-    checked = house.start("--check")
+def test_the_check_changes_nothing_where_nothing_is_installed(scripted: ScriptFolder) -> None:
+    checked = scripted.start("--check")
     assert checked.returncode == 1 and "requirements.txt" in checked.stderr
-    assert house.calls() == [] and not (house.folder / ".venv").exists()
+    assert scripted.calls() == [] and not (scripted.folder / ".venv").exists()
 
 
-def test_the_check_is_the_doctor(house: House) -> None:
-    house.start()
-    house.calls()
-    house.start("--check", "--json")
-    assert house.calls()[0].startswith("app.py doctor --json |")
+def test_the_check_is_the_doctor(scripted: ScriptFolder) -> None:
+    scripted.start()
+    scripted.calls()
+    scripted.start("--check", "--json")
+    assert scripted.calls()[0].startswith("app.py doctor --json |")
 
 
-def test_exit_code_75_starts_it_again_and_any_other_is_passed_on(house: House) -> None:
-    (house.folder / "exit_codes").write_text("75\n75\n3\n")
-    assert house.start("--port", "7861").returncode == 3
-    assert len([call for call in house.calls() if call.startswith("app.py")]) == 3
+def test_exit_code_75_starts_it_again_and_any_other_is_passed_on(scripted: ScriptFolder) -> None:
+    (scripted.folder / "exit_codes").write_text("75\n75\n3\n")
+    assert scripted.start("--port", "7861").returncode == 3
+    assert len([call for call in scripted.calls() if call.startswith("app.py")]) == 3
 
 
-def test_other_commands_are_not_started_again(house: House) -> None:
-    (house.folder / "exit_codes").write_text("75\n0\n")
-    assert house.start("transcribe", "a.wav").returncode == 75
+def test_other_commands_are_not_started_again(scripted: ScriptFolder) -> None:
+    (scripted.folder / "exit_codes").write_text("75\n0\n")
+    assert scripted.start("transcribe", "a.wav").returncode == 75
 
 
-def test_a_host_of_the_administrators_is_kept(house: House) -> None:
-    house.start(SHENGFANG_HOST="10.0.0.1")
-    assert "host=10.0.0.1" in house.calls()[-1]
-    (house.folder / "config.toml").write_text('host = "10.0.0.2"\n')
-    house.start()
-    assert "host= " in house.calls()[-1]
+def test_a_host_of_the_administrators_is_kept(scripted: ScriptFolder) -> None:
+    scripted.start(SHENGFANG_HOST="10.0.0.1")
+    assert "host=10.0.0.1" in scripted.calls()[-1]
+    (scripted.folder / "config.toml").write_text('host = "10.0.0.2"\n')
+    scripted.start()
+    assert "host= " in scripted.calls()[-1]
 
 
 @pytest.mark.parametrize("given", [["--config", "there.toml"], ["--config=there.toml"]])
-def test_a_host_of_the_file_that_is_named_is_kept(house: House, tmp_path: Path, given: list[str]) -> None:
+def test_a_host_of_the_file_that_is_named_is_kept(scripted: ScriptFolder, tmp_path: Path, given: list[str]) -> None:
     (tmp_path / "there.toml").write_text('port = 1\n  host="10.0.0.2"\n')
-    house.start(*given, folder=tmp_path)
-    assert "host= " in house.calls()[-1]
+    scripted.start(*given, folder=tmp_path)
+    assert "host= " in scripted.calls()[-1]
 
 
-def test_from_another_folder_and_by_a_link_paths_are_the_callers(house: House, tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(house.folder / "start_app.sh")
-    house.start("--wheelhouse", "wheels", "transcribe", "a.wav", folder=tmp_path, script=tmp_path / "link")
-    install, app = house.calls()
+def test_from_another_folder_and_by_a_link_paths_are_the_callers(scripted: ScriptFolder, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(scripted.folder / "start_app.sh")
+    scripted.start("--wheelhouse", "wheels", "transcribe", "a.wav", folder=tmp_path, script=tmp_path / "link")
+    install, app = scripted.calls()
     assert f"--find-links {tmp_path}/wheels " in install
     assert app.startswith(f"app.py transcribe a.wav | in={tmp_path} ")
 
 
-def test_from_a_folder_that_cannot_be_entered_it_starts_nevertheless(house: House, tmp_path: Path) -> None:
-    script = f"mkdir gone && cd gone && rmdir ../gone && exec bash {house.folder}/start_app.sh doctor"
-    subprocess.run(["bash", "-c", script], cwd=tmp_path, env=house.environment(), check=True, timeout=60)
-    assert house.calls()[-1].startswith(f"app.py doctor | in={house.folder} ")
+def test_from_a_folder_that_cannot_be_entered_it_starts_nevertheless(scripted: ScriptFolder, tmp_path: Path) -> None:
+    script = f"mkdir gone && cd gone && rmdir ../gone && exec bash {scripted.folder}/start_app.sh doctor"
+    subprocess.run(["bash", "-c", script], cwd=tmp_path, env=scripted.environment(), check=True, timeout=60)
+    assert scripted.calls()[-1].startswith(f"app.py doctor | in={scripted.folder} ")
 
 
-def test_an_environment_of_a_python_that_is_gone_is_made_anew(house: House) -> None:
-    house.start()
-    house.calls()
-    (house.folder / ".venv" / "bin" / "python").write_text('#!/bin/sh\n[ "$2" != "import pip" ]\n')
-    house.start()
-    assert [call.split()[0] for call in house.calls()] == ["pip", "app.py"]
+def test_an_environment_of_a_python_that_is_gone_is_made_anew(scripted: ScriptFolder) -> None:
+    scripted.start()
+    scripted.calls()
+    (scripted.folder / ".venv" / "bin" / "python").write_text('#!/bin/sh\n[ "$2" != "import pip" ]\n')
+    scripted.start()
+    assert [call.split()[0] for call in scripted.calls()] == ["pip", "app.py"]
 
 
-def test_sigterm_reaches_the_program_and_its_exit_code_comes_back(house: House) -> None:
-    (house.folder / "wait_for_signal").touch()
-    process = subprocess.Popen(["bash", "start_app.sh"], cwd=house.folder, env=house.environment())
+def test_sigterm_reaches_the_program_and_its_exit_code_comes_back(scripted: ScriptFolder) -> None:
+    (scripted.folder / "wait_for_signal").touch()
+    process = subprocess.Popen(["bash", "start_app.sh"], cwd=scripted.folder, env=scripted.environment())
     try:
         for _ in range(600):
-            if (house.folder / "started").exists():
+            if (scripted.folder / "started").exists():
                 break
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     finally:
         process.kill()
-    assert house.calls()[-1] == "terminated"
+    assert scripted.calls()[-1] == "terminated"
 
 
-def test_without_a_fitting_python_it_says_which_to_install(house: House) -> None:
+def test_without_a_fitting_python_it_says_which_to_install(scripted: ScriptFolder) -> None:
     for name in ("python3.10", "python3.11", "python3.12", "python3.13", "python3"):
-        house.command(name, "#!/bin/sh\nexit 1\n")
-    refused = house.start()
+        scripted.command(name, "#!/bin/sh\nexit 1\n")
+    refused = scripted.start()
     assert refused.returncode == 1 and "3.10" in refused.stderr
-    assert "没有找到" in house.start(LC_ALL="zh_CN.UTF-8").stderr
+    assert "没有找到" in scripted.start(LC_ALL="zh_CN.UTF-8").stderr
 
 
 def test_no_requirement_is_unpinned_or_brings_torchaudio() -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from webui import devices
 from webui.engines import funasr
 from webui.engines.base import Model, RecognitionOptions, Waveform
-from webui.hosting.calibration import hum
+from webui.hosting.calibration import synthetic_voice
 from webui.settings import Settings
 
 
@@ -40,7 +40,7 @@ def main(folder: Path) -> dict[str, Any]:
 def heard(model: Model, device: str) -> Any:
     recognizer = model.load(device)
     noise = np.random.default_rng(0).normal(0, 0.1, 32_000).astype(np.float32)
-    batch = [Waveform(hum(2.0), 16_000), Waveform(noise, 16_000), Waveform(noise[:20_000], 16_000)]
+    batch = [Waveform(synthetic_voice(2.0), 16_000), Waveform(noise, 16_000), Waveform(noise[:20_000], 16_000)]
     hotwords = ("一丁",) if model.capabilities.hotwords else ()
     results = recognizer.recognize(batch, RecognitionOptions(hotwords=hotwords))
     strays = sorted({str(each.device) for each in recognizer.built.model.parameters()} - {device})

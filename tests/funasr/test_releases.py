@@ -19,7 +19,7 @@ from webui.engines.base import RecognitionOptions, Waveform
 from webui.engines.funasr import folder as folders
 from webui.engines.funasr.loading import build
 from webui.engines.funasr.punctuation import Punctuator
-from webui.engines.funasr.speakers import VoicePrinter
+from webui.engines.funasr.speakers import SpeakerEmbedder
 from webui.settings import Settings
 
 SPOKEN = "丁七万世丘丙丈三上hello丑专且丕"
@@ -120,7 +120,7 @@ def test_voice_prints_are_those_of_stock(releases: Path, sound: Waveform, stock:
     folder = folders.helper("speaker", releases)
     assert folder is not None and folder.weights.name == "campplus_cn_common.bin"
     wanted = np.array(stock["campplus"])
-    found = VoicePrinter(folder).print_of(sound)
+    found = SpeakerEmbedder(folder).embed(sound)
     np.testing.assert_allclose(found, wanted / np.linalg.norm(wanted), atol=1e-4)
 
 

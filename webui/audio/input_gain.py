@@ -41,7 +41,7 @@ def amplified(samples: Samples, factor: float) -> Samples:
     return samples if factor == 1 else np.clip(samples * np.float32(factor), -1, 1)
 
 
-def raised(samples: Samples, rate: int) -> Samples:
+def with_gain(samples: Samples, rate: int) -> Samples:
     """A whole waveform at a level that can be recognised."""
     meter = quiet_meter(rate)
     meter.feed(samples)

@@ -161,12 +161,12 @@ def _leave(code: int) -> NoReturn:
 def _server(settings: Settings, app: Any, scheme: str) -> Server:
     import uvicorn
 
-    from webui.server.connections import PatientProtocol
+    from webui.server.connections import HeaderTimeoutProtocol
 
     certificate, key = _certificate(settings) if scheme == "https" else (None, None)
     config = uvicorn.Config(
         app,
-        http=PatientProtocol,
+        http=HeaderTimeoutProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

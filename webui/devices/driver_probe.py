@@ -1,8 +1,8 @@
 """Drivers that may never answer: asked by a child process first, and later with a limited patience.
 
 A call into a driver may hold Python's lock while it hangs, and with it the whole process; no thread can watch over
-that. So a child goes ahead (`Errand`), and this process touches only what has answered it. What hangs afterwards,
-when the memory of a card is read, is left behind in a thread of its own (`Patient`).
+that. So a child goes ahead (`DriverProbe`), and this process touches only what has answered it. What hangs afterwards,
+when the memory of a card is read, is left behind in a thread of its own (`TimedCall`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def say(step: str) -> None:
     print(f"{MARK}{step}", flush=True)
 
 
-class Errand:
+class DriverProbe:
     """A child that runs `code` and says its steps; begun at once, while this process does other things."""
 
     def __init__(self, code: str) -> None:
@@ -83,7 +83,7 @@ class Errand:
         return ("DEVICE_FAILS", {"detail": signal.strsignal(-status) or str(status)}) if status < 0 else None
 
 
-class Patient(Generic[_T]):
+class TimedCall(Generic[_T]):
     """A call that may never return, made once at a time, in a thread of its own. Thread-safe."""
 
     def __init__(self, call: Callable[[], _T]) -> None:

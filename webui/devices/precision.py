@@ -8,7 +8,7 @@ from typing import Literal
 from webui.devices import load_torch
 
 
-def best_half(device: str) -> Literal["bfloat16", "float16"]:
+def half_dtype(device: str) -> Literal["bfloat16", "float16"]:
     """bfloat16 where `device` multiplies it, else float16.
 
     torch says yes for cards that only emulate it too (NVIDIA's before Ampere), several times as slowly as float16.

@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from webui.devices import driver_probe, machine, vendors
-from webui.devices.driver_probe import Finding, Patient
+from webui.devices.driver_probe import Finding, TimedCall
 from webui.devices.vendors import Reason, first_line
 from webui.errors import UserError, word
 
@@ -199,11 +199,11 @@ def try_driver(passed_over: Sequence[str]) -> None:
     driver_probe.say(driver_probe.DONE)
 
 
-def _errand(passed_over: Sequence[str] = ()) -> driver_probe.Errand:
-    return driver_probe.Errand(f"from webui import devices; devices.try_driver({list(passed_over)!r})")
+def _errand(passed_over: Sequence[str] = ()) -> driver_probe.DriverProbe:
+    return driver_probe.DriverProbe(f"from webui import devices; devices.try_driver({list(passed_over)!r})")
 
 
-def _untouchable(errand: driver_probe.Errand) -> dict[str, Finding]:
+def _untouchable(errand: driver_probe.DriverProbe) -> dict[str, Finding]:
     """ "driver" or a card's number → why: what a child did not come back from, each time another going on behind it."""
     found: dict[str, Finding] = {}
     while True:
@@ -273,7 +273,7 @@ def _answering(torch: ModuleType, card: str, finding: Finding | None) -> Device:
     """The card as it is now, or `finding` where it must not be touched, or that it does not answer."""
     if finding is None:
         try:
-            return _patient(torch, card).ask(driver_probe.ANSWER_S)
+            return _timed_call(torch, card).ask(driver_probe.ANSWER_S)
         except TimeoutError:
             finding = driver_probe.silent(driver_probe.ANSWER_S)
     kind = kind_of(card)
@@ -281,8 +281,8 @@ def _answering(torch: ModuleType, card: str, finding: Finding | None) -> Device:
 
 
 @cache
-def _patient(torch: ModuleType, card: str) -> Patient[Device]:
-    return Patient(partial(_accelerator, torch, card))
+def _timed_call(torch: ModuleType, card: str) -> TimedCall[Device]:
+    return TimedCall(partial(_accelerator, torch, card))
 
 
 def _silenced(device: Device, finding: Finding) -> Device:

@@ -13,7 +13,7 @@ from webui.engines.base import RecognitionOptions, Recognizer, Waveform
 KEPT_SECONDS = 30.0  # of sound that no finished segment covers yet; segments are shorter
 
 
-class Listener(Protocol):
+class LiveSession(Protocol):
     """One utterance of a live microphone."""
 
     def feed(self, samples: NDArray[np.float32]) -> str:
@@ -25,13 +25,13 @@ class Listener(Protocol):
         ...
 
 
-def listen(recognizer: Recognizer, detector: Any, options: RecognitionOptions) -> Listener:
+def listen(recognizer: Recognizer, detector: Any, options: RecognitionOptions) -> LiveSession:
     """A session with `recognizer`; `detector` (audio.vad) cuts what a model without streaming hears.
 
     Raises UserError where the detector's model cannot be had.
     """
     if recognizer.capabilities.streaming:
-        session: Listener = recognizer.open(options)  # type: ignore[attr-defined]
+        session: LiveSession = recognizer.open(options)  # type: ignore[attr-defined]
         return session
     return SegmentListener(recognizer, detector.session(), options)
 
@@ -48,7 +48,7 @@ class SegmentListener:
         self._text = ""
 
     def feed(self, samples: NDArray[np.float32]) -> str:
-        """As Listener.feed. Raises EngineError."""
+        """As LiveSession.feed. Raises EngineError."""
         self._sound = np.concatenate((self._sound, samples))
         self._heard += len(samples)
         self._recognize(self._detection.feed(samples))
@@ -56,7 +56,7 @@ class SegmentListener:
         return self._text
 
     def finish(self) -> str:
-        """As Listener.finish. Raises EngineError."""
+        """As LiveSession.finish. Raises EngineError."""
         self._recognize(self._detection.finish())
         return self._text
 

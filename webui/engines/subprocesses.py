@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _NICE = 10  # behind what people wait for
 
 
-def optimise_apart(optimise: Work, name: str, settings: Settings) -> None:
+def optimise_in_subprocess(optimise: Work, name: str, settings: Settings) -> None:
     """`optimise(name, settings)`, a module's function, in a child process that ends with this one.
 
     Raises the UserError that it raises, ENGINE_FAILED.

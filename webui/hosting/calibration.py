@@ -17,7 +17,7 @@ import numpy as np
 
 from webui import devices
 from webui.engines.base import Model, RecognitionOptions, Samples, SpeechOptions, Waveform
-from webui.hosting.key_value import Memory
+from webui.hosting.key_value import KeyValueStore
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Calibrations:
     does a faster form for the CPU.
     """
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: KeyValueStore) -> None:
         self._memory = memory
         self.lock = threading.Lock()  # held by who measures
 
@@ -108,7 +108,7 @@ def _conditions(model: Model) -> list[Any]:
     return [model.revision, (model.optimised or {}).get("use"), versions()]
 
 
-def hum(seconds: float) -> Samples:
+def synthetic_voice(seconds: float) -> Samples:
     """A voice-like hum, float32 at 16 kHz: what is in it does not matter, only how long it takes."""
     times = np.arange(round(seconds * _RATE)) / _RATE
     phase = 2 * np.pi * np.cumsum(120 + 30 * np.sin(2 * np.pi * 0.7 * times)) / _RATE
@@ -130,7 +130,7 @@ def _timed(trial: Callable[[], float], stop: Callable[[], bool]) -> float:
 
 
 def _hearing(engine: Any) -> Callable[[], float]:
-    batch = [Waveform(hum(PIECE_S), _RATE)] * 2
+    batch = [Waveform(synthetic_voice(PIECE_S), _RATE)] * 2
 
     def trial() -> float:
         engine.recognize(batch, RecognitionOptions())
@@ -140,7 +140,7 @@ def _hearing(engine: Any) -> Callable[[], float]:
 
 
 def _speaking(engine: Any, stop: Callable[[], bool]) -> Callable[[], float]:
-    voice = engine.enrol(Waveform(hum(PIECE_S), _RATE), "")
+    voice = engine.enrol(Waveform(synthetic_voice(PIECE_S), _RATE), "")
 
     def trial() -> float:
         seconds = 0.0

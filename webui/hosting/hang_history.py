@@ -14,7 +14,7 @@ from typing import Any
 
 from webui.devices import Reason
 from webui.engines.base import Model
-from webui.hosting.key_value import Memory
+from webui.hosting.key_value import KeyValueStore
 from webui.hosting.watchdog import Call
 
 REMEMBERED_S = 24 * 3600.0
@@ -22,10 +22,10 @@ _KEY = "hung"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")  # Linux: another one after every start of the machine
 
 
-class Hangs:
+class HangHistory:
     """Thread-safe. Forgotten after a day, when the machine was started anew, and by `forget`."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: KeyValueStore) -> None:
         self._memory = memory
         self._lock = threading.Lock()
 

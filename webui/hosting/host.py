@@ -17,10 +17,10 @@ from webui.devices import Reason
 from webui.engines.base import EngineError, Model
 from webui.errors import UserError
 from webui.hosting.calibration import Calibrations
-from webui.hosting.hang_history import Hangs
-from webui.hosting.key_value import Forgetful, Memory
+from webui.hosting.hang_history import HangHistory
+from webui.hosting.key_value import InMemoryStore, KeyValueStore
 from webui.hosting.placement import Placement
-from webui.hosting.watchdog import Call, Watch
+from webui.hosting.watchdog import Call, Watchdog
 from webui.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -55,12 +55,12 @@ class ModelHost:
     `hangs` what hung lately; `memory` keeps the last two for the next start.
     """
 
-    def __init__(self, settings: Settings, memory: Memory | None = None) -> None:
-        memory = memory or Forgetful()
+    def __init__(self, settings: Settings, memory: KeyValueStore | None = None) -> None:
+        memory = memory or InMemoryStore()
         self.calibrations = Calibrations(memory)
-        self.hangs = Hangs(memory)
+        self.hangs = HangHistory(memory)
         self.placement = Placement(self.hangs)
-        self.watch = Watch()
+        self.watch = Watchdog()
         self._hang_limit_s = settings.hang_limit_s
         self._idle_unload_s = settings.idle_unload_s
         self._slots: dict[_Key, _Slot] = {}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 
-class Memory(Protocol):
+class KeyValueStore(Protocol):
     """Outlives the process."""
 
     def load(self, key: str) -> Mapping[str, Any] | None: ...
@@ -14,7 +14,7 @@ class Memory(Protocol):
     def save(self, key: str, value: Mapping[str, Any]) -> None: ...
 
 
-class Forgetful:
+class InMemoryStore:
     """A memory of this process only."""
 
     def __init__(self) -> None:

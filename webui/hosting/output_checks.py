@@ -20,7 +20,7 @@ def checked_recognitions(found: Sequence[Recognition], batch: Sequence[Waveform]
     return list(found)
 
 
-def checked_sound(piece: Waveform) -> Waveform:
+def checked_waveform(piece: Waveform) -> Waveform:
     """`piece` as it is. Raises EngineError for samples that are no numbers, which would become noise or silence."""
     if not np.isfinite(piece.samples).all():
         raise EngineError("ENGINE_FAILED", "samples that are no numbers")

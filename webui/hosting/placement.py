@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from webui import devices
 from webui.devices import Choice, Reason
 from webui.engines.base import Model
-from webui.hosting.hang_history import Hangs
+from webui.hosting.hang_history import HangHistory
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Refusal:
 class Placement:
     """Thread-safe. All but `hangs` is forgotten with the process: the next start may find another driver or card."""
 
-    def __init__(self, hangs: Hangs) -> None:
+    def __init__(self, hangs: HangHistory) -> None:
         self._hangs = hangs
         self._lock = threading.Lock()
         self._lost: dict[str, Reason] = {}

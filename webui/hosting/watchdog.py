@@ -32,7 +32,7 @@ class Call:
         return time.monotonic() - self.began > self.limit_s
 
 
-class Watch:
+class Watchdog:
     """Thread-safe. A thread is in one call at a time."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Watch:
     def over(
         self, model: Model, device: str, limit_s: float, work: Any = None, *, loading: bool = False
     ) -> Iterator[None]:
-        """Watch what this thread does inside."""
+        """Watchdog what this thread does inside."""
         call = Call(threading.get_ident(), model, device, time.monotonic(), limit_s, work, loading)
         with self._lock:
             self._calls[call.thread] = call

@@ -24,11 +24,11 @@ MOST_IN_BATCH = 64  # segments
 
 
 @dataclass(frozen=True)
-class Seat:
+class Worker:
     """A device worker: the device it works on and the wishes ("auto", "cuda:0") it may claim jobs for."""
 
     device: str
-    takes: tuple[str, ...] = ("auto",)
+    accepts: tuple[str, ...] = ("auto",)
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ class Context:
         """A file of the job below `outputs`; its folder exists."""
         return _in_folder(self.settings.outputs / job.uid, name)
 
-    def hand_over(self, claim: Claim, seat: Seat) -> bool:
+    def hand_over(self, claim: Claim, worker: Worker) -> bool:
         """Between two batches: put the job back where the program ends or another job is next. Raises LeaseLost."""
-        if not (self.stopping() or self.queue.preempted(claim.lease, seat.takes)):
+        if not (self.stopping() or self.queue.preempted(claim.lease, worker.accepts)):
             return False
         self.queue.release(claim.lease)
         return True

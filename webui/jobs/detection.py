@@ -13,7 +13,7 @@ from webui.errors import UserError
 from webui.settings import Settings
 
 
-class Session(Protocol):
+class DetectorSession(Protocol):
     """One recording: blocks of 16 kHz mono in, spans that are complete out."""
 
     def feed(self, block: NDArray[np.int16] | NDArray[np.float32]) -> list[Span]: ...
@@ -22,7 +22,7 @@ class Session(Protocol):
 
 
 class Detector(Protocol):
-    def session(self) -> Session:
+    def session(self) -> DetectorSession:
         """A new recording. Raises UserError where the model cannot be had."""
         ...
 
@@ -40,7 +40,7 @@ class _Fsmn:
         self._lock = threading.Lock()
         self._loaded: Any = None
 
-    def session(self) -> Session:
+    def session(self) -> DetectorSession:
         from webui.engines.funasr.folder import helper
 
         with self._lock:
@@ -51,5 +51,5 @@ class _Fsmn:
                 from webui.engines.funasr.vad import FsmnDetector
 
                 self._loaded = FsmnDetector(folder)
-            session: Session = self._loaded.session()
+            session: DetectorSession = self._loaded.session()
             return session

@@ -18,7 +18,7 @@ from webui.devices import Reason
 from webui.devices.faults import Fault, fault_in
 from webui.engines.base import Model
 from webui.hosting.calibration import Speeds, Stopped, measure
-from webui.jobs.context import Context, Seat, problem
+from webui.jobs.context import Context, Worker, problem
 from webui.store.rows import Claim, Lease, SegmentRow
 
 log = logging.getLogger(__name__)
@@ -50,12 +50,12 @@ class Done(Generic[T]):
 class PlacedModel:
     """`stage`: under which the job's row names the devices that worked (transcribe, speak, convert)."""
 
-    def __init__(self, context: Context, claim: Claim, model: Model, seat: Seat, stage: str) -> None:
+    def __init__(self, context: Context, claim: Claim, model: Model, worker: Worker, stage: str) -> None:
         """Load the model. Raises UserError, EngineError where it cannot be had, LeaseLost."""
         self._context = context
         self._claim = claim
         self._model = model
-        self._wanted = seat.device
+        self._wanted = worker.device
         self._stage = stage
         self._automatic = context.settings.device == "auto" and claim.job.device == "auto"
         self._noted: list[str] = []

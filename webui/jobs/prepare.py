@@ -16,7 +16,7 @@ from webui.audio.vad import Span
 from webui.audio.working_copy import WorkingCopy, WorkingCopyWriter
 from webui.errors import UserError
 from webui.jobs.context import Context, problem
-from webui.jobs.detection import Session
+from webui.jobs.detection import DetectorSession
 from webui.store.rows import ArtifactRow, Claim, JobRow, NewSegment, Problem
 from webui.text import sentences
 
@@ -79,7 +79,7 @@ def _input(context: Context, job: JobRow) -> Path:
 
 
 @dataclass
-class _Heard:
+class DetectedSpeech:
     """What a recording holds; a meter per channel."""
 
     seconds: float
@@ -87,10 +87,10 @@ class _Heard:
     meters: list[LoudnessMeter]
 
 
-def _listen(context: Context, claim: Claim, decoding: Decoding, copy: Path) -> _Heard:
+def _listen(context: Context, claim: Claim, decoding: Decoding, copy: Path) -> DetectedSpeech:
     """Write the working copy, find speech and measure how loud it is, block by block."""
-    heard = _Heard(0.0, [], [])
-    sessions: list[Session] = []
+    heard = DetectedSpeech(0.0, [], [])
+    sessions: list[DetectorSession] = []
     writer: WorkingCopyWriter | None = None
     due = time.monotonic() + PROGRESS_EVERY_S
     try:
@@ -119,7 +119,7 @@ def _listen(context: Context, claim: Claim, decoding: Decoding, copy: Path) -> _
     return heard
 
 
-def _listen_to_the_quiet(context: Context, claim: Claim, copy: Path, heard: _Heard) -> list[tuple[int, Span]]:
+def _listen_to_the_quiet(context: Context, claim: Claim, copy: Path, heard: DetectedSpeech) -> list[tuple[int, Span]]:
     """The spans, those of channels that are too quiet found once more with the channel raised.
 
     What a raised channel holds while another speaks aloud is that one's crosstalk.
@@ -149,7 +149,7 @@ def _listen_again(context: Context, claim: Claim, copy: WorkingCopy, channel: in
     return spans + session.finish()
 
 
-def _quiet_warning(heard: _Heard, speaking: set[int]) -> list[Problem]:
+def _quiet_warning(heard: DetectedSpeech, speaking: set[int]) -> list[Problem]:
     """The warning that a recording is too quiet; of a call's sides one on which nobody speaks does not count."""
     levels = [
         input_gain.level_db(meter)

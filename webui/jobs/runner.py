@@ -22,7 +22,7 @@ from webui.errors import UserError
 from webui.hosting.host import ModelHost
 from webui.hosting.watchdog import Call
 from webui.jobs.changes import ChangeFeed
-from webui.jobs.context import Context, Seat, understood
+from webui.jobs.context import Context, Worker, understood
 from webui.jobs.detection import detector_for
 from webui.jobs.placed_model import Begun
 from webui.jobs.prepare import Interrupted, prepare
@@ -147,20 +147,20 @@ class JobRunner:
         late.daemon = True
         late.start()
         try:
-            seats = _seats(cards or _cards(self._settings.device))
+            workers = _workers(cards or _cards(self._settings.device))
         except Exception:
             log.exception("the devices could not be looked at: working on the CPU")
-            seats = _seats(["cpu"])
+            workers = _workers(["cpu"])
         late.cancel()
-        for seat in seats:
-            self._begin_worker(seat)
+        for worker in workers:
+            self._begin_worker(worker)
 
     def _begin_without_cards(self) -> None:
         log.error("the devices have not answered for %.0f s: working on the CPU meanwhile", PROBING_S)
-        self._begin_worker(Seat("cpu", ("auto", "cpu")))
+        self._begin_worker(Worker("cpu", ("auto", "cpu")))
 
-    def _begin_worker(self, seat: Seat) -> None:
-        self._begin(f"work-{seat.device}", partial(self._work, seat), partial(self._claim_to_work, seat))
+    def _begin_worker(self, worker: Worker) -> None:
+        self._begin(f"work-{worker.device}", partial(self._work, worker), partial(self._claim_to_work, worker))
 
     def _watch(self) -> None:
         while not self._ended.wait(LOOK_EVERY_S):
@@ -193,14 +193,14 @@ class JobRunner:
     def _claim_to_prepare(self, least_priority: int) -> Claim | None:
         return self.context.queue.claim("prepare", self._boot, least_priority=least_priority)
 
-    def _claim_to_work(self, seat: Seat) -> Claim | None:
-        return self.context.queue.claim("work", self._boot, seat.takes)
+    def _claim_to_work(self, worker: Worker) -> Claim | None:
+        return self.context.queue.claim("work", self._boot, worker.accepts)
 
     def _prepare(self, claim: Claim) -> None:
         prepare(self.context, claim)
 
-    def _work(self, seat: Seat, claim: Claim) -> None:
-        (transcribe if claim.job.kind == "transcribe" else speak)(self.context, claim, seat)
+    def _work(self, worker: Worker, claim: Claim) -> None:
+        (transcribe if claim.job.kind == "transcribe" else speak)(self.context, claim, worker)
 
     def _run(self, work: Callable[[Claim], None], claim: Claim) -> None:
         """One turn at one job; whatever goes wrong ends in the job's row."""
@@ -313,11 +313,11 @@ class _Loop(threading.Thread):
         self._job, self._since = job, time.monotonic()
 
 
-def _seats(cards: list[str]) -> list[Seat]:
+def _workers(cards: list[str]) -> list[Worker]:
     """A worker per card, each taking what names none; the CPU beside accelerators takes what asks for it."""
     if cards == ["cpu"]:
-        return [Seat("cpu", ("auto", "cpu"))]
-    return [*(Seat(card, ("auto", card, devices.kind_of(card))) for card in cards), Seat("cpu", ("cpu",))]
+        return [Worker("cpu", ("auto", "cpu"))]
+    return [*(Worker(card, ("auto", card, devices.kind_of(card))) for card in cards), Worker("cpu", ("cpu",))]
 
 
 def _cards(wanted: str) -> list[str]:

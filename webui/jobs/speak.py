@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from webui.audio.encode import AudioWriter
-from webui.audio.input_gain import raised
+from webui.audio.input_gain import with_gain
 from webui.audio.working_copy import WorkingCopy
 from webui.devices.faults import fault_in
 from webui.engines.base import EngineError, Model, SpeechOptions, Synthesizer, VoiceFeatures, Waveform
 from webui.errors import UserError
-from webui.hosting.output_checks import checked_sound
-from webui.jobs.context import Context, Seat, problem
+from webui.hosting.output_checks import checked_waveform
+from webui.jobs.context import Context, Worker, problem
 from webui.jobs.live import LiveWriter, live_file
 from webui.jobs.placed_model import Done, PlacedModel
 from webui.jobs.prepare import WORKING_COPY
@@ -37,23 +37,23 @@ SECONDS_PER_CHARACTER = 0.3
 LEAST_PART_MS = 1000  # of a recording to be converted
 
 
-def speak(context: Context, claim: Claim, seat: Seat) -> None:
+def speak(context: Context, claim: Claim, worker: Worker) -> None:
     """Work on a job of kind speak or convert until it is finished, or someone else's turn, or the program ends.
 
     Raises LeaseLost, Cancelled, UserError, EngineError where the model or the voice cannot be had.
     """
     model = context.model(claim.job.model, "synthesizer")
-    step = _Step(context, claim, model, seat)
-    while step.next_sentence():
-        if context.hand_over(claim, seat):
+    turn = SpeakTurn(context, claim, model, worker)
+    while turn.next_sentence():
+        if context.hand_over(claim, worker):
             return
     publish(context, claim)
 
 
-class _Step:
+class SpeakTurn:
     """One worker's turn at one job."""
 
-    def __init__(self, context: Context, claim: Claim, model: Model, seat: Seat) -> None:
+    def __init__(self, context: Context, claim: Claim, model: Model, worker: Worker) -> None:
         self._context = context
         self._claim = claim
         self._job = claim.job
@@ -61,10 +61,10 @@ class _Step:
         self._streamed = streams(claim.job, model)
         self._lexicon = Lexicon(claim.job.params.get("lexicon", {}))
         voice = _usable_voice(context, claim.job)
-        self._voice = voice and with_transcript(context, claim, model, voice, seat)
+        self._voice = voice and with_transcript(context, claim, model, voice, worker)
         self._features: VoiceFeatures | None = None
         self._noted: set[tuple[str, str]] = set()
-        self._placed = PlacedModel(context, claim, model, seat, self._job.kind)
+        self._placed = PlacedModel(context, claim, model, worker, self._job.kind)
 
     def next_sentence(self) -> bool:
         """Make and commit one segment; False where nothing is left."""
@@ -123,7 +123,7 @@ class _Step:
         if self._job.kind == "convert":
             copy = WorkingCopy(self._context.upload(self._job, WORKING_COPY))
             source = copy.read(segment.start_ms / 1000, segment.end_ms / 1000, segment.channel)
-            return iter(synthesizer.convert(Waveform(raised(source, copy.rate), copy.rate), self._features, options))
+            return iter(synthesizer.convert(Waveform(with_gain(source, copy.rate), copy.rate), self._features, options))
         return iter(synthesizer.speak(self._lexicon.apply(segment.source.strip()), self._features, options))
 
     def _note_stages(self, synthesizer: Any) -> None:
@@ -140,7 +140,7 @@ class _Step:
         live = LiveWriter(live_file(path)) if self._streamed else nullcontext()
         with AudioWriter(path, "wav", rate) as writer, live as heard:
             for piece in speech:
-                writer.write(checked_sound(piece).samples)
+                writer.write(checked_waveform(piece).samples)
                 samples += len(piece.samples)
                 if heard is not None:
                     heard.write(piece.samples)

@@ -1,4 +1,4 @@
-"""Who speaks in a recording of one channel: voice prints of all its segments, clustered when they are all there."""
+"""Who speaks in a recording of one channel: voice embeddings of all its segments, clustered when they are all there."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from webui.audio.working_copy import WorkingCopy
 from webui.engines import funasr
 from webui.engines.base import Waveform
 from webui.engines.funasr.speakers import cluster
-from webui.jobs.context import Context, Seat
+from webui.jobs.context import Context, Worker
 from webui.jobs.prepare import WORKING_COPY
 from webui.store.rows import Claim, SegmentRow
 
 Print = NDArray[np.float32] | None  # None: too short to tell a voice
 _AT_ONCE = 32  # segments between two looks at who is next
-_KEPT = "voices.npz"  # prints taken so far, beside the working copy
+_KEPT = "voices.npz"  # embeddings taken so far, beside the working copy
 
 
 class SpeakerStep:
@@ -29,46 +29,51 @@ class SpeakerStep:
         self._claim = claim
         self._copy = WorkingCopy(context.upload(claim.job, WORKING_COPY))
         self._kept = context.upload(claim.job, _KEPT)
-        self._prints: dict[int, Print] = {}
+        self._embeddings: dict[int, Print] = {}
 
-    def run(self, seat: Seat) -> Mapping[int, str] | None:
+    def run(self, worker: Worker) -> Mapping[int, str] | None:
         """Segment → speaker, "1", "2" … in order of appearance; None where it is someone else's turn first.
 
         Empty where no model for it is present. Raises LeaseLost, Cancelled, UserError, EngineError.
         """
-        model = funasr.voice_printer(self._context.settings)
+        model = funasr.speaker_embedder(self._context.settings)
         rows = self._context.jobs.segments(self._claim.lease.owner_id, self._claim.lease.uid)
         done = [row for row in rows if row.state == "done"]
         if model is None or not done:
             return {}
         self._restore()
-        missing = [row for row in done if row.idx not in self._prints]
+        missing = [row for row in done if row.idx not in self._embeddings]
         for at in range(0, len(missing), _AT_ONCE):
             self._context.queue.progress(self._claim.lease, 1.0)  # raises where it was cancelled
-            if at and self._context.hand_over(self._claim, seat):
+            if at and self._context.hand_over(self._claim, worker):
                 self._save()
                 return None
-            with self._context.host.use(model, "cpu") as printer:
+            with self._context.host.use(model, "cpu") as embedder:
                 for row in missing[at : at + _AT_ONCE]:
-                    self._prints[row.idx] = printer.print_of(self._waveform(row))
+                    self._embeddings[row.idx] = embedder.embed(self._waveform(row))
         self._kept.unlink(missing_ok=True)
-        numbers = cluster([self._prints[row.idx] for row in done])
+        numbers = cluster([self._embeddings[row.idx] for row in done])
         return {row.idx: str(number + 1) for row, number in zip(done, numbers, strict=True)}
 
     def _waveform(self, row: SegmentRow) -> Waveform:
         return Waveform(self._copy.read(row.start_ms / 1000, row.end_ms / 1000, row.channel), self._copy.rate)
 
     def _save(self) -> None:
-        """Two arrays however many there are: ten hours have 15 000 prints, and turns end every few seconds."""
-        known = {idx: vector for idx, vector in self._prints.items() if vector is not None}
-        prints = np.stack(list(known.values())) if known else np.zeros((0, 0), np.float32)
+        """Two arrays however many there are: ten hours have 15 000 embeddings, and turns end every few seconds."""
+        known = {idx: vector for idx, vector in self._embeddings.items() if vector is not None}
+        embeddings = np.stack(list(known.values())) if known else np.zeros((0, 0), np.float32)
         with self._kept.open("wb") as file:
-            np.savez(file, known=np.array(list(known), int), prints=prints, looked_at=np.array(list(self._prints), int))
+            np.savez(
+                file,
+                known=np.array(list(known), int),
+                embeddings=embeddings,
+                looked_at=np.array(list(self._embeddings), int),
+            )
 
     def _restore(self) -> None:
         try:
             with self._kept.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-                self._prints = dict.fromkeys(kept["looked_at"].tolist())
-                self._prints |= dict(zip(kept["known"].tolist(), kept["prints"], strict=True))
+                self._embeddings = dict.fromkeys(kept["looked_at"].tolist())
+                self._embeddings |= dict(zip(kept["known"].tolist(), kept["embeddings"], strict=True))
         except (OSError, ValueError, EOFError, zipfile.BadZipFile):  # none yet, or torn by a crash
-            self._prints = {}
+            self._embeddings = {}

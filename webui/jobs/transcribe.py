@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from webui import devices
-from webui.audio.input_gain import raised
+from webui.audio.input_gain import with_gain
 from webui.audio.working_copy import WorkingCopy
 from webui.engines.base import Capabilities, EngineError, Model, Recognition, RecognitionOptions, Recognizer, Waveform
 from webui.errors import UserError
 from webui.hosting.output_checks import checked_recognitions
-from webui.jobs.context import MOST_IN_BATCH, Context, Seat, problem
+from webui.jobs.context import MOST_IN_BATCH, Context, Worker, problem
 from webui.jobs.placed_model import PlacedModel
 from webui.jobs.prepare import WORKING_COPY
 from webui.jobs.speakers import SpeakerStep
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 SKIPPED_AT_ONCE = 1000  # segments
 
 
-def transcribe(context: Context, claim: Claim, seat: Seat) -> None:
+def transcribe(context: Context, claim: Claim, worker: Worker) -> None:
     """Work on the job until it is finished, or until it is someone else's turn or the program ends.
 
     Raises LeaseLost, Cancelled, UserError, EngineError where the model cannot be had.
@@ -33,13 +33,15 @@ def transcribe(context: Context, claim: Claim, seat: Seat) -> None:
     model = context.model(claim.job.model, "recognizer")
     language = spoken_language(claim.job, model.capabilities)
     if not knows(model.capabilities, language):
-        _skip_all(context, claim, seat)
+        _skip_all(context, claim, worker)
         return
-    step = _Step(context, claim, model, RecognitionOptions(language, _hotwords(claim.job), _itn(claim.job)), seat)
-    while step.next_batch():
-        if context.hand_over(claim, seat):
+    turn = TranscribeTurn(
+        context, claim, model, RecognitionOptions(language, _hotwords(claim.job), _itn(claim.job)), worker
+    )
+    while turn.next_batch():
+        if context.hand_over(claim, worker):
             return
-    speakers = SpeakerStep(context, claim).run(seat) if _diarize(claim.job, model.capabilities) else {}
+    speakers = SpeakerStep(context, claim).run(worker) if _diarize(claim.job, model.capabilities) else {}
     if speakers is not None:
         context.queue.finish(claim.lease, warnings=_warnings(model), speakers=speakers)
 
@@ -59,7 +61,7 @@ def knows(capabilities: Capabilities, language: str) -> bool:
 
 
 @dataclass(frozen=True)
-class _Found:
+class RecognizedBatch:
     """A segment's recognition or error code, the device that did it, and its share of the seconds it took."""
 
     value: Recognition | str
@@ -67,16 +69,18 @@ class _Found:
     seconds: float
 
 
-class _Step:
+class TranscribeTurn:
     """One worker's turn at one job."""
 
-    def __init__(self, context: Context, claim: Claim, model: Model, options: RecognitionOptions, seat: Seat) -> None:
+    def __init__(
+        self, context: Context, claim: Claim, model: Model, options: RecognitionOptions, worker: Worker
+    ) -> None:
         self._context = context
         self._claim = claim
         self._model = model
         self._options = options
         self._copy = WorkingCopy(context.upload(claim.job, WORKING_COPY))
-        self._placed = PlacedModel(context, claim, model, seat, "transcribe")
+        self._placed = PlacedModel(context, claim, model, worker, "transcribe")
 
     def next_batch(self) -> bool:
         """Recognise and commit one batch; False where nothing is left."""
@@ -89,7 +93,7 @@ class _Step:
         queue.commit(lease, results, device=self._placed.device, seconds=sum(each.seconds for each in found))
         return True
 
-    def _found(self, batch: list[Waveform]) -> list[_Found]:
+    def _found(self, batch: list[Waveform]) -> list[RecognizedBatch]:
         """Per waveform its recognition, or the code of what went wrong; a batch that fails is tried in halves."""
 
         def work(recognizer: Recognizer) -> list[Recognition]:
@@ -98,21 +102,21 @@ class _Step:
         half = len(batch) // 2
         try:
             done = self._placed.run(work, sum(waveform.seconds for waveform in batch), divisible=half > 0)
-            return [_Found(each, done.device, done.seconds / len(batch)) for each in done.value]
+            return [RecognizedBatch(each, done.device, done.seconds / len(batch)) for each in done.value]
         except (UserError, LeaseLost):
             raise
         except Exception as error:
             if not half:
                 log.warning("a segment failed", exc_info=error)
-                return [_Found(failure_code(error), self._placed.device, 0)]
+                return [RecognizedBatch(failure_code(error), self._placed.device, 0)]
         # Outside the handler: the exception's frames held the batch's tensors in the device's memory.
         return self._found(batch[:half]) + self._found(batch[half:])
 
     def _waveform(self, segment: SegmentRow) -> Waveform:
         samples = self._copy.read(segment.start_ms / 1000, segment.end_ms / 1000, segment.channel)
-        return Waveform(raised(samples, self._copy.rate), self._copy.rate)
+        return Waveform(with_gain(samples, self._copy.rate), self._copy.rate)
 
-    def _result(self, segment: SegmentRow, each: _Found) -> SegmentResult:
+    def _result(self, segment: SegmentRow, each: RecognizedBatch) -> SegmentResult:
         found, took_ms = each.value, round(each.seconds * 1000)
         if isinstance(found, str):
             return SegmentResult(segment.idx, "failed", error_code=found, took_ms=took_ms, device=each.device)
@@ -159,11 +163,11 @@ def _least(confidences: Sequence[float | None]) -> float | None:
     return min(known) if known else None
 
 
-def _skip_all(context: Context, claim: Claim, seat: Seat) -> None:
+def _skip_all(context: Context, claim: Claim, worker: Worker) -> None:
     """Nothing here understands the language: the segments keep their times and get no invented text."""
     while batch := context.queue.take(claim.lease, float("inf"), SKIPPED_AT_ONCE):
         skipped = [SegmentResult(row.idx, "skipped", error_code="MODEL_NEEDED") for row in batch]
-        context.queue.commit(claim.lease, skipped, device=seat.device, seconds=0)
+        context.queue.commit(claim.lease, skipped, device=worker.device, seconds=0)
     language = str(claim.job.params.get("language"))
     context.queue.finish(claim.lease, error=problem("MODEL_NEEDED", language=language))
 

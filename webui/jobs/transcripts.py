@@ -9,7 +9,7 @@ import soundfile
 from webui.audio.resampling import resample
 from webui.engines.base import Model, RecognitionOptions, Waveform
 from webui.errors import UserError
-from webui.jobs.context import Context, Seat, problem
+from webui.jobs.context import Context, Worker, problem
 from webui.jobs.transcribe import knows
 from webui.store.rows import Claim, VoiceRow
 from webui.text.sentences import dominant_language
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 RATE = 16_000  # Hz, of what a Recognizer is given
 
 
-def with_transcript(context: Context, claim: Claim, model: Model, voice: VoiceRow, seat: Seat) -> VoiceRow:
+def with_transcript(context: Context, claim: Claim, model: Model, voice: VoiceRow, worker: Worker) -> VoiceRow:
     """`voice` with a transcript, where `model` speaks better with one and a real model recognises the language.
 
     It is kept with the voice, to be corrected there; the job's warnings tell where it comes from, and where there
@@ -30,7 +30,7 @@ def with_transcript(context: Context, claim: Claim, model: Model, voice: VoiceRo
     if voice.transcript or not followed:
         return voice
     recognizer = _recognizer(context, _language(claim))
-    text = "" if recognizer is None else _recognised(context, recognizer, voice, seat)
+    text = "" if recognizer is None else _recognised(context, recognizer, voice, worker)
     if recognizer is None or not text:
         context.queue.warn(claim.lease, problem("TRANSCRIPT_MISSING"))
         return voice
@@ -64,12 +64,12 @@ def _recognizer(context: Context, language: str) -> Model | None:
     return max(able, key=lambda model: model.default_rank, default=None)
 
 
-def _recognised(context: Context, model: Model, voice: VoiceRow, seat: Seat) -> str:
+def _recognised(context: Context, model: Model, voice: VoiceRow, worker: Worker) -> str:
     """What is said in the prompt, numbers in words as they are spoken; empty where recognition fails."""
     prompt = read_prompt(context, voice)
     heard = Waveform(resample(prompt.samples, prompt.rate, RATE), RATE)
     try:
-        with context.host.use(model, context.host.place(model, seat.device)) as recognizer:
+        with context.host.use(model, context.host.place(model, worker.device)) as recognizer:
             (found,) = recognizer.recognize([heard], RecognitionOptions(itn=False))
     except Exception as error:  # a voice speaks without a transcript, too
         log.warning("%s did not recognise a prompt", model.name, exc_info=error)

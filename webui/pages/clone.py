@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 from gradio.components import Component
 
-from webui.pages.controls import Screen, island, quiet, script
+from webui.pages.controls import Screen, browser_only, island, script
 
 FORMATS = ("wav", "mp3", "flac", "opus", "aac")
 
@@ -31,11 +31,11 @@ def build(screen: Screen) -> None:
     screen.when_shown("synthesizers", [model], [model, instruct, similarity])
     screen.when_shown("voiceChoices", [voice, purpose], [voice])
     screen.when_shown("textDraft", [text], [text])
-    purpose.input(js=script("voiceChoices"), **quiet([voice, purpose], [voice]))
-    voice.change(js=script("voiceChosen"), **quiet([voice, purpose]))
-    text.change(js=script("textChanged"), **quiet([text]))
-    model.input(js=script("synthesizerChosen"), **quiet([model], [instruct, similarity]))
-    start.click(js=script("speak"), **quiet([purpose, voice, model, text, instruct, *shaping]))
+    purpose.input(js=script("voiceChoices"), **browser_only([voice, purpose], [voice]))
+    voice.change(js=script("voiceChosen"), **browser_only([voice, purpose]))
+    text.change(js=script("textChanged"), **browser_only([text]))
+    model.input(js=script("synthesizerChosen"), **browser_only([model], [instruct, similarity]))
+    start.click(js=script("speak"), **browser_only([purpose, voice, model, text, instruct, *shaping]))
 
 
 def _purpose_and_text(t: gr.I18n) -> tuple[gr.Radio, gr.Textbox]:

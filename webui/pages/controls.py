@@ -27,7 +27,7 @@ def script(function: str, *given: str) -> str:
     return f"(...values) => window.shengfang.ready.then((shengfang) => shengfang.{function}({arguments}...values))"
 
 
-def quiet(inputs: Sequence[Component] = (), outputs: Sequence[Component] = ()) -> dict[str, Any]:
+def browser_only(inputs: Sequence[Component] = (), outputs: Sequence[Component] = ()) -> dict[str, Any]:
     """The arguments of every event: no Python function, nothing on the server, nothing published."""
     return {
         "fn": None,
@@ -49,7 +49,7 @@ class Screen:
 
     def when_shown(self, function: str, inputs: Sequence[Component], outputs: Sequence[Component], *given: str) -> None:
         """Call the script's `function` when the page opens and whenever the tab is chosen."""
-        gr.on([self.page.load, self.tab.select], js=script(function, *given), **quiet(inputs, outputs))
+        gr.on([self.page.load, self.tab.select], js=script(function, *given), **browser_only(inputs, outputs))
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,9 @@ def recognition(screen: Screen) -> RecognitionControls:
     controls = RecognitionControls(model, language, hotwords, itn, channels, diarize)
     tab = str(screen.tab.id)
     screen.when_shown("recognizers", controls.all(), controls.all(), tab)
-    model.input(js=script("recognizerChosen"), **quiet(controls.all(), controls.all()))
+    model.input(js=script("recognizerChosen"), **browser_only(controls.all(), controls.all()))
     changes = [model.change, language.change, hotwords.change, itn.change, channels.change, diarize.change]
-    gr.on(changes, js=script("recognitionChanged", tab), **quiet(controls.all()))
+    gr.on(changes, js=script("recognitionChanged", tab), **browser_only(controls.all()))
     _keep_word_lists(screen, controls, *lists)
     return controls
 
@@ -114,7 +114,7 @@ def _keep_word_lists(
     """The menu of saved lists: choosing fills the hotwords; the buttons keep or remove them under the menu's name."""
     screen.when_shown("wordLists", [saved], [saved])
     saved.select(
-        js=script("wordListChosen", str(screen.tab.id)), **quiet([saved, *controls.all()], [controls.hotwords])
+        js=script("wordListChosen", str(screen.tab.id)), **browser_only([saved, *controls.all()], [controls.hotwords])
     )
-    save.click(js=script("saveWordList"), **quiet([saved, controls.hotwords], [saved]))
-    discard.click(js=script("deleteWordList"), **quiet([saved], [saved]))
+    save.click(js=script("saveWordList"), **browser_only([saved, controls.hotwords], [saved]))
+    discard.click(js=script("deleteWordList"), **browser_only([saved], [saved]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from webui.pages.controls import Screen, island, quiet, script
+from webui.pages.controls import Screen, browser_only, island, script
 
 
 def build(screen: Screen) -> None:
@@ -18,4 +18,4 @@ def build(screen: Screen) -> None:
     controls = [device, recognizer, synthesizer]
     screen.when_shown("systemChoices", controls, controls)
     for control in controls:
-        control.input(js=script("saveSettings"), **quiet(controls))
+        control.input(js=script("saveSettings"), **browser_only(controls))

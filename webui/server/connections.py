@@ -13,7 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEAD_S = 20.0  # from the connection, or the first byte of a further request, to the end of the request's head
 
 
-class PatientProtocol(H11Protocol):
+class HeaderTimeoutProtocol(H11Protocol):
     """h11's HTTP/1.1, with patience for a request's head of `HEAD_S` in all."""
 
     _deadline: asyncio.TimerHandle | None = None

@@ -18,7 +18,7 @@ from webui.server.downloads import attachment, media_response
 from webui.server.multipart import Form, read_form
 from webui.service.jobs import JobFilter
 from webui.service.services import Services
-from webui.service.submission import Ticket
+from webui.service.submission import SubmissionKey
 from webui.service.uploads import check_space, incoming_folder
 from webui.service.validation import invalid, read_consent, read_params
 from webui.service.views import Job, JobChanges, JobPage, Segment, Submitted
@@ -85,22 +85,22 @@ async def submit(
     """Queue one job per file (a ZIP is its files), or one for a text to speak."""
     await run_in_threadpool(check_space, services.settings, _length(request))
     async with read_form(request, incoming_folder(services.settings)) as form:
-        ticket = Ticket(form.value("batch") or None, idempotency_key)
-        return await run_in_threadpool(_submit, services, owner, form, ticket, language)
+        key = SubmissionKey(form.value("batch") or None, idempotency_key)
+        return await run_in_threadpool(_submit, services, owner, form, key, language)
 
 
-def _submit(services: Services, owner: int, form: Form, ticket: Ticket, language: str) -> Submitted:
+def _submit(services: Services, owner: int, form: Form, key: SubmissionKey, language: str) -> Submitted:
     uploads, params, kind = form.uploads(), form.value("params"), form.value("kind")
     jobs = services.jobs
     if kind == "transcribe":
         asked = read_params(TranscribeParams, params, "params")
-        return jobs.submit_transcribe(owner, uploads, asked, ticket, language)
+        return jobs.submit_transcribe(owner, uploads, asked, key, language)
     if kind == "convert":
-        return jobs.submit_convert(owner, uploads, read_params(ConvertParams, params, "params"), ticket, language)
+        return jobs.submit_convert(owner, uploads, read_params(ConvertParams, params, "params"), key, language)
     if kind == "speak":
         prompt = uploads[0] if uploads else None
         consent = read_consent(form.value("consent"))
-        return jobs.submit_speak(owner, read_params(SpeakParams, params, "params"), prompt, consent, ticket, language)
+        return jobs.submit_speak(owner, read_params(SpeakParams, params, "params"), prompt, consent, key, language)
     raise invalid("kind", "FIELD_CHOICE" if kind else "FIELD_MISSING", expected=", ".join(KINDS))
 
 

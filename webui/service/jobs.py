@@ -14,9 +14,9 @@ from pathlib import Path
 from webui.errors import UserError
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.params import Consent, ConvertParams, SpeakParams, TranscribeParams
-from webui.service.label_integrity import Seals
+from webui.service.label_integrity import LabelIntegrity
 from webui.service.results import Result, write_result
-from webui.service.submission import Submitter, Ticket
+from webui.service.submission import SubmissionKey, Submitter
 from webui.service.uploads import Upload
 from webui.service.views import Job, JobChanges, JobPage, Segment, Submitted
 from webui.service.voices import VoiceService
@@ -62,29 +62,29 @@ class JobService:
         self._voices = voices
         self._feed = feed
         self._stopping = stopping
-        self._seals = Seals()
+        self._label_integrity = LabelIntegrity()
 
     def submit_transcribe(
         self,
         owner_id: int,
         uploads: Sequence[Upload],
         params: TranscribeParams,
-        ticket: Ticket = Ticket(),
+        key: SubmissionKey = SubmissionKey(),
         language: str = "zh",
     ) -> Submitted:
         """A job per recording; the files are taken over or removed. Raises UserError, see `Submitter`."""
-        return self._submitted(self._submitter.transcribe(owner_id, uploads, params, ticket), ticket, language)
+        return self._submitted(self._submitter.transcribe(owner_id, uploads, params, key), key, language)
 
     def submit_convert(
         self,
         owner_id: int,
         uploads: Sequence[Upload],
         params: ConvertParams,
-        ticket: Ticket = Ticket(),
+        key: SubmissionKey = SubmissionKey(),
         language: str = "zh",
     ) -> Submitted:
         """A job per recording, each to be read again in another voice."""
-        return self._submitted(self._submitter.convert(owner_id, uploads, params, ticket), ticket, language)
+        return self._submitted(self._submitter.convert(owner_id, uploads, params, key), key, language)
 
     def submit_speak(
         self,
@@ -92,11 +92,11 @@ class JobService:
         params: SpeakParams,
         prompt: Upload | None = None,
         consent: Consent | None = None,
-        ticket: Ticket = Ticket(),
+        key: SubmissionKey = SubmissionKey(),
         language: str = "zh",
     ) -> Submitted:
         """One job; a `prompt` makes a voice for this job only."""
-        return self._submitted(self._submitter.speak(owner_id, params, prompt, consent, ticket), ticket, language)
+        return self._submitted(self._submitter.speak(owner_id, params, prompt, consent, key), key, language)
 
     def get(self, owner_id: int, uid: str, language: str = "zh") -> Job:
         return self._views([self._store.get(owner_id, uid)], language)[0]
@@ -226,7 +226,7 @@ class JobService:
         if not path.is_file():
             raise UserError("MISSING_INPUT")
         if role == "output":
-            self._seals.check(path, files[0])
+            self._label_integrity.check(path, files[0])
         stem = Path(job.file_name).stem or job.uid[:8]
         return Media(path, files[0].mime or "audio/wav", stem + path.suffix)
 
@@ -237,8 +237,8 @@ class JobService:
                 rows.append(self._store.get(owner_id, uid))
         return JobChanges(since=found.now, jobs=self._views(rows, language), deleted=list(found.deleted))
 
-    def _submitted(self, submission: Submission, ticket: Ticket, language: str) -> Submitted:
-        batch = submission.jobs[0].batch if submission.jobs else ticket.batch
+    def _submitted(self, submission: Submission, key: SubmissionKey, language: str) -> Submitted:
+        batch = submission.jobs[0].batch if submission.jobs else key.batch
         return Submitted(batch=batch, jobs=self._views(submission.jobs, language))
 
     def _views(self, rows: Sequence[JobRow], language: str) -> list[Job]:

@@ -16,7 +16,7 @@ BLOCK = 2**20  # bytes hashed at a time
 REMEMBERED = 1000  # files
 
 
-class Seals:
+class LabelIntegrity:
     """Compares a file with the SHA-256 that was stored when it was labelled; unchanged files are not read again."""
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ from webui.store.accounts import AccountStore
 from webui.store.history import History
 from webui.store.hotwords import HotwordStore
 from webui.store.jobs import JobStore
-from webui.store.machine_facts import Findings
+from webui.store.machine_facts import MachineFacts
 from webui.store.migrate import open_database
 from webui.store.options import OptionStore
 from webui.store.voices import VoiceStore
@@ -41,7 +41,7 @@ class Services:
         self.settings = settings
         self.database = open_database(settings.database)
         self.feed = ChangeFeed(self.database)
-        self.host = ModelHost(settings, Findings(self.database))
+        self.host = ModelHost(settings, MachineFacts(self.database))
         self._decoder = Decoder(settings)
         self._runner: JobRunner | None = None
         self._stopping = threading.Event()

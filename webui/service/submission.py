@@ -40,7 +40,7 @@ _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
 
 @dataclass(frozen=True)
-class Ticket:
+class SubmissionKey:
     """How a submission joins others: a batch of the caller's choice, a key that makes a repetition harmless."""
 
     batch: str | None = None
@@ -73,7 +73,7 @@ class Submitter:
         self._decoder = decoder
 
     def transcribe(
-        self, owner_id: int, uploads: Sequence[Upload], params: TranscribeParams, ticket: Ticket
+        self, owner_id: int, uploads: Sequence[Upload], params: TranscribeParams, key: SubmissionKey
     ) -> Submission:
         """One job per recording. Raises what the decoder's probe raises, MODEL_…, QUEUE_FULL, DISK_FULL."""
         model = self._models.resolve(params.model, "recognizer")
@@ -89,7 +89,7 @@ class Submitter:
         template = replace(
             _template("transcribe", model, frozen, self._models.device_for(params.device)), warnings=warnings
         )
-        return self._submit_files(owner_id, uploads, template, ticket)
+        return self._submit_files(owner_id, uploads, template, key)
 
     def successor(self, job: JobRow) -> Model | None:
         """Today's default recognizer for a job whose own model did not know its language; else None."""
@@ -102,7 +102,9 @@ class Submitter:
             return None
         return model
 
-    def convert(self, owner_id: int, uploads: Sequence[Upload], params: ConvertParams, ticket: Ticket) -> Submission:
+    def convert(
+        self, owner_id: int, uploads: Sequence[Upload], params: ConvertParams, key: SubmissionKey
+    ) -> Submission:
         """One job per recording, read again in another voice."""
         model = self._models.resolve(params.model, "synthesizer")
         if not model.capabilities.convert:
@@ -115,20 +117,25 @@ class Submitter:
         template = replace(
             _template("convert", model, frozen, self._models.device_for(params.device)), voice_id=voice.id
         )
-        return self._submit_files(owner_id, uploads, template, ticket)
+        return self._submit_files(owner_id, uploads, template, key)
 
     def speak(
-        self, owner_id: int, params: SpeakParams, prompt: Upload | None, consent: Consent | None, ticket: Ticket
+        self,
+        owner_id: int,
+        params: SpeakParams,
+        prompt: Upload | None,
+        consent: Consent | None,
+        key: SubmissionKey,
     ) -> Submission:
         """One job. With a `prompt`, its voice is made for this job only, and needs `consent`."""
         if prompt is None:
             known = self._voices.to_use(owner_id, params.voice)
-            return self._speak(owner_id, params, self._speaker(params, cloned=known is not None), known, ticket)
+            return self._speak(owner_id, params, self._speaker(params, cloned=known is not None), known, key)
         model = self._speaker(params, cloned=True)
         check_text(params, model.capabilities)
         voice = self._voices.make_for_job(owner_id, prompt, params.transcript, consent)
         try:
-            submission = self._speak(owner_id, params, model, voice, ticket)
+            submission = self._speak(owner_id, params, model, voice, key)
         except BaseException:
             self._voices.delete(owner_id, voice.uid)
             raise
@@ -137,7 +144,7 @@ class Submitter:
         return submission
 
     def _speak(
-        self, owner_id: int, params: SpeakParams, model: Model, voice: VoiceRow | None, ticket: Ticket
+        self, owner_id: int, params: SpeakParams, model: Model, voice: VoiceRow | None, key: SubmissionKey
     ) -> Submission:
         check_text(params, model.capabilities)
         if voice is not None:
@@ -152,15 +159,15 @@ class Submitter:
             "voice": voice.name if voice else BUILTIN,
             "lexicon": readings,
         }
-        interactive = len(params.text) <= INTERACTIVE_CHARACTERS and ticket.batch is None
+        interactive = len(params.text) <= INTERACTIVE_CHARACTERS and key.batch is None
         job = replace(
             _template("speak", model, frozen, self._models.device_for(params.device)),
             priority=INTERACTIVE if interactive else 0,
-            batch=ticket.batch,
+            batch=key.batch,
             voice_id=voice.id if voice else None,
             warnings=(*_prompt_warnings(voice), *_speak_warnings(params, model.capabilities)),
         )
-        return self._write(owner_id, [job], ticket)
+        return self._write(owner_id, [job], key)
 
     def _speaker(self, params: SpeakParams, cloned: bool) -> Model:
         """The model asked for. For the builtin voice the default is one that has a voice of its own.
@@ -179,12 +186,12 @@ class Submitter:
         owner_id: int,
         uploads: Sequence[Upload],
         template: NewJob,
-        ticket: Ticket,
+        key: SubmissionKey,
     ) -> Submission:
         """One job like `template` for every recording."""
         with self._recordings(uploads) as recordings:
             infos = [self._decoder.probe(upload.path, safe_name(upload.name)) for upload in recordings]
-            batch = ticket.batch or (uuid.uuid4().hex if len(recordings) > 1 else None)
+            batch = key.batch or (uuid.uuid4().hex if len(recordings) > 1 else None)
             jobs = [
                 replace(
                     template,
@@ -195,7 +202,7 @@ class Submitter:
                 )
                 for upload, info in zip(recordings, infos, strict=True)
             ]
-            return self._write(owner_id, jobs, ticket, recordings)
+            return self._write(owner_id, jobs, key, recordings)
 
     @contextlib.contextmanager
     def _recordings(self, uploads: Sequence[Upload]) -> Iterator[list[Upload]]:
@@ -215,21 +222,21 @@ class Submitter:
                 upload.discard()
 
     def _write(
-        self, owner_id: int, jobs: list[NewJob], ticket: Ticket, recordings: Sequence[Upload] = ()
+        self, owner_id: int, jobs: list[NewJob], key: SubmissionKey, recordings: Sequence[Upload] = ()
     ) -> Submission:
         """Files first, then the rows: a row never names a file that is not there."""
         limit = self._settings.max_queued_jobs
         try:
             for at, recording in enumerate(recordings):
                 jobs[at] = replace(jobs[at], input=_place(self._settings, jobs[at].uid, recording))
-            submission = self._store.submit(owner_id, jobs, idempotency_key=ticket.key, max_queued=limit)
+            submission = self._store.submit(owner_id, jobs, idempotency_key=key.key, max_queued=limit)
         except BaseException:
             self._remove(jobs)
             raise
         if submission.repeated:
             self._remove(jobs)
             if not _same(submission.jobs, jobs):
-                raise UserError("IDEMPOTENCY_KEY_REUSED", param="Idempotency-Key", key=ticket.key)
+                raise UserError("IDEMPOTENCY_KEY_REUSED", param="Idempotency-Key", key=key.key)
         return submission
 
     def _remove(self, jobs: Sequence[NewJob]) -> None:

@@ -73,7 +73,7 @@ def segment_view(row: SegmentRow, job: JobRow, language: str, *, words: bool = T
         text=row.shown_text,
         text_raw=row.text_raw,
         source=row.source,
-        words=[word_view(word_) for word_ in row.words] if words else [],
+        words=[word_timing_view(word_) for word_ in row.words] if words else [],
         hits=[{"word": hit.word, "start": hit.start, "end": hit.end} for hit in _hits(row, job)],
         language=row.language,
         speaker=row.speaker,
@@ -91,7 +91,7 @@ def _hits(row: SegmentRow, job: JobRow) -> Sequence[Hit]:
     return find(row.shown_text, job.params.get("hotwords", ()))
 
 
-def word_view(stored: Sequence[Any]) -> dict[str, Any]:
+def word_timing_view(stored: Sequence[Any]) -> dict[str, Any]:
     text, start_ms, end_ms, confidence = stored
     return {"text": text, "start": start_ms / 1000, "end": end_ms / 1000, "confidence": confidence}
 

@@ -21,9 +21,9 @@ from webui.disk import disk_full
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = "busy_timeout=10000"  # ms
+_BUSY_TIMEOUT = "busy_timeout=10000"  # ms
 _PRAGMAS = (
-    _PATIENCE,
+    _BUSY_TIMEOUT,
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
@@ -86,7 +86,7 @@ class Database:
             cursor = connection.cursor()
             cursor.execute("PRAGMA busy_timeout=0")
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            cursor.execute(f"PRAGMA {_PATIENCE}")
+            cursor.execute(f"PRAGMA {_BUSY_TIMEOUT}")
         finally:
             connection.close()
 

@@ -12,7 +12,7 @@ from webui.store.options import set_option
 from webui.store.schema import settings
 
 
-class Findings:
+class MachineFacts:
     def __init__(self, database: Database) -> None:
         self._database = database
 

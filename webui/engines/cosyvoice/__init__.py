@@ -13,7 +13,7 @@ from webui.devices import load_torch
 from webui.engines.base import Model
 from webui.engines.cosyvoice import optimising
 from webui.engines.cosyvoice.folder import CAPABILITIES, files, folders, problem, revision
-from webui.engines.subprocesses import optimise_apart
+from webui.engines.subprocesses import optimise_in_subprocess
 from webui.errors import UserError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _model(folder: Path, settings: Settings) -> Model:
         size_bytes=sum(path.stat().st_size for path in files(folder)),
         problem=found,
         check_text=_check_text,
-        optimise=partial(optimise_apart, optimise, folder.name, settings),
+        optimise=partial(optimise_in_subprocess, optimise, folder.name, settings),
         optimised=report.shown() if report else None,
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from webui.devices.precision import best_half
+from webui.devices.precision import half_dtype
 
 _CPU_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # x86, x86, aarch64: multiplies bfloat16 in hardware
 
@@ -17,7 +17,7 @@ def best(device: torch.device, cpuinfo: Path = Path("/proc/cpuinfo")) -> torch.d
         return torch.bfloat16 if _cpu_flags(cpuinfo) & _CPU_FLAGS else torch.float32
     if device.type == "mps":
         return torch.float32
-    return torch.bfloat16 if best_half(str(device)) == "bfloat16" else torch.float16
+    return torch.bfloat16 if half_dtype(str(device)) == "bfloat16" else torch.float16
 
 
 def exact_kernels() -> None:

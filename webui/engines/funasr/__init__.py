@@ -12,7 +12,7 @@ from webui.engines.base import Capabilities, Model
 from webui.engines.funasr.families import with_speakers
 from webui.engines.funasr.folder import Folder, folders, helper
 from webui.engines.funasr.onnx import export
-from webui.engines.subprocesses import optimise_apart
+from webui.engines.subprocesses import optimise_in_subprocess
 from webui.errors import UserError
 
 if TYPE_CHECKING:
@@ -37,16 +37,16 @@ def optimise(name: str, settings: Settings) -> None:
     export.optimise(present[name], settings)
 
 
-def voice_printer(settings: Settings) -> Model | None:
-    """The CAM++ model in `models/`, whose instances are VoicePrinters; None where there is none that can be used."""
+def speaker_embedder(settings: Settings) -> Model | None:
+    """The CAM++ model in `models/`, whose instances are SpeakerEmbedders; None where there is none that can be used."""
     folder = helper("speaker", settings.models)
     if folder is None:
         return None
 
     def load(device: str) -> Any:
-        from webui.engines.funasr.speakers import VoicePrinter
+        from webui.engines.funasr.speakers import SpeakerEmbedder
 
-        return VoicePrinter(folder, device)
+        return SpeakerEmbedder(folder, device)
 
     return Model(folder.name, "funasr", "speaker", folder.revision, Capabilities(), load, ("any",))
 
@@ -69,6 +69,8 @@ def _model(folder: Folder, settings: Settings, speakers: bool) -> Model:
         default_rank=folder.family.rank,
         size_bytes=folder.size_bytes,
         problem=folder.problem,
-        optimise=partial(optimise_apart, optimise, folder.name, settings) if export.optimisable(folder) else None,
+        optimise=partial(optimise_in_subprocess, optimise, folder.name, settings)
+        if export.optimisable(folder)
+        else None,
         optimised={"use": exported.report.use, "errors": exported.report.errors} if exported else None,
     )

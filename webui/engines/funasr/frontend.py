@@ -9,7 +9,7 @@ from webui.devices import load_torch
 from webui.engines.funasr import features
 
 
-class Ready:
+class PrecomputedFeatures:
     """Takes the place of WavFrontend for one batch: answers with its features, whatever sound it is given."""
 
     def __init__(self, batch: Sequence[features.Features], settings: features.FeatureSettings) -> None:

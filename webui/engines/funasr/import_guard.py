@@ -42,7 +42,7 @@ def load_tables(names: Collection[str] | None = None) -> Any:
     Raises UserError (TORCH_…) or ImportError.
     """
     torch = load_torch()
-    with _importing, contained(torch), warnings.catch_warnings():
+    with _importing, import_guarded(torch), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about optional packages of its dependencies
         sys.modules.setdefault("torchaudio", None)  # type: ignore[arg-type]  # FunASR falls back to kaldi-native-fbank
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -104,7 +104,7 @@ def _import(module: str) -> None:
 
 
 @contextlib.contextmanager
-def contained(torch: ModuleType) -> Iterator[None]:
+def import_guarded(torch: ModuleType) -> Iterator[None]:
     """Whatever the block does to threads, random generators, the root logger or the standard output is undone."""
     root = logging.getLogger()
     threads, level, handlers = torch.get_num_threads(), root.level, list(root.handlers)

@@ -18,7 +18,7 @@ from typing import Any
 
 from webui.devices import load_torch
 from webui.engines.funasr.folder import Folder
-from webui.engines.funasr.import_guard import contained, load_tables
+from webui.engines.funasr.import_guard import import_guarded, load_tables
 from webui.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def build(folder: Folder, device: str, without: Iterable[str] = ()) -> Built:
     torch = load_torch()
     load_tables(_classes(folder))
     found = read_weights(folder)
-    with contained(torch), _uninitialised(torch):
+    with import_guarded(torch), _uninitialised(torch):
         built = construct(_as_saved(folder, found))
     for name in without:
         parent, _, child = name.rpartition(".")

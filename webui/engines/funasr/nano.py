@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webui.devices import load_torch
-from webui.devices.precision import best_half
+from webui.devices.precision import half_dtype
 from webui.engines.base import Capabilities, Recognition, RecognitionOptions, Waveform, Word
 from webui.engines.funasr import transcript
 from webui.engines.funasr.families import NANO_LANGUAGES
@@ -124,7 +124,7 @@ def _precision(device: str) -> str:
     """The numbers of the language model: bfloat16 where the device has it, float16 on others, float32 on the CPU."""
     if device == "cpu":
         return "fp32"
-    return "bf16" if best_half(device) == "bfloat16" else "fp16"
+    return "bf16" if half_dtype(device) == "bfloat16" else "fp16"
 
 
 def _take_head(model: Any) -> CtcHead | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from webui.engines.base import Capabilities, Recognition, RecognitionOptions, Waveform
 from webui.engines.funasr import features, transcript
-from webui.engines.funasr.frontend import Ready
+from webui.engines.funasr.frontend import PrecomputedFeatures
 from webui.engines.funasr.loading import Built
 from webui.engines.funasr.recognizer import EMPTY, FunasrRecognizer, by_key
 
@@ -38,7 +38,7 @@ class Paraformer(FunasrRecognizer):
             [segment.samples[:1] for segment in batch],  # read by nobody: the features are ready
             key=[str(index) for index in range(len(batch))],
             tokenizer=built.tokenizer,
-            frontend=Ready([segment.features for segment in batch], self._settings),
+            frontend=PrecomputedFeatures([segment.features for segment in batch], self._settings),
             device=built.device,
             pred_timestamp=not hasattr(built.tokenizer, "bpemodel"),
         )

@@ -1,4 +1,4 @@
-"""Who speaks when: CAM++ voice prints, clustered at bounded memory for recordings of any length."""
+"""Who speaks when: CAM++ speaker embeddings, clustered at bounded memory for recordings of any length."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from webui.engines.funasr.features import FeatureSettings, extract
 from webui.engines.funasr.folder import Folder
 from webui.engines.funasr.loading import build
 
-Prints = NDArray[np.float32]
+Embedding = NDArray[np.float32]
 
 _SHORTEST = 0.4  # seconds of speech that still tell a voice
 _SAME = 0.6  # cosine above which two clusters are one voice
-_MOST_AT_ONCE = 1500  # prints clustered exactly; the rest joins the nearest voice
+_MOST_AT_ONCE = 1500  # embeddings clustered exactly; the rest joins the nearest voice
 _MOST_SPEAKERS = 15
 
 
-class VoicePrinter:
+class SpeakerEmbedder:
     """CAM++ on one device."""
 
     def __init__(self, folder: Folder, device: str = "cpu") -> None:
@@ -33,7 +33,7 @@ class VoicePrinter:
         )
         self._lock = threading.Lock()
 
-    def print_of(self, waveform: Waveform) -> Prints | None:
+    def embed(self, waveform: Waveform) -> Embedding | None:
         """The voice print (dimensions,), of unit length; None for what is too short."""
         if waveform.seconds < _SHORTEST:
             return None
@@ -42,30 +42,30 @@ class VoicePrinter:
         features -= features.mean(axis=0)
         with self._lock, torch.inference_mode():
             found = self._built.model(torch.from_numpy(features)[None].to(self._built.device))[0]
-        vector: Prints = found.float().cpu().numpy()
+        vector: Embedding = found.float().cpu().numpy()
         return vector / (np.linalg.norm(vector) or 1.0)
 
     def close(self) -> None:
         self._built = None
 
 
-def cluster(prints: Sequence[Prints | None], speakers: int | None = None) -> list[int]:
+def cluster(embeddings: Sequence[Embedding | None], speakers: int | None = None) -> list[int]:
     """A speaker's number for each print, in order of first appearance; where there is none, that of the one before.
 
     Agglomerative by cosine of the clusters' sums. Memory grows with the square of `_MOST_AT_ONCE` only: of longer
     recordings an even sample is clustered, and the rest joins the nearest voice.
     """
-    known = [index for index, vector in enumerate(prints) if vector is not None]
+    known = [index for index, vector in enumerate(embeddings) if vector is not None]
     if not known:
-        return [0] * len(prints)
-    vectors = np.stack([np.asarray(prints[index], np.float32) for index in known])
+        return [0] * len(embeddings)
+    vectors = np.stack([np.asarray(embeddings[index], np.float32) for index in known])
     sample = np.unique(np.linspace(0, len(vectors) - 1, min(len(vectors), _MOST_AT_ONCE)).astype(int))
     centres = _merge(vectors[sample], speakers)
     nearest = (vectors @ centres.T).argmax(axis=1)
-    return _in_order_of_appearance(len(prints), dict(zip(known, nearest.tolist(), strict=True)))
+    return _in_order_of_appearance(len(embeddings), dict(zip(known, nearest.tolist(), strict=True)))
 
 
-def _merge(vectors: Prints, speakers: int | None) -> Prints:
+def _merge(vectors: Embedding, speakers: int | None) -> Embedding:
     """Join the two most similar clusters until they are `speakers`, or different enough: unit centres."""
     sums, alive = vectors.copy(), np.ones(len(vectors), bool)
     similar = _cosines(sums)
@@ -83,14 +83,14 @@ def _merge(vectors: Prints, speakers: int | None) -> Prints:
     return _unit(sums[alive])
 
 
-def _cosines(vectors: Prints) -> Prints:
+def _cosines(vectors: Embedding) -> Embedding:
     units = _unit(vectors)
     similar = units @ units.T
     np.fill_diagonal(similar, -2)
     return similar
 
 
-def _unit(vectors: Prints) -> Prints:
+def _unit(vectors: Embedding) -> Embedding:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(lengths == 0, 1, lengths), np.float32)
 

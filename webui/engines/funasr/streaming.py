@@ -21,10 +21,10 @@ _DECODER_LOOK_BACK = 1  # chunks
 class Streaming(FunasrRecognizer):
     """Recognizes segments as any other, and opens sessions that take chunks."""
 
-    def open(self, options: RecognitionOptions) -> Session:
+    def open(self, options: RecognitionOptions) -> StreamingSession:
         """A new utterance. Sessions of one model wait for each other."""
         del options  # Paraformer-streaming knows one language and no hotwords
-        return Session(self)
+        return StreamingSession(self)
 
     def _recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
         del options
@@ -58,7 +58,7 @@ class Streaming(FunasrRecognizer):
             return self.step(samples, cache, final)
 
 
-class Session:
+class StreamingSession:
     """One utterance of a live microphone."""
 
     def __init__(self, recognizer: Streaming) -> None:

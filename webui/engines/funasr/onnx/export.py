@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from webui.devices import load_torch
 from webui.engines.funasr.folder import Folder
-from webui.engines.funasr.import_guard import contained
+from webui.engines.funasr.import_guard import import_guarded
 from webui.engines.funasr.loading import build
 from webui.engines.funasr.onnx.graphs import REPLACED, Graph, graphs
-from webui.engines.funasr.onnx.session import Session
+from webui.engines.funasr.onnx.session import OnnxSession
 from webui.errors import UserError
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _export(graph: Graph, directory: Path) -> None:
             opset_version=17,
             dynamo=False,
         )
-    with contained(torch):
+    with import_guarded(torch):
         logging.getLogger().setLevel(logging.ERROR)  # its advice to prepare the graph in another way
         quantize_dynamic(
             str(traced),
@@ -155,7 +155,7 @@ def _export(graph: Graph, directory: Path) -> None:
 def _error(graph: Graph, directory: Path, precision: Precision) -> float:
     """The worst relative L2 error of the last output against torch, for lengths that were not traced."""
     torch = load_torch()
-    session = Session(directory / f"{graph.name}.{precision}.onnx")
+    session = OnnxSession(directory / f"{graph.name}.{precision}.onnx")
     generator = torch.Generator().manual_seed(5)
     worst = 0.0
     for frames in _CHECKED_FRAMES:

@@ -21,7 +21,7 @@ CANN = "CANNExecutionProvider"
 Arrays = Mapping[str, NDArray[Any]]
 
 
-class Session(Protocol):
+class EncoderSession(Protocol):
     provider: str
 
     def run(self, feeds: Arrays) -> dict[str, NDArray[Any]]:
@@ -56,7 +56,7 @@ class OfflineEncoder:
         self._provider = provider
         self.manifest = Manifest.read(folder)
         self._buckets = {bucket.frames: bucket for bucket in self.manifest.buckets}
-        self._sessions: dict[int, Session] = {}
+        self._sessions: dict[int, EncoderSession] = {}
         for bucket in self.manifest.buckets:
             if digest(folder / bucket.file) != bucket.sha256:
                 raise UserError("MODEL_BROKEN", model=self.manifest.model, reason=bucket.file)
@@ -70,7 +70,7 @@ class OfflineEncoder:
         outputs = self._session(frames).run({"speech": speech, "mask": mask})
         return {name: value[:, : len(features)] for name, value in outputs.items()}
 
-    def _session(self, frames: int) -> Session:
+    def _session(self, frames: int) -> EncoderSession:
         if frames not in self._sessions:
             self._sessions[frames] = OrtSession(self._folder / self._buckets[frames].file, self._provider)
         return self._sessions[frames]

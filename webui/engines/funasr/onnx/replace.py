@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from webui.devices import load_torch
 from webui.engines.funasr.loading import Built
 from webui.engines.funasr.onnx.export import Optimised, Precision
-from webui.engines.funasr.onnx.session import Session
+from webui.engines.funasr.onnx.session import OnnxSession
 
 
 class OnnxEncoder:
     """SenseVoice's encoder; the frames that ask for language and ITN come from the model's own embedding."""
 
     def __init__(self, optimised: Optimised, built: Built, precision: Precision | None = None) -> None:
-        self._session = Session(optimised.file("encoder", precision))
+        self._session = OnnxSession(optimised.file("encoder", precision))
         self._embedding: NDArray[np.float32] = built.model.embed.weight.detach().numpy()
 
     def best_tokens(
@@ -36,8 +36,8 @@ class OnnxEncoder:
 def take_over_paraformer(built: Built, optimised: Optimised, precision: Precision | None = None) -> None:
     """Let the exported graphs compute the encoder and the decoder of `built`, one segment at a time."""
     torch = load_torch()
-    encoder = Session(optimised.file("encoder", precision))
-    decoder = Session(optimised.file("decoder", precision))
+    encoder = OnnxSession(optimised.file("encoder", precision))
+    decoder = OnnxSession(optimised.file("decoder", precision))
 
     def encode(speech: Any, lengths: Any) -> tuple[Any, Any, None]:
         hidden = encoder.run(("hidden",), {"speech": speech.numpy()})[0]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from webui.devices import load_torch
 
 
-class Session:
+class OnnxSession:
     """An onnxruntime session on the CPU with as many threads as torch has; idle threads sleep."""
 
     def __init__(self, file: Path) -> None:
