@@ -112,7 +112,7 @@ def test_a_kill_inside_a_migration_leaves_the_old_database(path: Path, next_vers
     (next_version / "versions" / "0002_mood.py").write_text(SECOND.format(pause=30))
     code = (
         "import sys\nfrom pathlib import Path\nfrom webui.store import migrate\n"
-        "migrate.MIGRATIONS = Path(sys.argv[2])\nopening.HEAD = '0002'\n"
+        "migrate.MIGRATIONS = Path(sys.argv[2])\nmigrate.HEAD = '0002'\n"
         "from webui.store.migrate import open_database\nprint('now', flush=True)\nopen_database(Path(sys.argv[1]))"
     )
     command = [sys.executable, "-c", code, str(path), str(next_version)]

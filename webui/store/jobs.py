@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
 from webui.errors import UserError
-from webui.store import audit, search
+from webui.store import audit, search, tombstones
 from webui.store.database import Database
 from webui.store.rows import (
     FINAL_STATES,
@@ -196,7 +196,7 @@ class JobStore:
             return _by_id(connection, job.id)
 
     def delete(self, owner_id: int, uid: str) -> list[str]:
-        """Leave a tombstone: text, parameters, file name, segments and index entry are gone, whatever the state.
+        """Leave a tombstone: private columns, segments, artifacts and index entry are gone, whatever the state.
 
         Returns the job's files, relative to data/, for the caller to remove. Raises UserError NOT_FOUND.
         """
@@ -205,11 +205,9 @@ class JobStore:
             search.remove(connection, job.id)
             state = job.state if job.final else "cancelled"
             gone: dict[str, Any] = {"state": state, "deleted_at": now_ms(), "lease_epoch": jobs.c.lease_epoch + 1}
-            gone |= {"text": "", "text_raw": "", "params": {}, "file_name": "", "warnings": [], "error": None}
-            gone |= {"idempotency_key": None, "voice_id": None, "input_sha256": None}
-            move(connection, job.id, (job.state,), gone, action="delete", owner_id=owner_id)
-            connection.execute(delete(segments).where(segments.c.job_id == job.id))
+            move(connection, job.id, (job.state,), gone | tombstones.blanks(jobs), action="delete", owner_id=owner_id)
             files = _drop_files(connection, job.id)
+            tombstones.drop_belongings(connection, jobs, job.id)
         self._database.empty_log()
         return files
 

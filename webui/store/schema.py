@@ -1,9 +1,12 @@
 """The tables. Times are INTEGER unix milliseconds UTC; JSON columns hold plain objects.
 
-The job table is the queue and the history at once: one row from submission to deletion.
+The job table is the queue and the history at once: one row from submission to deletion. What of a row is wiped by a
+deletion is marked here, column by column (`private`); `tombstones` reads the marks.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -35,6 +38,11 @@ def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({', '.join(repr(v) for v in values)})", name=f"ck_{column}_known")
 
 
+def private(blank: Any = None) -> dict[str, Any]:
+    """`info` of a column that holds what somebody entrusted to us: a deletion puts `blank` in its place."""
+    return {"blank": blank}
+
+
 owners = Table(
     "owners",
     metadata,
@@ -58,22 +66,22 @@ jobs = Table(
     Column("state", String(16), nullable=False),
     Column("stage", String(16), nullable=False, server_default="prepare"),  # prepare | work: which worker may claim
     Column("priority", Integer, nullable=False, server_default="0"),  # 10 interactive, 0 batch
-    Column("idempotency_key", String(200)),
-    Column("params", JSON, nullable=False),  # frozen at submission, model and revision resolved
+    Column("idempotency_key", String(200), info=private()),
+    Column("params", JSON, nullable=False, info=private({})),  # frozen at submission, model and revision resolved
     Column("model", String(200), nullable=False),
     Column("model_revision", String(64), nullable=False, server_default=""),
     Column("device", String(32), nullable=False, server_default="auto"),  # asked for; "auto" = any worker
     Column("devices", JSON, nullable=False, server_default="{}"),  # stage → device
-    Column("file_name", String(255), nullable=False, server_default=""),
-    Column("input_sha256", String(64)),
+    Column("file_name", String(255), nullable=False, server_default="", info=private("")),
+    Column("input_sha256", String(64), info=private()),
     Column("input_bytes", Integer),
     Column("duration_ms", Integer),
-    Column("voice_id", ForeignKey("voices.id", ondelete="SET NULL")),
+    Column("voice_id", ForeignKey("voices.id", ondelete="SET NULL"), info=private()),
     Column("language", String(16)),
-    Column("text", Text, nullable=False, server_default=""),
-    Column("text_raw", Text, nullable=False, server_default=""),
-    Column("warnings", JSON, nullable=False, server_default="[]"),  # [{"code", "params"}]
-    Column("error", JSON(none_as_null=True)),  # {"code", "params"}
+    Column("text", Text, nullable=False, server_default="", info=private("")),
+    Column("text_raw", Text, nullable=False, server_default="", info=private("")),
+    Column("warnings", JSON, nullable=False, server_default="[]", info=private([])),  # [{"code", "params"}]
+    Column("error", JSON(none_as_null=True), info=private()),  # {"code", "params"}
     Column("seg_total", Integer),
     Column("seg_done", Integer, nullable=False, server_default="0"),
     Column("seg_failed", Integer, nullable=False, server_default="0"),  # failed or skipped
@@ -163,8 +171,8 @@ voices = Table(
     Column("id", Integer, primary_key=True),
     Column("uid", String(32), nullable=False, unique=True),
     Column("owner_id", ForeignKey("owners.id"), nullable=False),
-    Column("name", String(100), nullable=False),
-    Column("transcript", Text, nullable=False, server_default=""),
+    Column("name", String(100), nullable=False, info=private("")),
+    Column("transcript", Text, nullable=False, server_default="", info=private("")),
     Column("prompt_path", String(255), nullable=False),  # relative to data/
     Column("prompt_sha256", String(64), nullable=False),  # of the bytes the model opens
     Column("seconds", Float, nullable=False),

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Select, delete, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from webui.errors import UserError
-from webui.store import audit
+from webui.store import audit, tombstones
 from webui.store.database import Database
 from webui.store.rows import ConsentRow, NewConsent, NewVoice, VoiceRow, build, columns, now_ms
 from webui.store.schema import voice_consents, voice_features, voices
@@ -106,9 +106,9 @@ class VoiceStore:
         """
         with self._database.write() as connection:
             voice = _own(connection, owner_id, uid)
-            gone = {"deleted_at": now_ms(), "transcript": "", "name": ""}
+            gone = {"deleted_at": now_ms(), **tombstones.blanks(voices)}
             connection.execute(update(voices).where(voices.c.id == voice.id).values(gone))
-            connection.execute(delete(voice_features).where(voice_features.c.voice_id == voice.id))
+            tombstones.drop_belongings(connection, voices, voice.id)
             audit.record(connection, "voice.delete", uid, owner_id)
             return [voice.prompt_path]
 

@@ -1,0 +1,76 @@
+"""What a deletion wipes: everything but what is listed here, also columns and tables that come later."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Table
+
+from webui.store import tombstones
+from webui.store.schema import jobs, metadata, voices
+
+# Who, when, what kind and how much, for the queue, `changes` and the audit; no content and no name.
+JOB_KEEPS = """
+    id uid owner_id batch kind state stage priority model model_revision device devices input_bytes duration_ms language
+    seg_total seg_done seg_failed work_ms prepare_progress attempt lease_epoch lease_boot cancel_requested_at version
+    created_at started_at finished_at deleted_at
+"""
+# Which recording the consents stood for: they stay, as the record that the voice was used by right.
+VOICE_KEEPS = "id uid owner_id prompt_path prompt_sha256 seconds findings shared saved created_at deleted_at"
+GO_AS_ROWS = {"jobs": {"segments", "artifacts"}, "voices": {"voice_features"}}
+STAY_AS_RECORD = {"voice_consents"}
+
+LATER = """
+import sys
+from pathlib import Path
+from sqlalchemy import Column, ForeignKey, Integer, Table, Text, insert, text
+from webui.store.schema import jobs, metadata, private
+jobs.append_column(Column("caller", Text, nullable=False, server_default="", info=private("")))
+notes = Table(
+    "notes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("note", Text),
+)
+from tests.jobs_kit import open_store
+store = open_store(Path(sys.argv[1]))
+job = store.finished("绝密")
+other = store.finished("留下")
+with store.database.write() as connection:
+    connection.execute(text("ALTER TABLE jobs ADD COLUMN caller TEXT NOT NULL DEFAULT ''"))
+    notes.create(connection)
+    connection.execute(jobs.update().values(caller="张三"))
+    connection.execute(insert(notes), [{"job": job.id, "note": "保密"}, {"job": other.id, "note": "公开"}])
+store.jobs.delete(job.owner_id, job.uid)
+with store.database.read() as connection:
+    print(connection.execute(text("SELECT group_concat(caller, '|') FROM jobs")).scalar_one())
+    print(connection.execute(text("SELECT group_concat(note, '|') FROM notes")).scalar_one())
+"""
+
+
+@pytest.mark.parametrize(("table", "kept"), [(jobs, JOB_KEEPS), (voices, VOICE_KEEPS)], ids=("job", "voice"))
+def test_every_column_is_wiped_or_listed_as_what_a_tombstone_keeps(table: Table, kept: str) -> None:
+    private = set(tombstones.blanks(table))
+    assert private.isdisjoint(kept.split())
+    assert private | set(kept.split()) == {column.name for column in table.columns}
+
+
+def test_every_table_that_refers_to_jobs_and_voices_is_emptied_or_stays_as_the_record() -> None:
+    for name, gone in GO_AS_ROWS.items():
+        referring = {
+            table.name
+            for table in metadata.sorted_tables
+            if any(key.column.table.name == name for key in table.foreign_keys)
+        }
+        assert referring - STAY_AS_RECORD - {"jobs"} == gone
+
+
+def test_a_personal_column_and_table_of_a_later_version_are_wiped_too(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LATER, str(tmp_path / "history.db")]
+    ran = subprocess.run(command, cwd=Path(__file__).parent.parent, capture_output=True, text=True, timeout=60)
+    assert ran.stderr == ""
+    assert ran.stdout.splitlines() == ["|张三", "公开"]
