@@ -1,4 +1,4 @@
-"""What the installation pages tell an administrator exists: variables, options, commands, files and versions."""
+"""What the documentation names exists, and what exists is documented: settings, commands, routes, codes, modules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests import reference_pages
 from webui.engines import catalog
+from webui.server.application import create_app
+from webui.service.services import Services
+from webui.settings import ROOT as PROGRAM
 from webui.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,3 +70,39 @@ def test_the_versions_in_the_table_are_those_of_the_requirements() -> None:
     for name, row in re.findall(r"`(requirements[\w-]*\.txt)` \| ([^|\n]+)\|", page):
         pinned = re.findall(r"^torch==(\S+)", (ROOT / name).read_text("utf-8"), re.MULTILINE)
         assert re.findall(r"\d+\.\d+\.\d+", row)[0] == pinned[0], name
+
+
+def test_every_setting_stands_on_its_page_with_its_default() -> None:
+    page = (ROOT / "docs/settings.md").read_text("utf-8")
+    documented = dict(re.findall(r"^\| `(\w+)` \| (?:`(.*?)`)? *\|", page, re.MULTILINE))
+    assert documented == {name: _written(field.default) for name, field in Settings.model_fields.items()}
+
+
+def _written(default: object) -> str:
+    """A default as config.toml would have it; paths from the program's folder."""
+    if default in (None, ""):
+        return ""
+    if isinstance(default, Path):
+        return str(default.relative_to(PROGRAM))
+    return {"True": "true", "()": "[]"}.get(str(default), str(default))
+
+
+def test_every_route_is_documented_and_every_documented_one_is_there(settings: Settings) -> None:
+    services = Services(settings)
+    try:
+        described = create_app(services).openapi()["paths"]
+    finally:
+        services.stop()
+    routed = {_nameless(f"{method.upper()} {path}") for path, methods in described.items() for method in methods}
+    page = (ROOT / "docs/api.md").read_text("utf-8")
+    named = {_nameless(route) for route in re.findall(r"`((?:GET|POST|PUT|PATCH|DELETE) /\S+)`", page)}
+    assert named == routed
+
+
+def _nameless(route: str) -> str:
+    return re.sub(r"\{\w+\}", "{}", route)
+
+
+@pytest.mark.parametrize("path", sorted(reference_pages.PAGES))
+def test_a_page_written_from_the_program_is_up_to_date(path: str) -> None:
+    assert (ROOT / path).read_text("utf-8") == reference_pages.PAGES[path](), "run `python -m tests.reference_pages`"
