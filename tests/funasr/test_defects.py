@@ -1,4 +1,4 @@
-"""Each measured defect of stock FunASR, and that it does not come through the fence."""
+"""Each measured defect of stock FunASR, and that it does not come through our wrapper."""
 
 from __future__ import annotations
 

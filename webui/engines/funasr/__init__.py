@@ -1,4 +1,4 @@
-"""Fun-ASR: SenseVoice, Paraformer, Fun-ASR-Nano and whatever else FunASR can load, behind a fence.
+"""Fun-ASR: SenseVoice, Paraformer, Fun-ASR-Nano and whatever else FunASR can load, behind an import guard.
 
 We decode, split, batch, decide and time; FunASR supplies the code of the models and the formats of their weights.
 """

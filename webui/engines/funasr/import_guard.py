@@ -1,4 +1,4 @@
-"""The fence around the FunASR package: imported once, without what it does to the rest of the process.
+"""The guard around importing the FunASR package: imported once, without what it does to the rest of the process.
 
 Importing funasr prints to the standard output, configures the root logger and looks for torchaudio, whose wheel
 fails beside a CPU-only torch with an OSError that unregisters every model. It also imports all of its 430 files to

@@ -21,8 +21,8 @@ print(json.dumps([heavy, sum(name.startswith('funasr.models.') for name in sys.m
 INDEXED = """
 import json
 from webui.engines.funasr import import_guard
-index = import_guard._index()
 tables = vars(type(import_guard.load_tables()))
+index = import_guard._index()
 registered = {name: one.__module__ for kind, classes in tables.items() if kind.endswith('_classes')
               for name, one in classes.items()}
 print(json.dumps([registered, {name: sorted(modules) for name, modules in index.items()}]))
