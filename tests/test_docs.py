@@ -15,6 +15,7 @@ from webui.settings import ROOT as PROGRAM
 from webui.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "webui"
 PAGES = ("README.md", "README.en.md", "docs/install.md")
 SCRIPT = (ROOT / "start_app.sh").read_text("utf-8")
 
@@ -106,3 +107,18 @@ def _nameless(route: str) -> str:
 @pytest.mark.parametrize("path", sorted(reference_pages.PAGES))
 def test_a_page_written_from_the_program_is_up_to_date(path: str) -> None:
     assert (ROOT / path).read_text("utf-8") == reference_pages.PAGES[path](), "run `python -m tests.reference_pages`"
+
+
+def test_every_module_stands_in_the_architecture_and_every_one_named_there_is_there() -> None:
+    """But those of one engine alone (in its folder), and what is only a folder's `__init__`."""
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    named = set(re.findall(r"`((?:\w+/)*\w+(?:\.py|/))`", page))
+    assert {name for name in named if not (PACKAGE / name).exists() and not (ROOT / name).exists()} == set()
+    modules = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if path.stem != "__init__"}
+    shared = {path for path in modules if not _in_an_engine(path) and path.parts[:2] != ("store", "migrations")}
+    folders = {f"{path.parent}/" for path in modules if len(path.parts) > 1 and "versions" not in path.parts}
+    assert ({path.as_posix() for path in shared} | folders) - named == set()
+
+
+def _in_an_engine(path: Path) -> bool:
+    return path.parts[0] == "engines" and len(path.parts) > 2
