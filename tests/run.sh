@@ -40,7 +40,7 @@ check() {
 
 failed=0
 ready_python
-ready_browser
+[ "${1:-}" = --quick ] || ready_browser
 bin=$(dirname "$python")
 # A second thread only waits for the first in models as small as the tests', and takes a processor for that.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} PYTHONDONTWRITEBYTECODE=1
@@ -48,6 +48,7 @@ check "$bin/ruff" check .
 check "$bin/ruff" format --check .
 check "$bin/mypy"
 check "$bin/lint-imports"
+[ "${1:-}" = --quick ] && exit $failed
 echo "== pytest"
 "$python" -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$@" || failed=1
 exit $failed

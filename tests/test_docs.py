@@ -58,10 +58,16 @@ def test_every_model_that_is_to_be_pulled_is_in_the_catalogue(page: str) -> None
     assert set(pulled) <= set(known)
 
 
-def test_every_file_that_is_linked_or_named_is_there(page: str, request: pytest.FixtureRequest) -> None:
-    folder = (ROOT / request.node.callspec.params["page"]).parent
-    linked = [link.split("#")[0] for link in re.findall(r"\]\(([^)]+)\)", page)]
-    assert [link for link in linked if link and not (folder / link).exists()] == []
+@pytest.mark.parametrize(
+    "path", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "models/README.md"], ids=lambda path: path.name
+)
+def test_every_file_that_is_linked_is_there(path: Path) -> None:
+    linked = [link.split("#")[0] for link in re.findall(r"\]\(([^)]+)\)", path.read_text("utf-8"))]
+    local = [link for link in linked if link and "://" not in link]
+    assert [link for link in local if not (path.parent / link).exists()] == []
+
+
+def test_every_file_that_is_named_is_there(page: str) -> None:
     named = re.findall(r"`((?:requirements[\w-]*\.txt|deploy/[\w.]+))`", page)
     assert [name for name in named if not (ROOT / name).exists()] == []
 
