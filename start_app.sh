@@ -143,7 +143,7 @@ go_back() { # to the caller's folder, unless this user may not enter it (sudo -u
 }
 
 set_environment() {
-    export GRADIO_ANALYTICS_ENABLED=False HF_HUB_OFFLINE=1 HF_HUB_DISABLE_TELEMETRY=1 ASCEND_SLOG_PRINT_TO_STDOUT=0
+    export GRADIO_ANALYTICS_ENABLED=False HF_HUB_OFFLINE=1 HF_HUB_DISABLE_TELEMETRY=1 ORT_DISABLE_TELEMETRY=1 ASCEND_SLOG_PRINT_TO_STDOUT=0
     export PYTHONUNBUFFERED=1
     grep -qs '^ *host *=' "${CONFIG:-config.toml}" || export SHENGFANG_HOST=${SHENGFANG_HOST:-0.0.0.0}
 }

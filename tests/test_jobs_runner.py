@@ -391,18 +391,6 @@ def test_a_second_server_is_refused_with_the_first_ones_number(house: RunnerKit)
     assert caught.value.pid == os.getpid() == lock_holder(house.settings.lock_file)
 
 
-def test_a_start_sweeps_what_belongs_to_nobody(stopped: RunnerKit, speech: np.ndarray) -> None:
-    kept = stopped.submit(speech)
-    young, old = stopped.settings.uploads / "young", stopped.settings.uploads / "old"
-    young.mkdir(), old.mkdir()
-    os.utime(old, (1, 1))
-    half = stopped.settings.uploads / kept.uid / "audio.wav.part"
-    half.write_bytes(b"half")
-    stopped.runner.start()
-    assert [path.exists() for path in (young, old, half)] == [True, False, False]
-    assert stopped.until(kept).state == "done"
-
-
 def test_a_text_is_spoken_labelled_and_timed(house: RunnerKit) -> None:
     text = "欢迎致电客服中心。您的来电对我们非常重要！请稍候片刻，马上为您接通。"
     job = house.until(house.submit(kind="speak", params={"text": text, "voice": "builtin", "format": "wav"}))

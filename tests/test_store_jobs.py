@@ -255,4 +255,5 @@ def test_the_end_is_estimated_from_what_was_measured(store: Store) -> None:
 def test_files_whose_job_is_gone_are_told_apart(store: Store) -> None:
     kept, gone = store.submit(), store.submit()
     store.jobs.delete(gone.owner_id, gone.uid)
-    assert store.jobs.existing([kept.uid, gone.uid, "nobody"]) == {kept.uid}
+    assert store.jobs.known([kept.uid, gone.uid, "nobody"]) == {kept.uid, gone.uid}
+    assert store.jobs.known([kept.uid, gone.uid, "nobody"], deleted=True) == {gone.uid}

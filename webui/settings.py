@@ -200,6 +200,7 @@ def work_offline(settings: Settings) -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported; later calls do not stop it
     os.environ["GRADIO_TEMP_DIR"] = str(settings.cache / "gradio")
     os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.cache / "numba"))
     os.environ.setdefault("ASCEND_SLOG_PRINT_TO_STDOUT", "0")

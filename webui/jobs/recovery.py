@@ -7,7 +7,6 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from webui.settings import Settings
@@ -17,7 +16,6 @@ from webui.store.queue import Queue
 log = logging.getLogger(__name__)
 
 LOCK_TRIES = 5  # a look at who holds the lock holds it for a moment
-ORPHAN_AGE_S = 3600  # an upload's files are there before its row: younger folders are left alone
 
 
 class AlreadyRunning(Exception):
@@ -73,26 +71,29 @@ def recover(settings: Settings, queue: Queue, jobs: JobStore) -> None:
             found.cancelled,
             found.given_up,
         )
-    for path in _left_over(settings, jobs):
-        log.info("removing %s, which belongs to no job", path.name)
-        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    for root in (settings.uploads, settings.outputs):
+        _put_in_order(root, jobs)
 
 
 def clear_deleted(settings: Settings, jobs: JobStore, uid: str) -> None:
     """Remove what a worker wrote to a job's folders after its deletion had emptied them."""
-    if not jobs.existing([uid]):
+    if jobs.known([uid], deleted=True):
         for root in (settings.uploads, settings.outputs):
             shutil.rmtree(root / uid, ignore_errors=True)
 
 
-def _left_over(settings: Settings, jobs: JobStore) -> Iterator[Path]:
-    """Half-written files, and folders of jobs that do not exist (any more)."""
-    youngest = time.time() - ORPHAN_AGE_S
-    for root in (settings.uploads, settings.outputs):
-        folders = [path for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
-        known = jobs.existing([folder.name for folder in folders])
-        for folder in folders:
-            if folder.name not in known and folder.stat().st_mtime < youngest:
-                yield folder
-            else:
-                yield from folder.rglob("*.part")
+def _put_in_order(root: Path, jobs: JobStore) -> None:
+    """Remove half-written files and what a deletion left; a folder that the database does not know stays.
+
+    The database may be the younger or the wrong one: a backup put back, a mistyped path. Only a tombstone says
+    that the owner deleted a job.
+    """
+    folders = {path.name: path for path in root.iterdir() if path.is_dir()} if root.is_dir() else {}
+    for name in jobs.known(list(folders), deleted=True):
+        log.info("removing %s, whose job was deleted", name)
+        shutil.rmtree(folders.pop(name), ignore_errors=True)
+    for folder in folders.values():
+        for part in folder.rglob("*.part"):
+            part.unlink(missing_ok=True)
+    if orphans := len(folders) - len(jobs.known(list(folders))):
+        log.warning("%d folders in %s belong to no job of this database; they are kept", orphans, root.name)

@@ -91,14 +91,14 @@ class JobStore:
         with self._database.read() as connection:
             return queue_places(connection, rows)
 
-    def existing(self, uids: Sequence[str]) -> set[str]:
-        """Those of `uids` that are jobs and not deleted."""
-        alive = select(jobs.c.uid).where(jobs.c.deleted_at.is_(None))
+    def known(self, uids: Sequence[str], *, deleted: bool = False) -> set[str]:
+        """Those of `uids` that are jobs; with `deleted`, those that their owners deleted: tombstones."""
+        of_them = select(jobs.c.uid).where(jobs.c.deleted_at.is_not(None) if deleted else True)
         with self._database.read() as connection:
             return {
                 uid
                 for at in range(0, len(uids), 500)
-                for uid in connection.execute(alive.where(jobs.c.uid.in_(uids[at : at + 500]))).scalars()
+                for uid in connection.execute(of_them.where(jobs.c.uid.in_(uids[at : at + 500]))).scalars()
             }
 
     def counts(self) -> dict[str, int]:

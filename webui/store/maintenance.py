@@ -13,7 +13,6 @@ from pathlib import Path
 
 from webui.settings import Settings
 
-_PAGES = 1024  # copied in one step of SQLite's backup, between which writers go on
 _MOST_SHOWN = 20
 
 
@@ -27,9 +26,14 @@ def back_up(settings: Settings, folder: Path, media: bool = False) -> Path:
     stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     target = folder / f"history-{stamp}.db"
     part = target.with_suffix(".part")
-    with closing(_read_only(settings.database)) as live, closing(sqlite3.connect(part)) as copy:
-        live.backup(copy, pages=_PAGES)
-    part.rename(target)
+    try:
+        # In one step: between two steps a commit of another process makes SQLite begin anew, and a busy server never
+        # lets it end. Readers and writers of a WAL database go on meanwhile.
+        with closing(_read_only(settings.database)) as live, closing(sqlite3.connect(part)) as copy:
+            live.backup(copy)
+        part.rename(target)
+    finally:
+        part.unlink(missing_ok=True)
     copied = sum(_copy_tree(root, folder / root.name) for root in _media(settings)) if media else 0
     manifest = {"database": target.name, "sha256": _sha256(target), "files_copied": copied, "created_at": stamp}
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
