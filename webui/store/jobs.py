@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, select, true, update
 
 from webui.errors import UserError
 from webui.store import audit, search, tombstones
@@ -93,7 +93,7 @@ class JobStore:
 
     def known(self, uids: Sequence[str], *, deleted: bool = False) -> set[str]:
         """Those of `uids` that are jobs; with `deleted`, those that their owners deleted: tombstones."""
-        of_them = select(jobs.c.uid).where(jobs.c.deleted_at.is_not(None) if deleted else True)
+        of_them = select(jobs.c.uid).where(jobs.c.deleted_at.is_not(None) if deleted else true())
         with self._database.read() as connection:
             return {
                 uid
