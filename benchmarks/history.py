@@ -21,6 +21,7 @@ from typing import Any
 
 from sqlalchemy import insert, text
 
+from webui.errors import Notice
 from webui.store.accounts import AccountStore
 from webui.store.database import Database
 from webui.store.history import History
@@ -87,7 +88,7 @@ def _row(chance: random.Random, owners: list[int], weights: list[float], created
         "language": "zh",
         "text": content,
         "text_raw": content,
-        "error": {"code": "BAD_AUDIO", "params": {}} if state == "failed" else None,
+        "error": Notice("BAD_AUDIO") if state == "failed" else None,
         "seg_total": 12,
         "seg_done": 12,
         "work_ms": 4000,

@@ -100,7 +100,7 @@ def mixed(one: Samples, other: Samples, interrupted: bool) -> Samples:
 
 def found(samples: Samples) -> bool:
     """Whether the prompt is warned of; what is refused for other reasons is not."""
-    return any(finding["code"] == "PROMPT_VOICES" for finding in judge(samples, RATE).findings)
+    return any(finding.code == "PROMPT_VOICES" for finding in judge(samples, RATE).findings)
 
 
 if __name__ == "__main__":

@@ -115,9 +115,9 @@ class ServerFolder:
         segments = self.store.jobs.segments(None, job.uid)
         return {
             "state": row.state,
-            "error": row.error,
+            "error": row.error and row.error.stored(),
             "devices": dict(row.devices),
-            "warnings": [[warning["code"], warning["params"]] for warning in row.warnings],
+            "warnings": [[warning.code, dict(warning.params)] for warning in row.warnings],
             "texts": [segment.text_raw for segment in segments],
             "states": [segment.state for segment in segments],
             "codes": [segment.error_code for segment in segments],

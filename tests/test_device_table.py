@@ -8,7 +8,8 @@ import pytest
 
 from tests.test_calibration import HEARS
 from webui import devices
-from webui.devices import Device, Reason
+from webui.devices import Device
+from webui.errors import Notice
 from webui.hosting.calibration import Speeds
 from webui.hosting.host import ModelHost
 from webui.service.device_table import device_table, speed_of
@@ -25,7 +26,7 @@ def host(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> ModelHost:
 
 
 def test_a_card_that_was_given_up_says_why(host: ModelHost) -> None:
-    host.retire("npu:0", Reason("DEVICE_LOST", {"device": "npu:0", "detail": "507018"}))
+    host.retire("npu:0", Notice("DEVICE_LOST", {"device": "npu:0", "detail": "507018"}))
     lost, sound, _cpu = device_table(host, [], "en")
     assert not lost["usable"] and "507018" in lost["reason"] and lost["hint"]
     assert sound["usable"] and sound["reason"] == ""

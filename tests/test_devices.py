@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from webui import devices
-from webui.devices import Device, Reason, probing, vendors
-from webui.errors import UserError, codes, word
+from webui.devices import Device, probing, vendors
+from webui.errors import Notice, UserError, codes
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,7 +29,7 @@ def offer(monkeypatch: pytest.MonkeyPatch, *found: Device) -> None:
 
 CPU = Device("cpu", "cpu", "CPU")
 NPU = Device("npu:0", "npu", "Ascend NPU")
-SICK = Device("npu:0", "npu", "Ascend NPU", usable=False, problem=Reason("NPU_NO_CANN", {"library": "libhccl.so"}))
+SICK = Device("npu:0", "npu", "Ascend NPU", usable=False, problem=Notice("NPU_NO_CANN", {"library": "libhccl.so"}))
 
 
 def test_the_cpu_is_always_there_and_last(dev: Path) -> None:
@@ -66,7 +66,7 @@ def test_without_torch_the_cpu_says_so(dev: Path, monkeypatch: pytest.MonkeyPatc
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else find(name))
     (only,) = devices.probe()
-    assert only.usable and only.problem == Reason("TORCH_MISSING")
+    assert only.usable and only.problem == Notice("TORCH_MISSING")
 
 
 def test_auto_takes_the_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_what_cannot_be_used_is_refused_with_the_reason(monkeypatch: pytest.Monk
         devices.resolve(name)
     assert refused.value.code == "DEVICE_UNAVAILABLE"
     for language in ("zh", "en"):
-        assert says in word("DEVICE_UNAVAILABLE", refused.value.params, language).message
+        assert says in refused.value.notice.worded(language).message
 
 
 def test_a_plugin_that_breaks_is_as_if_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +120,7 @@ def test_every_reason_has_its_wording() -> None:
         "DEVICE_FAILS DEVICE_SILENT NO_SUCH_DEVICE"
     ).split():
         assert code in codes()
-        assert word(code, {}, "zh").message != word(code, {}, "en").message
+        assert Notice(code).worded("zh").message != Notice(code).worded("en").message
 
 
 @pytest.mark.parametrize(

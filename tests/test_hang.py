@@ -13,8 +13,9 @@ from tests.devices_kit import Listener, Server, ServerFolder, house, listener
 from tests.jobs_kit import open_store
 from webui import devices
 from webui.cli.application import main
-from webui.devices import Device, Reason, probing
+from webui.devices import Device, probing
 from webui.engines.base import Capabilities, Model, Recognition
+from webui.errors import Notice
 from webui.hosting import hang_history
 from webui.hosting.hang_history import HangHistory
 from webui.hosting.key_value import InMemoryStore
@@ -101,7 +102,7 @@ def test_the_segment_that_hangs_is_given_up_and_the_job_goes_on_after_the_next_s
         job = opened.planned(6)
         hang(opened, release, told)
         segments = opened.store.jobs.segments(None, job.uid)
-        assert opened.host.placement.lost() == {"cpu": Reason("DEVICE_HUNG", {"device": "cpu"})}
+        assert opened.host.placement.lost() == {"cpu": Notice("DEVICE_HUNG", {"device": "cpu"})}
     alone = seconds == 0
     assert [row.error_code for row in segments] == [None, "HUNG" if alone else None, *[None] * 4]
     with house(tmp_path, device="cpu", model=stuck(release)) as opened:

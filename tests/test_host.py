@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from webui.engines.base import Capabilities, EngineError, Model
-from webui.errors import UserError, word
+from webui.errors import Notice, UserError
 from webui.hosting import host as host_module
 from webui.hosting.host import ModelHost
 from webui.hosting.watchdog import Call
@@ -247,13 +247,13 @@ def test_what_nobody_foresaw_in_loading_is_a_sentence_and_a_line_in_the_log(
 
     with pytest.raises(UserError) as caught, host.use(Model("bad", "fake", "recognizer", "1", Capabilities(), load)):
         pass
-    found = re.search(says, word(caught.value.code, caught.value.params, "en").message)
+    found = re.search(says, caught.value.notice.worded("en").message)
     assert found and type(error).__name__ not in found.string
     assert found[1] in caplog.text and type(error).__name__ in caplog.text
 
 
 def test_a_broken_folder_is_refused_with_its_problem(host: ModelHost, made: list[Engine]) -> None:
-    with pytest.raises(UserError) as caught, host.use(model(made, problem=("MODEL_BROKEN", {"model": "m"}))):
+    with pytest.raises(UserError) as caught, host.use(model(made, problem=Notice("MODEL_BROKEN", {"model": "m"}))):
         pass
     assert caught.value.code == "MODEL_BROKEN" and made == []
 

@@ -149,7 +149,7 @@ def test_a_poison_segment_is_left_out_and_its_neighbours_are_done(store: Store) 
     assert rows[2].error_code == "CRASH" and attempts[2] == SEGMENT_CRASHES
     assert max(count for idx, count in attempts.items() if idx != 2) <= 2
     after = store.jobs.get(None, job.uid)
-    assert (after.seg_failed, (after.error or {})["code"], after.text) == (1, "CRASH", "好好好好")
+    assert (after.seg_failed, after.error and after.error.code, after.text) == (1, "CRASH", "好好好好")
 
 
 @pytest.mark.parametrize("stage", ["prepare", "work"])
@@ -161,7 +161,7 @@ def test_a_job_that_only_crashes_is_given_up(store: Store, stage: str) -> None:
         claimed(store, stage)
         store.queue.recover()
     after = store.jobs.get(None, job.uid)
-    assert (after.state, (after.error or {})["code"]) == ("failed", "CRASH_LOOP")
+    assert (after.state, after.error and after.error.code) == ("failed", "CRASH_LOOP")
 
 
 def test_crashes_with_progress_between_do_not_count(store: Store) -> None:

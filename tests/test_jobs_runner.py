@@ -22,6 +22,7 @@ from webui.audio.resampling import resample
 from webui.audio.working_copy import WorkingCopy, WorkingCopyWriter
 from webui.engines.base import Capabilities, EngineError, Model, Recognition, Waveform
 from webui.engines.basic.espeak import Espeak
+from webui.errors import Notice
 from webui.hosting.host import ModelHost
 from webui.jobs import runner
 from webui.jobs.changes import ChangeFeed
@@ -134,7 +135,7 @@ def test_channels_are_kept_apart_and_in_time_order(house: RunnerKit, speech: np.
 
 def test_silence_is_done_and_says_so(house: RunnerKit) -> None:
     job = house.until(house.submit(np.zeros(3 * RATE, np.float32)))
-    assert (job.state, job.text, [warning["code"] for warning in job.warnings]) == ("done", "", ["NO_SPEECH"])
+    assert (job.state, job.text, [warning.code for warning in job.warnings]) == ("done", "", ["NO_SPEECH"])
 
 
 def whisper(speech: np.ndarray) -> np.ndarray:
@@ -158,7 +159,7 @@ def test_a_whisper_is_raised_for_the_engines_and_on_the_disk_stays_what_it_is(
     rows = stopped.store.jobs.segments(None, job.uid)
     assert [(row.start_ms // 1000, row.end_ms // 1000) for row in rows] == [(1, 3), (4, 7), (8, 10)]
     assert len(heard) == 3 and min(heard) > 0.2
-    assert job.warnings == [{"code": "RECORDING_QUIET", "params": {"level": pytest.approx(-64, abs=2)}}]
+    assert job.warnings == [Notice("RECORDING_QUIET", {"level": pytest.approx(-64, abs=2)})]
     copy = WorkingCopy(stopped.settings.data / stopped.store.jobs.artifacts(None, job.uid, "playable")[0].path)
     assert np.abs(copy.read(0, copy.seconds)).max() < 0.01
 
@@ -182,12 +183,12 @@ def test_of_two_channels_each_is_raised_alone_and_one_without_speech_is_no_warni
     rows = house.store.jobs.segments(None, quiet_side.uid)
     assert [row.channel for row in rows] == [0, 0, 0, 1, 1, 1]
     assert [row.start_ms for row in rows] == sorted(row.start_ms for row in rows)
-    assert [warning["code"] for warning in quiet_side.warnings] == ["RECORDING_QUIET"]
+    assert [warning.code for warning in quiet_side.warnings] == ["RECORDING_QUIET"]
     hiss = whisper(np.zeros_like(speech))
     nobody = house.until(house.submit(np.stack([speech, hiss], axis=1), params=params))
     assert nobody.warnings == []
     alone = house.until(house.submit(hiss))
-    assert [warning["code"] for warning in alone.warnings] == ["NO_SPEECH", "RECORDING_QUIET"]
+    assert [warning.code for warning in alone.warnings] == ["NO_SPEECH", "RECORDING_QUIET"]
 
 
 def test_what_one_side_of_a_call_leaks_into_the_other_is_not_heard_twice(house: RunnerKit, speech: np.ndarray) -> None:
@@ -200,15 +201,15 @@ def test_what_cannot_be_decoded_fails_with_its_code(house: RunnerKit) -> None:
     uid, recording = upload(house.settings, np.zeros(RATE, np.float32))
     (house.settings.data / recording.path).write_bytes(b"not a recording" * 99)
     job = house.until(house.submit(uid=uid, input=recording))
-    assert (job.state, (job.error or {})["code"]) == ("failed", "NOT_AUDIO")
+    assert (job.state, job.error and job.error.code) == ("failed", "NOT_AUDIO")
 
 
 def test_a_missing_recording_and_a_missing_model_are_named(house: RunnerKit, speech: np.ndarray) -> None:
     gone = house.until(house.submit())
-    assert (gone.error or {})["code"] == "MISSING_INPUT"
+    assert gone.error and gone.error.code == "MISSING_INPUT"
     job = house.until(house.submit(speech, model="absent"))
-    assert job.error is not None and job.error["code"] == "MODEL_NOT_FOUND"
-    assert job.error["params"]["model"] == "absent" and "fake" in job.error["params"]["present"]
+    assert job.error is not None and job.error.code == "MODEL_NOT_FOUND"
+    assert job.error.params["model"] == "absent" and "fake" in job.error.params["present"]
 
 
 def test_a_language_the_model_lacks_gives_times_and_no_text(
@@ -222,12 +223,12 @@ def test_a_language_the_model_lacks_gives_times_and_no_text(
     assert (job.state, job.text, job.error) == (
         "partial",
         "",
-        {"code": "MODEL_NEEDED", "params": {"language": "zh-CN"}},
+        Notice("MODEL_NEEDED", {"language": "zh-CN"}),
     )
     assert rows and all(row.state == "skipped" and row.end_ms > row.start_ms for row in rows)
     english_job = stopped.until(stopped.submit(speech, params={}))
     assert (english_job.state, english_job.language) == ("done", "en")
-    assert [warning["code"] for warning in english_job.warnings] == ["BASIC_ENGLISH"]
+    assert [warning.code for warning in english_job.warnings] == ["BASIC_ENGLISH"]
 
 
 def full_disk(monkeypatch: pytest.MonkeyPatch, room: Callable[[], int]) -> None:
@@ -260,7 +261,7 @@ def test_a_job_that_is_too_large_for_the_room_there_is_fails(
 ) -> None:
     full_disk(monkeypatch, lambda: 2**30)
     job = house.until(house.store.submit(file_name="大.wav"))
-    assert (job.state, (job.error or {})["code"]) == ("failed", "DISK_FULL")
+    assert (job.state, job.error and job.error.code) == ("failed", "DISK_FULL")
 
 
 def test_a_segment_that_fails_does_not_take_its_batch_along(
@@ -430,12 +431,12 @@ def test_a_voice_without_a_live_consent_does_not_speak(house: RunnerKit) -> None
     voice_id = voice(house, "小张")
     house.store.voices.revoke(house.store.owner().id, "小张")
     job = house.submit(kind="speak", params={"text": "你好世界。", "voice": "小张"}, voice_id=voice_id)
-    assert (house.until(job).error or {})["code"] == "CONSENT_EXPIRED"
+    assert house.until(job).error == Notice("CONSENT_EXPIRED", {"voice": "小张"})
 
 
 def test_a_text_without_words_is_refused(house: RunnerKit) -> None:
     job = house.until(house.submit(kind="speak", params={"text": "……！", "voice": "builtin"}))
-    assert (job.state, (job.error or {})["code"]) == ("failed", "NOTHING_TO_SAY")
+    assert (job.state, job.error and job.error.code) == ("failed", "NOTHING_TO_SAY")
 
 
 def test_a_converted_recording_keeps_its_timing(house: RunnerKit, speech: np.ndarray) -> None:

@@ -15,7 +15,6 @@ import pytest
 from sqlalchemy import create_engine
 
 from tests.jobs_kit import open_store
-from webui.errors import word
 from webui.store import migrate
 from webui.store.migrate import DatabaseRefused, open_database
 from webui.store.schema import metadata
@@ -57,7 +56,7 @@ def refusal(path: Path) -> str:
         open_database(path)
     assert path.read_bytes() == before, "a refused file is left as it is"
     for language in ("zh", "en"):
-        worded = word(caught.value.code, caught.value.params, language)
+        worded = caught.value.notice.worded(language)
         assert str(path) in worded.message and worded.hint and "\n" not in worded.message
     return caught.value.code
 

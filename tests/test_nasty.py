@@ -47,7 +47,7 @@ def outcome(decoder: Decoder, path: Path) -> str:
         assert set(error.params) <= {"file", "sniffed", "hours"}
         return error.code
     assert frames > 0
-    assert {code for code, _ in decoding.warnings} <= {"TRUNCATED_WARNING", "DAMAGED_WARNING"}
+    assert {warning.code for warning in decoding.warnings} <= {"TRUNCATED_WARNING", "DAMAGED_WARNING"}
     return "decoded"
 
 

@@ -35,7 +35,7 @@ def silence(seconds: float) -> np.ndarray:
 
 
 def findings(samples: np.ndarray) -> set[str]:
-    found = {finding["code"] for finding in judge(samples, RATE).findings}
+    found = {finding.code for finding in judge(samples, RATE).findings}
     assert found <= codes()
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webui.errors import UserError, word
+from webui.errors import UserError
 from webui.text.pronunciation import (
     Arpabet,
     Event,
@@ -107,7 +107,7 @@ def test_a_wrong_mark_is_named_with_its_nearest(text: str, token: str, near: str
     assert raised.value.code == "UNKNOWN_PRONUNCIATION"
     assert raised.value.params["token"] == token
     assert near in raised.value.params["nearest"]
-    assert token in word(raised.value.code, raised.value.params, "en").message
+    assert token in raised.value.notice.worded("en").message
 
 
 def test_long_texts_lose_nothing() -> None:

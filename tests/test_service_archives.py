@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from webui.errors import UserError, word
+from webui.errors import UserError
 from webui.service import archives
 from webui.service.uploads import Incoming, Upload
 
@@ -36,8 +36,8 @@ def refused(tmp_path: Path, content: bytes) -> str:
     assert caught.value.code == "BAD_ARCHIVE"
     assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
     for language in ("zh", "en"):
-        assert "{" not in word("BAD_ARCHIVE", caught.value.params, language).message
-    return str(caught.value.params["reason"]["code"])
+        assert "{" not in caught.value.notice.worded(language).message
+    return str(caught.value.params["reason"].code)
 
 
 def unpacked(tmp_path: Path, content: bytes) -> dict[str, bytes]:

@@ -12,7 +12,7 @@ import pytest
 
 from webui.engines import download
 from webui.engines.base import Capabilities, Model
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 from webui.hosting.host import ModelHost
 from webui.jobs.params import JobKind, JobState
 from webui.service.accounts import AccountService
@@ -30,7 +30,7 @@ def no_load(_device: str) -> None:
 
 
 def model(name: str, kind: str = "recognizer", rank: int = 0, problem: str | None = None) -> Model:
-    found = (problem, {"file": "x"}) if problem else None
+    found = Notice(problem) if problem else None
     return Model(name, "test", kind, "1", Capabilities(), no_load, default_rank=rank, problem=found)  # type: ignore[arg-type]
 
 

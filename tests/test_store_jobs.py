@@ -142,7 +142,7 @@ def test_a_retry_runs_only_what_is_not_done(store: Store) -> None:
     store.queue.commit(lease, failed, device="cpu", seconds=1)
     assert store.queue.finish(lease) == "partial"
     ended = store.jobs.get(None, job.uid)
-    assert (ended.error or {})["code"] == "ENGINE_FAILED"
+    assert ended.error and ended.error.code == "ENGINE_FAILED"
     again = store.jobs.retry(job.owner_id, job.uid)
     assert (again.state, again.error, again.seg_done, again.seg_failed) == ("queued", None, 1, 0)
     lease = store.queue.claim("work", "boot").lease  # type: ignore[union-attr]

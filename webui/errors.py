@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from webui.toml import read_toml
 
-Language = str  # "zh" or "en"
+Locale = str  # "zh" or "en"
 
 # What pydantic found (an error's type, or a name in its context) → our reason, and what the name fills in there.
 _KINDS = {
@@ -37,6 +37,52 @@ _LIMITS = {
 }
 
 
+@dataclass(frozen=True)
+class Wording:
+    status: int
+    type: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something to tell a reader: `code` is a key of errors.toml, `params` fill its wording.
+
+    A parameter that is itself a notice reads as its message.
+    """
+
+    code: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def stored(self) -> dict[str, Any]:
+        """The JSON in which rows keep it: {"code", "params"}, notices within alike."""
+        params = {name: value.stored() if isinstance(value, Notice) else value for name, value in self.params.items()}
+        return {"code": self.code, "params": params}
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any]) -> Notice:
+        """The notice that `stored()` gave."""
+        params = stored.get("params", {})
+        return cls(stored["code"], {name: _restored(value) for name, value in params.items()})
+
+    def worded(self, locale: Locale) -> Wording:
+        """Status and words for a reader of `locale` (zh unless en). Raises KeyError for a code that is not there."""
+        entry = _catalogue()[self.code]
+        texts = entry["en" if locale.startswith("en") else "zh"]
+        values = _Lenient({name: _shown(value, locale) for name, value in self.params.items()})
+        return Wording(
+            status=entry["status"],
+            type=entry.get("type", "invalid_request_error"),
+            message=texts["message"].format_map(values),
+            hint=texts.get("hint", "").format_map(values),
+        )
+
+    def as_error(self, param: str | None = None) -> UserError:
+        """To raise; `param` names the offending field."""
+        return UserError(self.code, param=param, **self.params)
+
+
 class UserError(Exception):
     """Something the user can understand and cure.
 
@@ -49,53 +95,34 @@ class UserError(Exception):
         self.param = param
         self.params = params
 
-    def stored(self) -> dict[str, Any]:
-        """The form in which a job's row keeps it (JSON)."""
-        return {"code": self.code, "params": self.params}
+    @property
+    def notice(self) -> Notice:
+        return Notice(self.code, self.params)
 
 
-@dataclass(frozen=True)
-class Wording:
-    status: int
-    type: str
-    message: str
-    hint: str
-
-
-def word(code: str, params: Mapping[str, Any], language: Language) -> Wording:
-    """The wording of `code` in `language` (zh unless en)."""
-    entry = _catalogue()[code]
-    texts = entry["en" if language.startswith("en") else "zh"]
-    values = _Lenient({name: _reason(value, language) for name, value in params.items()})
-    return Wording(
-        status=entry["status"],
-        type=entry.get("type", "invalid_request_error"),
-        message=texts["message"].format_map(values),
-        hint=texts.get("hint", "").format_map(values),
-    )
-
-
-def _reason(value: Any, language: Language) -> Any:
-    """A parameter that is itself a stored error or reason (`{"code", "params"}`) reads as its message."""
-    if isinstance(value, Mapping) and value.get("code") in _catalogue():
-        return word(value["code"], value.get("params", {}), language).message
-    return value
-
-
-def reason_of(finding: Mapping[str, Any]) -> dict[str, Any]:
-    """What pydantic found wrong with one value, as a stored reason."""
+def reason_of(finding: Mapping[str, Any]) -> Notice:
+    """What pydantic found wrong with one value."""
     if finding["type"] in _KINDS:
-        return {"code": _KINDS[finding["type"]]}
+        return Notice(_KINDS[finding["type"]])
     context = finding.get("ctx", {})
     for name, (code, fills) in _LIMITS.items():
         if name in context:
             limit = context[name].replace(" or ", ", ") if name == "expected" else context[name]
-            return {"code": code, "params": {fills: limit}}
-    return {"code": "FIELD_FORMAT"}
+            return Notice(code, {fills: limit})
+    return Notice("FIELD_FORMAT")
 
 
 def codes() -> frozenset[str]:
     return frozenset(_catalogue())
+
+
+def _restored(value: Any) -> Any:
+    nested = isinstance(value, Mapping) and value.get("code") in _catalogue()
+    return Notice.from_stored(value) if nested else value
+
+
+def _shown(value: Any, locale: Locale) -> Any:
+    return value.worded(locale).message if isinstance(value, Notice) else value
 
 
 class _Lenient(dict[str, Any]):

@@ -25,7 +25,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from webui.errors import reason_of, word
+from webui.errors import Notice, reason_of
 from webui.toml import read_toml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -263,4 +263,4 @@ def _bad_value(error: ValidationError) -> BadSettings:
 
 
 def _bad(code: str, **params: Any) -> BadSettings:
-    return BadSettings(word(code, params, terminal_language()).message)
+    return BadSettings(Notice(code, params).worded(terminal_language()).message)

@@ -14,7 +14,7 @@ import torch
 
 from webui.engines import catalog, cosyvoice
 from webui.engines.cosyvoice import models
-from webui.errors import UserError, word
+from webui.errors import UserError
 from webui.settings import Settings
 
 
@@ -40,7 +40,7 @@ def change(path, alter):
 def broken(folder):
     with pytest.raises(UserError, match="MODEL_BROKEN") as caught:
         cosyvoice.load(folder)
-    return word("MODEL_BROKEN", caught.value.params, "en").message
+    return caught.value.notice.worded("en").message
 
 
 def test_a_whole_folder_is_a_model(folder, settings):
@@ -106,8 +106,7 @@ def test_missing_files_are_named(folder, settings):
     (folder / "campplus.onnx").unlink()
     (folder / "llm.pt").unlink()
     (model,) = models(settings)
-    code, params = model.problem
-    assert "llm.pt, campplus.onnx missing" in word(code, params, "en").message
+    assert "llm.pt, campplus.onnx missing" in model.problem.worded("en").message
     with pytest.raises(UserError, match="MODEL_BROKEN"):
         model.load("cpu")
 
@@ -116,8 +115,8 @@ def test_a_cosyvoice2_folder_is_called_that(folder, settings):
     (folder / "cosyvoice3.yaml").rename(folder / "cosyvoice2.yaml")
     (folder / "speech_tokenizer_v3.onnx").rename(folder / "speech_tokenizer_v2.onnx")
     (model,) = models(settings)
-    assert "CosyVoice2" in word(*model.problem, "en").message
-    assert "CosyVoice2" in word(*model.problem, "zh").message
+    assert "CosyVoice2" in model.problem.worded("en").message
+    assert "CosyVoice2" in model.problem.worded("zh").message
 
 
 def test_the_revision_changes_with_the_weights(folder, settings):

@@ -14,13 +14,13 @@ import yaml
 from webui.engines import funasr
 from webui.engines.funasr import folder as folders
 from webui.engines.funasr.loading import build
-from webui.errors import UserError, word
+from webui.errors import Notice, UserError
 from webui.settings import Settings
 
 
-def _reason(model_problem: tuple[str, dict] | None) -> str:
-    assert model_problem is not None
-    return word(model_problem[0], model_problem[1], "en").message
+def _reason(problem: Notice | None) -> str:
+    assert problem is not None
+    return problem.worded("en").message
 
 
 def test_each_family_is_known_by_its_content_and_says_what_it_can(own_models: Path, settings: Settings) -> None:
@@ -99,7 +99,7 @@ def _load_error(folder: Path) -> str:
     assert found is not None
     with pytest.raises(UserError) as caught:
         build(found, "cpu")
-    return word(caught.value.code, caught.value.params, "en").message
+    return caught.value.notice.worded("en").message
 
 
 def test_missing_keys_are_an_error_not_a_warning(own_models: Path) -> None:

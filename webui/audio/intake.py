@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from webui.audio import decoder_child
 from webui.audio.sniffing import EIGHT_BIT_TEXT, Sniffed, is_cut_off_mp4, sniff
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 from webui.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -109,14 +109,14 @@ class Decoder:
 class Decoding:
     """One file being decoded: a context manager and an iterator of int16 blocks, shape (frames, channels).
 
-    `info` is there from the start, `warnings` ((code, params) of errors.toml) are complete at the end.
+    `info` is there from the start, `warnings` are complete at the end.
     A file that breaks off delivers what could be read, with TRUNCATED_WARNING.
     """
 
     def __init__(
         self, decoder: Decoder, path: Path, name: str, channels: str, rate: int, probing: bool = False
     ) -> None:
-        self.warnings: list[tuple[str, dict[str, Any]]] = []
+        self.warnings: list[Notice] = []
         self._decoder = decoder
         self._path = path
         self._name = name
@@ -143,7 +143,7 @@ class Decoding:
         while self._child is not None:
             kind, payload = self._read()
             if kind == b"z":
-                self.warnings += [(code, params) for code, params in json.loads(payload)]
+                self.warnings += [Notice(code, params) for code, params in json.loads(payload)]
                 self._release()
             elif kind == b"p":
                 yield self._block(payload)
@@ -202,8 +202,8 @@ class Decoding:
         if kind != b"e":
             return kind, payload
         self._release()
-        error = json.loads(payload)
-        raise self._worded(error["code"], error["params"])
+        error = Notice.from_stored(json.loads(payload))
+        raise self._worded(error.code, dict(error.params))
 
     def _failed(self, reason: str, bad_file: bool = False) -> UserError:
         log.warning("decoder stopped: %s", reason)

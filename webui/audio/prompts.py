@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from webui.audio.resampling import Samples, resample
 from webui.audio.two_voices import two_voices
 from webui.audio.vad import RATE as VAD_RATE
 from webui.audio.vad import Span, SpeechDetector, SpeechOptions
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 
 LEAST_SECONDS, MOST_SECONDS = 3, 30
 LEAST_VOICE_SECONDS = 1.0
@@ -34,8 +33,6 @@ CLIPPED_LEVEL, CLIPPED_SHARE = 0.985, 1e-3
 NOISY_SNR_DB = 12.0
 _FRAME_SECONDS = 0.02
 
-Finding = dict[str, Any]  # {"code", "params"} of errors.toml
-
 
 @dataclass(frozen=True)
 class Prompt:
@@ -43,7 +40,7 @@ class Prompt:
 
     samples: Samples
     rate: int
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Notice, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -94,9 +91,9 @@ def judge(samples: Samples, rate: int) -> Prompt:
         "PROMPT_NOISY": snr_db(samples, rate, spans) < NOISY_SNR_DB,
         "PROMPT_VOICES": two_voices(trimmed, rate),
     }
-    findings = [{"code": code, "params": {}} for code, found in checks.items() if found]
+    findings = [Notice(code) for code, found in checks.items() if found]
     if rate < LEAST_RATE:
-        findings.append({"code": "PROMPT_RATE", "params": {"rate": rate, "least": LEAST_RATE}})
+        findings.append(Notice("PROMPT_RATE", {"rate": rate, "least": LEAST_RATE}))
     return Prompt(trimmed, rate, tuple(findings))
 
 

@@ -20,7 +20,7 @@ from webui.cli.texts import diagnosis
 from webui.disk import ROOM_TO_WORK
 from webui.engines import catalog
 from webui.engines.base import Model
-from webui.errors import UserError, word
+from webui.errors import UserError
 from webui.settings import ROOT, Settings, terminal_language
 
 State = Literal["ok", "note", "bad"]
@@ -132,7 +132,7 @@ def _torch(_settings: Settings) -> Iterator[Line]:
         try:
             torch = devices.load_torch()
         except UserError as error:
-            worded = word(error.code, error.params, terminal_language())
+            worded = error.notice.worded(terminal_language())
             yield Line("torch", "bad", worded.message, worded.hint)
             return
         version, build = torch.__version__, f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU"
@@ -155,7 +155,7 @@ def _devices(settings: Settings) -> Iterator[Line]:
     try:
         devices.resolve(settings.device)
     except UserError as error:
-        worded = word(error.code, error.params, terminal_language())
+        worded = error.notice.worded(terminal_language())
         yield Line("device", "bad", worded.message, worded.hint)
 
 
@@ -164,7 +164,7 @@ def _models(settings: Settings) -> Iterator[Line]:
     only_cpu = all(device.id == "cpu" for device in hardware.probe() if device.usable)
     for model in found:
         if model.problem:
-            worded = word(*model.problem, terminal_language())
+            worded = model.problem.worded(terminal_language())
             yield Line(model.name, "bad", worded.message, worded.hint)
         else:
             yield Line(model.name, "ok", f"{model.engine}, {model.kind}")

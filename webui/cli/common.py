@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from webui.errors import UserError, word
+from webui.errors import UserError
 from webui.settings import Settings, load, terminal_language
 
 DONE, FAILED, WRONG_USAGE, PARTLY_DONE = 0, 1, 2, 3
@@ -48,7 +48,7 @@ def private_files() -> Iterator[None]:
 
 def sentence(error: UserError) -> str:
     """Message and cure in the terminal's language."""
-    worded = word(error.code, error.params, terminal_language())
+    worded = error.notice.worded(terminal_language())
     return " ".join(part for part in (worded.message, worded.hint) if part)
 
 

@@ -13,7 +13,6 @@ import typer
 
 from webui.cli.common import DONE, FAILED, complain, settings_of
 from webui.cli.texts import help_text, say
-from webui.errors import word
 from webui.settings import terminal_language, work_offline
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def list_models(
         typer.echo(json.dumps(shown, ensure_ascii=False, indent=2))
         return DONE
     for model in present:
-        problem = word(*model.problem, terminal_language()).message if model.problem else ""
+        problem = model.problem.worded(terminal_language()).message if model.problem else ""
         typer.echo(f"{model.name:28} {model.engine:10} {model.kind:12} {problem}")
     typer.echo(say("obtainable"))
     for entry in missing:
@@ -72,7 +71,7 @@ def verify_model(context: typer.Context, name: Annotated[str, typer.Argument(hel
 
     findings = catalog.verify(settings_of(context), name)
     for finding in findings:
-        worded = word(finding.code, finding.params, terminal_language())
+        worded = finding.worded(terminal_language())
         complain(f"{worded.message}: {worded.hint}")
     if not findings:
         typer.echo(say("ok"))
@@ -128,7 +127,7 @@ def _as_json(model: Model) -> dict[str, object]:
         "revision": model.revision,
         "languages": model.capabilities.languages,
         "size_bytes": model.size_bytes,
-        "problem": word(*model.problem, terminal_language()).message if model.problem else None,
+        "problem": model.problem.worded(terminal_language()).message if model.problem else None,
     }
 
 

@@ -12,12 +12,10 @@ from webui.devices.probing import (
     resolve,
     try_driver,
 )
-from webui.devices.vendors import Reason
 
 __all__ = [
     "Choice",
     "Device",
-    "Reason",
     "cards",
     "free_memory",
     "is_out_of_memory",

@@ -13,10 +13,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
+
+from webui.errors import Notice
 
 ANSWER_S = 20.0  # without a sign of life; CUDA and CANN take seconds to begin
 BEGIN_S = 60.0  # for a driver to begin, with its plug-in read from a cold disk
@@ -27,11 +29,9 @@ MARK = "shengfang: "  # begins the child's lines; the vendors' libraries print t
 _ROOT = Path(__file__).resolve().parents[2]
 _T = TypeVar("_T")
 
-Finding = tuple[str, Mapping[str, Any]]  # a code of errors.toml and what fills its wording
 
-
-def silent(seconds: float) -> Finding:
-    return "DEVICE_SILENT", {"seconds": round(seconds)}
+def silent(seconds: float) -> Notice:
+    return Notice("DEVICE_SILENT", {"seconds": round(seconds)})
 
 
 def say(step: str) -> None:
@@ -55,7 +55,7 @@ class DriverProbe:
         )
         threading.Thread(target=self._read, name="driver", daemon=True).start()
 
-    def steps(self) -> tuple[str, Finding | None]:
+    def steps(self) -> tuple[str, Notice | None]:
         """The last step it began, and why it got no further; None where it ended by itself."""
         step = ""
         while True:
@@ -78,9 +78,9 @@ class DriverProbe:
         self._child.wait()
         self._lines.put(None)
 
-    def _end(self) -> Finding | None:
+    def _end(self) -> Notice | None:
         status = self._child.returncode
-        return ("DEVICE_FAILS", {"detail": signal.strsignal(-status) or str(status)}) if status < 0 else None
+        return Notice("DEVICE_FAILS", {"detail": signal.strsignal(-status) or str(status)}) if status < 0 else None
 
 
 class TimedCall(Generic[_T]):

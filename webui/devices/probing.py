@@ -22,9 +22,9 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from webui.devices import driver_probe, machine, vendors
-from webui.devices.driver_probe import Finding, TimedCall
-from webui.devices.vendors import Reason, first_line
-from webui.errors import UserError, word
+from webui.devices.driver_probe import TimedCall
+from webui.devices.vendors import first_line
+from webui.errors import Notice, UserError
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +39,13 @@ class Device:
     kind: str
     name: str
     usable: bool = True
-    problem: Reason | None = None
+    problem: Notice | None = None
     memory_total: int | None = None
     memory_free: int | None = None
 
     def worded(self, language: str) -> dict[str, Any]:
         """The device as the outside sees it; `reason` and `hint` are empty where nothing is wrong."""
-        wording = word(self.problem.code, self.problem.params, language) if self.problem else None
+        wording = self.problem.worded(language) if self.problem else None
         return {
             "id": self.id,
             "kind": self.kind,
@@ -62,7 +62,7 @@ class Choice(NamedTuple):
     """A device that works; `why`: the reason where it is another than the one wanted."""
 
     device: str
-    why: Reason | None = None
+    why: Notice | None = None
 
 
 def load_torch() -> ModuleType:
@@ -80,13 +80,13 @@ def probe(load: bool = True) -> list[Device]:
     Without `load` torch is not imported: what the driver's files and the installed packages let one expect.
     """
     if importlib.util.find_spec("torch") is None:
-        return [_cpu(Reason("TORCH_MISSING"))]
+        return [_cpu(Notice("TORCH_MISSING"))]
     if not load:
         return [*_expected(), _cpu()]
     try:
         loaded = _load()
     except UserError as error:
-        return [_cpu(Reason(error.code, error.params))]
+        return [_cpu(error.notice)]
     if loaded.silenced:
         return [*loaded.silenced, _cpu()]
     working = _accelerators(loaded)
@@ -107,12 +107,12 @@ def resolve(name: str = "auto") -> Choice:
     named = [device for device in devices if name in (device.id, device.kind)]
     if not named:
         present = ", ".join(device.id for device in devices if device.usable)
-        reason = Reason("NO_SUCH_DEVICE", {"present": present})
-        raise UserError("DEVICE_UNAVAILABLE", param="device", device=name, reason=reason.stored())
+        reason = Notice("NO_SUCH_DEVICE", {"present": present})
+        raise UserError("DEVICE_UNAVAILABLE", param="device", device=name, reason=reason)
     chosen = next((device for device in named if device.usable), named[0])
     if not chosen.usable:
         assert chosen.problem is not None
-        raise UserError("DEVICE_UNAVAILABLE", param="device", device=name, reason=chosen.problem.stored())
+        raise UserError("DEVICE_UNAVAILABLE", param="device", device=name, reason=chosen.problem)
     return Choice(chosen.id)
 
 
@@ -158,7 +158,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 class _Loaded:
     torch: ModuleType
     failures: Mapping[str, str]  # plug-in → what its import said
-    untouchable: Mapping[str, Finding] = field(default_factory=dict)  # a card's number → why
+    untouchable: Mapping[str, Notice] = field(default_factory=dict)  # a card's number → why
     silenced: tuple[Device, ...] = ()  # what was expected of a driver that must not be touched at all
 
 
@@ -203,14 +203,14 @@ def _errand(passed_over: Sequence[str] = ()) -> driver_probe.DriverProbe:
     return driver_probe.DriverProbe(f"from webui import devices; devices.try_driver({list(passed_over)!r})")
 
 
-def _untouchable(errand: driver_probe.DriverProbe) -> dict[str, Finding]:
+def _untouchable(errand: driver_probe.DriverProbe) -> dict[str, Notice]:
     """ "driver" or a card's number → why: what a child did not come back from, each time another going on behind it."""
-    found: dict[str, Finding] = {}
+    found: dict[str, Notice] = {}
     while True:
         step, finding = errand.steps()
         if finding is None or step in ("", "torch"):
             return found
-        log.error("%s: %s %s", f"card {step}" if step.isdigit() else step, *finding)
+        log.error("%s: %s %s", f"card {step}" if step.isdigit() else step, finding.code, finding.params)
         found[step] = finding
         if not step.isdigit():
             return found
@@ -269,7 +269,7 @@ def _accelerators(loaded: _Loaded) -> list[Device]:
     return [_answering(torch, card, loaded.untouchable.get(card.split(":")[1])) for card in _cards(torch)]
 
 
-def _answering(torch: ModuleType, card: str, finding: Finding | None) -> Device:
+def _answering(torch: ModuleType, card: str, finding: Notice | None) -> Device:
     """The card as it is now, or `finding` where it must not be touched, or that it does not answer."""
     if finding is None:
         try:
@@ -285,9 +285,9 @@ def _timed_call(torch: ModuleType, card: str) -> TimedCall[Device]:
     return TimedCall(partial(_accelerator, torch, card))
 
 
-def _silenced(device: Device, finding: Finding) -> Device:
+def _silenced(device: Device, finding: Notice) -> Device:
     """`device`, if it might be usable otherwise, with what was found."""
-    return replace(device, usable=False, problem=Reason(*finding)) if device.usable else device
+    return replace(device, usable=False, problem=finding) if device.usable else device
 
 
 def _accelerator(torch: ModuleType, device: str) -> Device:
@@ -298,7 +298,7 @@ def _accelerator(torch: ModuleType, device: str) -> Device:
         kind=kind_of(device),
         name=_name(torch, device),
         usable=not failure,
-        problem=Reason("DEVICE_FAILS", {"detail": failure}) if failure else None,
+        problem=Notice("DEVICE_FAILS", {"detail": failure}) if failure else None,
         memory_total=total,
         memory_free=free,
     )
@@ -351,7 +351,7 @@ def _expected() -> list[Device]:
     ]
 
 
-def _cpu(problem: Reason | None = None) -> Device:
+def _cpu(problem: Notice | None = None) -> Device:
     """The CPU always works: `problem` says what of torch is amiss; the basic engine does without."""
     free, total = machine.memory()
     return Device("cpu", "cpu", machine.processor(), True, problem, total, free)

@@ -10,23 +10,13 @@ import importlib.util
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+
+from webui.errors import Notice
 
 DEV = Path("/dev")
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why a device cannot be used: a code of errors.toml and what fills its wording."""
-
-    code: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-
-    def stored(self) -> dict[str, Any]:
-        return {"code": self.code, "params": dict(self.params)}
 
 
 @dataclass(frozen=True)
@@ -49,16 +39,16 @@ LABELS = {vendor.kind: vendor.label for vendor in VENDORS}
 PLUGINS = tuple(vendor.plugin for vendor in VENDORS if vendor.plugin)
 
 
-def expected() -> Iterator[tuple[Vendor, Reason | None]]:
+def expected() -> Iterator[tuple[Vendor, Notice | None]]:
     """What driver files and installed packages promise, without importing torch; a reason where that is not enough."""
     for vendor in VENDORS:
         node, package = _node(vendor), vendor.plugin or "torch"
         if node or _comes_with_packages(vendor):
             installed = _is_installed(package)
-            yield vendor, None if installed else Reason("PLUGIN_MISSING", {"package": package, "node": node})
+            yield vendor, None if installed else Notice("PLUGIN_MISSING", {"package": package, "node": node})
 
 
-def why_missing(vendor: Vendor, torch: ModuleType, failures: Mapping[str, str]) -> Reason | None:
+def why_missing(vendor: Vendor, torch: ModuleType, failures: Mapping[str, str]) -> Notice | None:
     """Why it is there by its files or its plug-in, but not in torch; None where it is not there at all.
 
     `failures`: plug-in → what its import said.
@@ -67,9 +57,9 @@ def why_missing(vendor: Vendor, torch: ModuleType, failures: Mapping[str, str]) 
     if vendor.plugin in failures:
         return _plugin_failure(vendor, torch, failures[vendor.plugin])
     if vendor.plugin and sys.modules.get(vendor.plugin):
-        return Reason("NO_CARD", {"package": vendor.plugin, "label": vendor.label})
+        return Notice("NO_CARD", {"package": vendor.plugin, "label": vendor.label})
     if node and vendor.plugin:
-        return Reason("PLUGIN_MISSING", {"package": vendor.plugin, "node": node})
+        return Notice("PLUGIN_MISSING", {"package": vendor.plugin, "node": node})
     if node and vendor.kind == "cuda":
         return _why_no_cuda(torch, node)
     return None
@@ -80,23 +70,23 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
-def _plugin_failure(vendor: Vendor, torch: ModuleType, detail: str) -> Reason:
+def _plugin_failure(vendor: Vendor, torch: ModuleType, detail: str) -> Notice:
     library = re.search(r"[\w.+-]+\.so[\w.]*", detail)
     if torch.version.cuda and "Two accelerators" in detail:
-        return Reason("TORCH_IS_CUDA", {"package": vendor.plugin})
+        return Notice("TORCH_IS_CUDA", {"package": vendor.plugin})
     if vendor.kind == "npu" and library:
-        return Reason("NPU_NO_CANN", {"library": library[0]})
-    return Reason("PLUGIN_FAILED", {"package": vendor.plugin, "detail": detail})
+        return Notice("NPU_NO_CANN", {"library": library[0]})
+    return Notice("PLUGIN_FAILED", {"package": vendor.plugin, "detail": detail})
 
 
-def _why_no_cuda(torch: ModuleType, node: str) -> Reason:
+def _why_no_cuda(torch: ModuleType, node: str) -> Notice:
     if not torch.version.cuda and not torch.version.hip:
-        return Reason("TORCH_IS_CPU", {"node": node})
+        return Notice("TORCH_IS_CPU", {"node": node})
     try:
         torch.cuda.init()
     except Exception as error:
-        return Reason("DEVICE_FAILS", {"detail": first_line(error)})
-    return Reason("NO_CARD", {"package": "torch", "label": "GPU"})
+        return Notice("DEVICE_FAILS", {"detail": first_line(error)})
+    return Notice("NO_CARD", {"package": "torch", "label": "GPU"})
 
 
 def _node(vendor: Vendor) -> str:

@@ -17,6 +17,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from webui.errors import Notice
+
 Samples = NDArray[np.float32]
 
 
@@ -189,7 +191,7 @@ class Model:
     `check_text(text)` raises UserError (UNKNOWN_PRONUNCIATION) for a text with marks that the model lacks; quick.
     `optimise()` makes a form that is faster on the CPU, in a minute or two; raises UserError. None = it has none.
     `optimised`: what was found out about that form, where it was made: {"use": precision, "errors": {part: relative}}.
-    `problem`: why a folder that is there cannot be used: (code, params) of errors.toml.
+    `problem`: why a folder that is there cannot be used.
     `default_rank`: the highest one present is the default; below 0 = never chosen by itself.
     """
 
@@ -202,7 +204,7 @@ class Model:
     device_kinds: tuple[str, ...] = ("cpu",)  # "cpu" or "any"
     default_rank: int = 0
     size_bytes: int = 0
-    problem: tuple[str, Mapping[str, Any]] | None = None
+    problem: Notice | None = None
     check_text: Callable[[str], None] = read_everything
     optimise: Callable[[], None] | None = None
     optimised: Mapping[str, Any] | None = None

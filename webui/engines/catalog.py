@@ -21,7 +21,7 @@ from typing import Any
 from webui.disk import disk_full, free_bytes
 from webui.engines import marker
 from webui.engines.base import Model
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 from webui.settings import ROOT, Settings
 from webui.toml import read_toml
 
@@ -55,14 +55,6 @@ class Entry:
     note: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What is wrong with a model's file: a code of errors.toml and what fills its wording."""
-
-    code: str
-    params: Mapping[str, Any]
-
-
 def entries(settings: Settings) -> dict[str, Entry]:
     """The catalogue by name; the file in the models folder, where there is one, outranks the program's."""
     known = _catalogue(settings)["models"]
@@ -93,7 +85,7 @@ def optimise(settings: Settings, name: str) -> None:
         folder_of(settings, name)
     able = next((model.optimise for model in named if model.optimise), None)
     if able is None:
-        raise UserError("NOT_CAPABLE", param="model", model=name, feature={"code": "FEATURE_OPTIMISE"})
+        raise UserError("NOT_CAPABLE", param="model", model=name, feature=Notice("FEATURE_OPTIMISE"))
     able()
 
 
@@ -114,7 +106,7 @@ def recognise(settings: Settings, folder: Path) -> list[Entry]:
     return [entry for entry in entries(settings).values() if _bears_marks(folder, entry.recognise)]
 
 
-def verify(settings: Settings, name: str) -> list[Finding]:
+def verify(settings: Settings, name: str) -> list[Notice]:
     """Presence of the needed files, sizes and checksums where known, readability of the rest; empty = all is well."""
     folder = folder_of(settings, name)
     known = recognise(settings, folder)
@@ -218,9 +210,9 @@ def _models_at(settings: Settings, folder: Path) -> list[Model]:
     return [model for model in available(alone) if model.name == folder.name]
 
 
-def _missing(folder: Path, needed: tuple[str, ...]) -> list[Finding]:
+def _missing(folder: Path, needed: tuple[str, ...]) -> list[Notice]:
     absent = [names for names in needed if not any((folder / name).is_file() for name in names.split("|"))]
-    return [Finding("FILE_MISSING", {"file": names.replace("|", " / ")}) for names in absent]
+    return [Notice("FILE_MISSING", {"file": names.replace("|", " / ")}) for names in absent]
 
 
 def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
@@ -231,15 +223,15 @@ def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
     return files
 
 
-def _check_file(path: Path, relative: str, expected: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_file(path: Path, relative: str, expected: Mapping[str, Any]) -> Iterator[Notice]:
     size = path.stat().st_size
     if expected.get("size") not in (None, size):
-        yield Finding("FILE_SIZE", {"file": relative, "size": size, "expected": expected["size"]})
+        yield Notice("FILE_SIZE", {"file": relative, "size": size, "expected": expected["size"]})
     elif expected.get("sha256"):
         if checksum(path) != expected["sha256"]:
-            yield Finding("FILE_CHANGED", {"file": relative})
+            yield Notice("FILE_CHANGED", {"file": relative})
     elif not _readable(path):
-        yield Finding("FILE_DAMAGED", {"file": relative})
+        yield Notice("FILE_DAMAGED", {"file": relative})
 
 
 def _readable(path: Path) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 
 if TYPE_CHECKING:
     from webui.settings import Settings
@@ -32,16 +32,16 @@ def optimise_in_subprocess(optimise: Work, name: str, settings: Settings) -> Non
     try:
         error = here.recv()
     except EOFError:
-        error = {"code": "ENGINE_FAILED", "params": {}}
+        error = Notice("ENGINE_FAILED")
     finally:
         child.join()
         here.close()
     if error is not None:
-        raise UserError(error["code"], **error["params"])
+        raise error.as_error()
 
 
 def _work(answer: Connection, optimise: Work, name: str, given: dict[str, Any]) -> None:
-    """The child's part: sends None, or the stored error."""
+    """The child's part: sends None, or why it failed."""
     from webui.settings import Settings
 
     os.nice(_NICE)
@@ -49,5 +49,5 @@ def _work(answer: Connection, optimise: Work, name: str, given: dict[str, Any]) 
     try:
         optimise(name, Settings(**given))
     except UserError as refused:
-        error = refused.stored()
+        error = refused.notice
     answer.send(error)

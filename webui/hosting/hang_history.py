@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from webui.devices import Reason
 from webui.engines.base import Model
+from webui.errors import Notice
 from webui.hosting.key_value import KeyValueStore
 from webui.hosting.watchdog import Call
 
@@ -37,15 +37,15 @@ class HangHistory:
         with self._lock:
             self._memory.save(_KEY, {"boot": _boot(), "found": [*self._found(), found]})
 
-    def devices(self) -> Mapping[str, Reason]:
+    def devices(self) -> Mapping[str, Notice]:
         """The devices that are set aside, and why."""
         named = [found["device"] for found in self._found() if found["model"] is None]
-        return {device: Reason("DEVICE_HUNG", {"device": device}) for device in named}
+        return {device: Notice("DEVICE_HUNG", {"device": device}) for device in named}
 
-    def of(self, model: Model) -> Mapping[str, Reason]:
+    def of(self, model: Model) -> Mapping[str, Notice]:
         """The devices on which `model` is not loaded, and why; exchanged weights are tried anew."""
         named = [found["device"] for found in self._found() if found["model"] == _identity(model)]
-        return {device: Reason("MODEL_HUNG", {"model": model.name, "device": device}) for device in named}
+        return {device: Notice("MODEL_HUNG", {"model": model.name, "device": device}) for device in named}
 
     def forget(self) -> None:
         """Try everything again."""

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from webui import devices
-from webui.devices import Reason
 from webui.engines.base import EngineError, Model
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 from webui.hosting.calibration import Calibrations
 from webui.hosting.hang_history import HangHistory
 from webui.hosting.key_value import InMemoryStore, KeyValueStore
@@ -115,7 +114,7 @@ class ModelHost:
         """Unload one model, where it is not at work."""
         self._slot(model, device).unload_if_unused()
 
-    def retire(self, device: str, why: Reason) -> None:
+    def retire(self, device: str, why: Notice) -> None:
         """Use `device` no more, and unload what is on it."""
         for slot in self._lose(device, why):
             slot.unload_if_unused()
@@ -125,7 +124,7 @@ class ModelHost:
 
         Nothing on it is touched: to unload from it might never return either. Raises what `memory` raises.
         """
-        self._lose(call.device, Reason("DEVICE_HUNG", {"device": call.device}))
+        self._lose(call.device, Notice("DEVICE_HUNG", {"device": call.device}))
         self.hangs.note(call)
 
     def close(self) -> None:
@@ -142,7 +141,7 @@ class ModelHost:
             finally:
                 slot.lock.release()
 
-    def _lose(self, device: str, why: Reason) -> list[_Slot]:
+    def _lose(self, device: str, why: Notice) -> list[_Slot]:
         """The slots that were on `device`."""
         self.placement.lose(device, why)
         with self._lock:
@@ -170,10 +169,9 @@ class ModelHost:
 
     def _load(self, slot: _Slot) -> None:
         if slot.model.problem is not None:
-            code, params = slot.model.problem
-            raise UserError(code, **params)
+            raise slot.model.problem.as_error()
         if hung := self.hangs.of(slot.model).get(slot.device):
-            raise UserError(hung.code, **hung.params)
+            raise hung.as_error()
         try:
             slot.load()
             return
@@ -251,7 +249,7 @@ def _understood(model: Model, error: Exception) -> Exception:
     number = secrets.token_hex(4)
     log.error("%s does not load (number %s)", model.name, number, exc_info=error)
     if isinstance(error, ModuleNotFoundError) and error.name:
-        reason = {"code": "PACKAGE_MISSING", "params": {"package": error.name.partition(".")[0]}}
+        reason = Notice("PACKAGE_MISSING", {"package": error.name.partition(".")[0]})
     else:
-        reason = {"code": "LOADING_FAILED", "params": {"id": number}}
+        reason = Notice("LOADING_FAILED", {"id": number})
     return UserError("MODEL_BROKEN", model=model.name, reason=reason)

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from webui import devices
-from webui.devices import Choice, Reason
+from webui.devices import Choice
 from webui.engines.base import Model
+from webui.errors import Notice
 from webui.hosting.hang_history import HangHistory
 
 log = logging.getLogger(__name__)
@@ -24,8 +25,8 @@ class Refusal:
     device: str
     operator: str
 
-    def reason(self) -> Reason:
-        return Reason("OPERATOR_MISSING", {"model": self.model, "device": self.device, "operator": self.operator})
+    def reason(self) -> Notice:
+        return Notice("OPERATOR_MISSING", {"model": self.model, "device": self.device, "operator": self.operator})
 
 
 class Placement:
@@ -34,7 +35,7 @@ class Placement:
     def __init__(self, hangs: HangHistory) -> None:
         self._hangs = hangs
         self._lock = threading.Lock()
-        self._lost: dict[str, Reason] = {}
+        self._lost: dict[str, Notice] = {}
         self._refusals: dict[tuple[str, str, str], Refusal] = {}
 
     def choose(self, model: Model, device: str) -> Choice:
@@ -42,7 +43,7 @@ class Placement:
         if device == "cpu":
             return Choice("cpu")
         if model.device_kinds == ("cpu",):
-            return Choice("cpu", Reason("MODEL_CPU_ONLY", {"model": model.name}))
+            return Choice("cpu", Notice("MODEL_CPU_ONLY", {"model": model.name}))
         with self._lock:
             refusal = self._refusals.get((model.name, model.kind, devices.kind_of(device)))
         if refusal is not None:
@@ -59,13 +60,13 @@ class Placement:
             refusal = Refusal(model.name, devices.kind_of(device), device, operator)
             self._refusals[model.name, model.kind, refusal.kind] = refusal
 
-    def lose(self, device: str, why: Reason) -> None:
+    def lose(self, device: str, why: Notice) -> None:
         """`device` is not used any more until the program starts again."""
         log.error("%s is given up: %s %s", device, why.code, why.params)
         with self._lock:
             self._lost.setdefault(device, why)
 
-    def lost(self) -> Mapping[str, Reason]:
+    def lost(self) -> Mapping[str, Notice]:
         """The devices that are not used, and why."""
         with self._lock:
             return {**self._hangs.devices(), **self._lost}
@@ -75,7 +76,7 @@ class Placement:
             return list(self._refusals.values())
 
 
-def _another(device: str, lost: Mapping[str, Reason]) -> str:
+def _another(device: str, lost: Mapping[str, Notice]) -> str:
     """A card of the same kind that is still at work, else the CPU."""
     cards = [card for card in devices.probe() if card.kind == devices.kind_of(device) and card.usable]
     return next((card.id for card in cards if card.id not in lost), "cpu")

@@ -75,8 +75,7 @@ def _model(settings: Settings) -> Model:
     if model is None:
         raise UserError("MODEL_NOT_FOUND", model=MODEL, available="")
     if model.problem is not None:
-        code, params = model.problem
-        raise UserError(code, **params)
+        raise model.problem.as_error()
     return model
 
 

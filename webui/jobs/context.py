@@ -6,7 +6,7 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from webui.audio.intake import Decoder
 from webui.disk import disk_full
@@ -17,7 +17,7 @@ from webui.jobs.detection import Detector
 from webui.settings import Settings
 from webui.store.jobs import JobStore
 from webui.store.queue import Queue
-from webui.store.rows import Claim, JobRow, Problem
+from webui.store.rows import Claim, JobRow
 from webui.store.voices import VoiceStore
 
 MOST_IN_BATCH = 64  # segments
@@ -74,11 +74,6 @@ class Context:
 
     def relative(self, path: Path) -> str:
         return path.relative_to(self.settings.data).as_posix()
-
-
-def problem(code: str, **params: Any) -> Problem:
-    """A warning as a job's row keeps it."""
-    return {"code": code, "params": params}
 
 
 def understood(error: OSError, folder: Path) -> UserError:

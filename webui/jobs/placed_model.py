@@ -14,11 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from webui.devices import Reason
 from webui.devices.faults import Fault, fault_in
 from webui.engines.base import Model
+from webui.errors import Notice
 from webui.hosting.calibration import Speeds, Stopped, measure
-from webui.jobs.context import Context, Worker, problem
+from webui.jobs.context import Context, Worker
 from webui.store.rows import Claim, Lease, SegmentRow
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ class PlacedModel:
             if fault.kind != "memory":
                 self._recover(fault)
             elif freed:
-                self._warn("MEMORY_FELL_BACK", device=self.device)
+                self._warn(Notice("MEMORY_FELL_BACK", {"device": self.device}))
                 return self._attempt(work, seconds, "cpu")
             else:
                 self._context.host.free()
@@ -120,12 +120,12 @@ class PlacedModel:
         if fault.kind == "operator":
             host.placement.refuse(self._model, device, fault.detail)
         elif self._retried:
-            lost = Reason("DEVICE_LOST", {"device": device, "detail": fault.detail})
+            lost = Notice("DEVICE_LOST", {"device": device, "detail": fault.detail})
             host.retire(device, lost)
-            self._warn(lost.code, **lost.params)
+            self._warn(lost)
         else:
             self._retried = True
-            self._warn("DEVICE_RETRIED", device=device, detail=fault.detail)
+            self._warn(Notice("DEVICE_RETRIED", {"device": device, "detail": fault.detail}))
             return
         self._retried = False
         self.device = self._choose()
@@ -133,7 +133,7 @@ class PlacedModel:
     def _choose(self) -> str:
         choice = self._context.host.placement.choose(self._model, self._wanted)
         if choice.why is not None and not (choice.why.code == "MODEL_CPU_ONLY" and self._claim.job.device == "auto"):
-            self._warn(choice.why.code, **choice.why.params)
+            self._warn(choice.why)
         if choice.device == "cpu" or not self._automatic:
             return choice.device
         speeds = self._speeds(choice.device)
@@ -166,8 +166,8 @@ class PlacedModel:
         """Whether the job was cancelled or the program ends."""
         return self._context.stopping() or self._context.jobs.get(None, self._claim.job.uid).state != "running"
 
-    def _warn(self, code: str, **params: Any) -> None:
-        self._context.queue.warn(self._claim.lease, problem(code, **params))
+    def _warn(self, warning: Notice) -> None:
+        self._context.queue.warn(self._claim.lease, warning)
 
     def _note(self, device: str) -> None:
         """Name `device` in the job's row, after those that worked before it."""

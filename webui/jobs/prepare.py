@@ -14,10 +14,10 @@ from webui.audio.intake import Decoding
 from webui.audio.loudness import LoudnessMeter
 from webui.audio.vad import Span
 from webui.audio.working_copy import WorkingCopy, WorkingCopyWriter
-from webui.errors import UserError
-from webui.jobs.context import Context, problem
+from webui.errors import Notice, UserError
+from webui.jobs.context import Context
 from webui.jobs.detection import DetectorSession
-from webui.store.rows import ArtifactRow, Claim, JobRow, NewSegment, Problem
+from webui.store.rows import ArtifactRow, Claim, JobRow, NewSegment
 from webui.text import sentences
 
 RATE = 16_000  # Hz, of the working copy
@@ -54,12 +54,12 @@ def _plan_recording(context: Context, claim: Claim) -> None:
     split = job.params.get("channels", "mix") == "split"
     with context.decoder.decode(_input(context, job), job.file_name, "split" if split else "mix", RATE) as decoding:
         heard = _listen(context, claim, decoding, copy)
-        warnings = [problem(code, **params) for code, params in decoding.warnings]
+        warnings = list(decoding.warnings)
     spans = _in_time_order(_listen_to_the_quiet(context, claim, copy, heard))
     if not spans and job.kind == "convert":
         raise UserError("NO_SPEECH")
     if not spans:
-        warnings.append(problem("NO_SPEECH"))
+        warnings.append(Notice("NO_SPEECH"))
     new = [NewSegment(round(span.start * 1000), round(span.end * 1000), channel) for channel, span in spans]
     context.queue.plan(
         claim.lease,
@@ -149,7 +149,7 @@ def _listen_again(context: Context, claim: Claim, copy: WorkingCopy, channel: in
     return spans + session.finish()
 
 
-def _quiet_warning(heard: DetectedSpeech, speaking: set[int]) -> list[Problem]:
+def _quiet_warning(heard: DetectedSpeech, speaking: set[int]) -> list[Notice]:
     """The warning that a recording is too quiet; of a call's sides one on which nobody speaks does not count."""
     levels = [
         input_gain.level_db(meter)
@@ -157,7 +157,7 @@ def _quiet_warning(heard: DetectedSpeech, speaking: set[int]) -> list[Problem]:
         if input_gain.gain(meter) > 1 and (channel in speaking or not speaking)
     ]
     lowest = min((level for level in levels if level is not None), default=None)
-    return [] if lowest is None else [problem("RECORDING_QUIET", level=round(lowest))]
+    return [] if lowest is None else [Notice("RECORDING_QUIET", {"level": round(lowest)})]
 
 
 def _write(writer: WorkingCopyWriter, block: object, name: str) -> None:

@@ -17,9 +17,9 @@ from webui.audio.input_gain import with_gain
 from webui.audio.working_copy import WorkingCopy
 from webui.devices.faults import fault_in
 from webui.engines.base import EngineError, Model, SpeechOptions, Synthesizer, VoiceFeatures, Waveform
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 from webui.hosting.output_checks import checked_waveform
-from webui.jobs.context import Context, Worker, problem
+from webui.jobs.context import Context, Worker
 from webui.jobs.live import LiveWriter, live_file
 from webui.jobs.placed_model import Done, PlacedModel
 from webui.jobs.prepare import WORKING_COPY
@@ -107,7 +107,7 @@ class SpeakTurn:
             fault = fault_in(error)
             if fault is None or fault.kind != "memory" or len(parts) == 1:
                 raise
-        self._context.queue.warn(self._claim.lease, problem("MEMORY_PIECES", device=self._placed.device))
+        self._context.queue.warn(self._claim.lease, Notice("MEMORY_PIECES", {"device": self._placed.device}))
         made = [self._placed.run(partial(self._whole_speech, part), seconds) for part in parts]
         milliseconds = self._write(segment, chain.from_iterable(done.value for done in made))
         return Done(milliseconds, made[-1].device, sum(done.seconds for done in made))

@@ -10,14 +10,14 @@ from webui import devices
 from webui.audio.input_gain import with_gain
 from webui.audio.working_copy import WorkingCopy
 from webui.engines.base import Capabilities, EngineError, Model, Recognition, RecognitionOptions, Recognizer, Waveform
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 from webui.hosting.output_checks import checked_recognitions
-from webui.jobs.context import MOST_IN_BATCH, Context, Worker, problem
+from webui.jobs.context import MOST_IN_BATCH, Context, Worker
 from webui.jobs.placed_model import PlacedModel
 from webui.jobs.prepare import WORKING_COPY
 from webui.jobs.speakers import SpeakerStep
 from webui.store.queue import LeaseLost
-from webui.store.rows import Claim, JobRow, Problem, SegmentResult, SegmentRow
+from webui.store.rows import Claim, JobRow, SegmentResult, SegmentRow
 from webui.text import itn
 
 log = logging.getLogger(__name__)
@@ -169,7 +169,7 @@ def _skip_all(context: Context, claim: Claim, worker: Worker) -> None:
         skipped = [SegmentResult(row.idx, "skipped", error_code="MODEL_NEEDED") for row in batch]
         context.queue.commit(claim.lease, skipped, device=worker.device, seconds=0)
     language = str(claim.job.params.get("language"))
-    context.queue.finish(claim.lease, error=problem("MODEL_NEEDED", language=language))
+    context.queue.finish(claim.lease, error=Notice("MODEL_NEEDED", {"language": language}))
 
 
 def _batch_limits(capabilities: Capabilities, device: str) -> tuple[float, int]:
@@ -191,10 +191,10 @@ def _itn(job: JobRow) -> bool:
     return bool(job.params.get("itn", True))
 
 
-def _warnings(model: Model) -> list[Problem]:
+def _warnings(model: Model) -> list[Notice]:
     if model.capabilities.self_test:
-        return [problem("SELF_TEST_ONLY", model=model.name)]
-    return [problem("BASIC_ENGLISH")] if model.capabilities.basic else []
+        return [Notice("SELF_TEST_ONLY", {"model": model.name})]
+    return [Notice("BASIC_ENGLISH")] if model.capabilities.basic else []
 
 
 def _ms(segment: SegmentRow, seconds: float) -> int:

@@ -8,8 +8,8 @@ import soundfile
 
 from webui.audio.resampling import resample
 from webui.engines.base import Model, RecognitionOptions, Waveform
-from webui.errors import UserError
-from webui.jobs.context import Context, Worker, problem
+from webui.errors import Notice, UserError
+from webui.jobs.context import Context, Worker
 from webui.jobs.transcribe import knows
 from webui.store.rows import Claim, VoiceRow
 from webui.text.sentences import dominant_language
@@ -32,9 +32,9 @@ def with_transcript(context: Context, claim: Claim, model: Model, voice: VoiceRo
     recognizer = _recognizer(context, _language(claim))
     text = "" if recognizer is None else _recognised(context, recognizer, voice, worker)
     if recognizer is None or not text:
-        context.queue.warn(claim.lease, problem("TRANSCRIPT_MISSING"))
+        context.queue.warn(claim.lease, Notice("TRANSCRIPT_MISSING"))
         return voice
-    context.queue.warn(claim.lease, problem("TRANSCRIPT_RECOGNISED", model=recognizer.name))
+    context.queue.warn(claim.lease, Notice("TRANSCRIPT_RECOGNISED", {"model": recognizer.name}))
     return context.voices.change(voice.owner_id, voice.uid, transcript=text)
 
 

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 
-from webui.errors import UserError, word
+from webui.errors import UserError
 from webui.service.validation import invalid_field
 from webui.service.views import Error, ErrorAnswer
 
@@ -54,7 +54,7 @@ def _number(text: str) -> float:
 
 def body_of(error: UserError, language: str) -> dict[str, Any]:
     """The contract's error object."""
-    wording = word(error.code, error.params, language)
+    wording = error.notice.worded(language)
     found = Error(code=error.code, message=wording.message, hint=wording.hint, type=wording.type, param=error.param)
     return ErrorAnswer(error=found).model_dump()
 
@@ -63,7 +63,7 @@ def error_response(error: UserError, connection: HTTPConnection, status: int | N
     """`error` as a response; `status` where the catalogue's does not fit."""
     language = language_of(connection)
     headers = {MARK: error.code, "content-language": language, "vary": "accept-language"}
-    code = status or word(error.code, error.params, language).status
+    code = status or error.notice.worded(language).status
     if code == HTTPStatus.TOO_MANY_REQUESTS:
         headers["retry-after"] = str(error.params.get("retry_after", RETRY_AFTER_S))
     return JSONResponse(body_of(error, language), status_code=code, headers=headers)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 from webui.service.uploads import BLOCK, Incoming, Upload
 from webui.text.file_names import safe_name
 
@@ -112,7 +112,7 @@ class _Bounded:
 
 
 def _bad(archive_name: str, reason: str, **params: object) -> UserError:
-    why = {"code": reason, "params": params}
+    why = Notice(reason, params)
     return UserError("BAD_ARCHIVE", param="file", file=safe_name(archive_name), reason=why)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from webui import devices
 from webui.devices import Device
 from webui.engines.base import Model
-from webui.errors import word
+from webui.errors import Notice
 from webui.hosting.host import ModelHost
 
 _SIMULATED = ("npu",)  # kinds whose path was run on the simulator
@@ -30,7 +30,8 @@ def device_table(
         if device.kind != "cpu" and device.id in lost:
             device = replace(device, usable=False, problem=lost[device.id])
         notes = _notes(host, models, device, language)
-        rows.append({**device.worded(language), "tested": word(_tested(device), {}, language).message, "notes": notes})
+        tested = Notice(_tested(device)).worded(language).message
+        rows.append({**device.worded(language), "tested": tested, "notes": notes})
     return rows
 
 
@@ -49,10 +50,10 @@ def _tested(device: Device) -> str:
 
 def _notes(host: ModelHost, models: Sequence[Model], device: Device, language: str) -> list[str]:
     refused = [refusal for refusal in host.placement.refusals() if refusal.kind == device.kind]
-    notes = [word(refusal.reason().code, refusal.reason().params, language).message for refusal in refused]
+    notes = [refusal.reason().worded(language).message for refusal in refused]
     if device.kind != "cpu":
         for model in models:
             if speeds := host.calibrations.find(model, device.id):
-                notes.append(word("MEASURED", {"model": model.name, **speeds.figures()}, language).message)
+                notes.append(Notice("MEASURED", {"model": model.name, **speeds.figures()}).worded(language).message)
     hung = [why for model in models if (why := host.hangs.of(model).get(device.id))]
-    return notes + [word(why.code, why.params, language).message for why in hung]
+    return notes + [why.worded(language).message for why in hung]

@@ -142,7 +142,7 @@ def csv_row(row: JobRow) -> list[str]:
         row.text,
         row.text_raw,
         row.params.get("voice"),
-        row.error["code"] if row.error else None,
+        row.error.code if row.error else None,
     )
     return [csv_cell("" if value is None else str(value)) for value in values]
 

@@ -39,7 +39,7 @@ class HotwordService:
             raise UserError("INVALID_FIELD", param="name", field="name", reason=f"1 … {MOST_NAME}")
         kept, remarks = hotwords.clean(words)
         self._store.keep(owner_id, name, kept, MOST_LISTS)
-        warnings = [message({"code": code, "params": params}, language) for code, params in remarks]
+        warnings = [message(remark, language) for remark in remarks]
         return HotwordList(name=name, words=list(kept), warnings=warnings)
 
     def delete(self, owner_id: int, name: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.params import Consent, ConvertParams, SpeakParams, TranscribeParams
 from webui.service.label_integrity import LabelIntegrity
@@ -190,7 +190,7 @@ class JobService:
             if (await asyncio.to_thread(self._store.get, owner_id, uid)).final:
                 return
             if self._stopping.is_set():
-                raise UserError("UNAVAILABLE", reason={"code": "STOPPING"})
+                raise UserError("UNAVAILABLE", reason=Notice("STOPPING"))
             await self._feed.wait_async(owner_id, since, LOOK_AGAIN_S)
             await asyncio.sleep(pause)
             pause = min(pause * 1.3, MOST_PAUSE_S)
@@ -200,8 +200,8 @@ class JobService:
         row = self._store.get(owner_id, uid)
         if row.state == "cancelled":
             raise UserError("JOB_CANCELLED")
-        if row.error and (row.state == "failed" or row.error["code"] == "MODEL_NEEDED"):
-            raise UserError(row.error["code"], **row.error["params"])
+        if row.error and (row.state == "failed" or row.error.code == "MODEL_NEEDED"):
+            raise row.error.as_error()
         return self._views([row], language)[0]
 
     def result(self, owner_id: int, uid: str, form: str, language: str = "zh") -> Result:

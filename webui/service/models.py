@@ -11,7 +11,7 @@ from typing import Any, Literal
 from webui import devices
 from webui.engines import catalog
 from webui.engines.base import Capabilities, Model
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 from webui.hosting.host import ModelHost
 from webui.service.device_table import speed_of
 from webui.service.optimising import Optimisations
@@ -39,12 +39,12 @@ class Options:
 
 @dataclass
 class _Pull:
-    """A download: bytes `done` of `total`; `error` a stored UserError."""
+    """A download: bytes `done` of `total`; `error` why it failed."""
 
     state: Literal["running", "failed"] = "running"
     done: int = 0
     total: int = 0
-    error: Mapping[str, Any] | None = None
+    error: Notice | None = None
 
 
 class ModelService:
@@ -69,8 +69,7 @@ class ModelService:
         models = self.available()
         found = self._default(models, kind) if name in DEFAULTS else _named(models, name, kind)
         if found.problem is not None:
-            code, params = found.problem
-            raise UserError(code, param="model", **{"model": found.name, **params})
+            raise _named_problem(found, found.problem).as_error(param="model")
         return found
 
     def with_own_voice(self) -> Model | None:
@@ -99,7 +98,7 @@ class ModelService:
         devices.resolve(device)
         served = devices.cards(self._settings.device)
         if device not in {*served, *map(devices.kind_of, served)}:
-            raise UserError("DEVICE_UNAVAILABLE", param="device", device=device, reason={"code": "DEVICE_NOT_SERVED"})
+            raise UserError("DEVICE_UNAVAILABLE", param="device", device=device, reason=Notice("DEVICE_NOT_SERVED"))
         return device
 
     def default_name(self, kind: Kind) -> str | None:
@@ -175,10 +174,10 @@ class ModelService:
         try:
             download(self._settings, name, source, progress)
         except UserError as error:
-            pull.error = error.stored()
+            pull.error = error.notice
         except Exception:
             log.exception("pulling %s failed", name)
-            pull.error = {"code": "PULL_OFFLINE", "params": {"model": name}}
+            pull.error = Notice("PULL_OFFLINE", {"model": name})
         if pull.error:
             pull.state = "failed"
             return
@@ -215,8 +214,7 @@ class ModelService:
 def capabilities_view(capabilities: Capabilities, language: str) -> dict[str, Any]:
     """The capabilities as JSON, with the reason in words for every control that is not there."""
     reasons = {
-        control: message({"code": code, "params": {}}, language).model_dump()
-        for control, code in capabilities.unavailable.items()
+        control: message(Notice(code), language).model_dump() for control, code in capabilities.unavailable.items()
     }
     return {**asdict(capabilities), "unavailable": reasons}
 
@@ -227,7 +225,7 @@ def _named(models: list[Model], name: str, kind: Kind) -> Model:
         if model.kind == kind:
             return model
     if matching:
-        raise UserError("MODEL_WRONG_KIND", param="model", model=name, kind={"code": _USE[kind]})
+        raise UserError("MODEL_WRONG_KIND", param="model", model=name, kind=Notice(_USE[kind]))
     raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=_names(models, kind))
 
 
@@ -235,12 +233,17 @@ def _for_people(model: Model) -> bool:
     return model.problem is None and not model.capabilities.self_test
 
 
+def _named_problem(model: Model, problem: Notice) -> Notice:
+    """A plug-in need not repeat the model's name."""
+    return Notice(problem.code, {"model": model.name, **problem.params})
+
+
 def _names(models: list[Model], kind: Kind) -> str:
     return ", ".join(model.name for model in models if model.kind == kind)
 
 
 def _model_view(model: Model, loaded_on: list[str], language: str) -> dict[str, Any]:
-    problem = {"code": model.problem[0], "params": {"model": model.name, **model.problem[1]}} if model.problem else None
+    problem = _named_problem(model, model.problem) if model.problem else None
     return {
         "name": model.name,
         "engine": model.engine,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from webui.engines.base import Model
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 from webui.service.wording import message
 
 log = logging.getLogger(__name__)
@@ -20,13 +20,13 @@ class Optimisations:
     def __init__(self, done: Callable[[], Any]) -> None:
         self._done = done
         self._running: set[str] = set()
-        self._errors: dict[str, Mapping[str, Any]] = {}
+        self._errors: dict[str, Notice] = {}
         self._lock = threading.Lock()
 
     def begin(self, model: Model) -> None:
         """Start it, where it is not running already. Raises NOT_CAPABLE."""
         if model.optimise is None:
-            raise UserError("NOT_CAPABLE", param="model", model=model.name, feature={"code": "FEATURE_OPTIMISE"})
+            raise UserError("NOT_CAPABLE", param="model", model=model.name, feature=Notice("FEATURE_OPTIMISE"))
         with self._lock:
             if model.name in self._running:
                 return
@@ -46,15 +46,15 @@ class Optimisations:
         return {"state": state, **report, "error": message(error, language).model_dump() if error else None}
 
     def _work(self, name: str, optimise: Callable[[], None]) -> None:
-        error: Mapping[str, Any] | None = None
+        error: Notice | None = None
         try:
             optimise()
             self._done()
         except UserError as refused:
-            error = refused.stored()
+            error = refused.notice
         except Exception:
             log.exception("optimising %s failed", name)
-            error = {"code": "ENGINE_FAILED", "params": {}}
+            error = Notice("ENGINE_FAILED")
         with self._lock:
             self._running.discard(name)
             if error:

@@ -22,7 +22,7 @@ from webui.audio.aigc_label.label import GAP_SECONDS, AigcLabel
 from webui.audio.encode import MIME, AudioFormat, AudioWriter
 from webui.audio.joining import Joiner
 from webui.audio.resampling import Samples
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.live import LiveReader, live_file
 from webui.settings import Settings
@@ -70,8 +70,8 @@ class SpeechStreams:
     def _nothing(self, job: JobRow) -> UserError:
         """Why a stream has no sound at all."""
         if job.error:
-            return UserError(job.error["code"], **job.error["params"])
-        return UserError("JOB_CANCELLED") if job.final else UserError("UNAVAILABLE", reason={"code": "STOPPING"})
+            return job.error.as_error()
+        return UserError("JOB_CANCELLED") if job.final else UserError("UNAVAILABLE", reason=Notice("STOPPING"))
 
 
 class _Player:

@@ -13,7 +13,7 @@ from typing import Any
 
 from webui.audio.intake import AudioInfo, Decoder
 from webui.engines.base import Capabilities, Model
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 from webui.jobs.params import Consent, ConvertParams, SpeakParams, TranscribeParams
 from webui.service import archives
 from webui.service.lexicon import LexiconService
@@ -23,7 +23,7 @@ from webui.service.validation import invalid
 from webui.service.voices import BUILTIN, VoiceService
 from webui.settings import Settings
 from webui.store.jobs import JobStore, Submission, new_uid
-from webui.store.rows import ArtifactRow, JobRow, NewJob, Problem, VoiceRow
+from webui.store.rows import ArtifactRow, JobRow, NewJob, VoiceRow
 from webui.text import hotwords
 from webui.text.file_names import safe_name
 from webui.text.lexicon import Lexicon
@@ -84,8 +84,7 @@ class Submitter:
             "language": _language(params.language, model),
             "hotwords": list(words),
         }
-        trimmed = [{"code": code, "params": dict(values)} for code, values in remarks]
-        warnings = (*trimmed, *_transcribe_warnings(params, model.capabilities))
+        warnings = (*remarks, *_transcribe_warnings(params, model.capabilities))
         template = replace(
             _template("transcribe", model, frozen, self._models.device_for(params.device)), warnings=warnings
         )
@@ -93,7 +92,7 @@ class Submitter:
 
     def successor(self, job: JobRow) -> Model | None:
         """Today's default recognizer for a job whose own model did not know its language; else None."""
-        if job.error is None or job.error["code"] != "MODEL_NEEDED":
+        if job.error is None or job.error.code != "MODEL_NEEDED":
             return None
         try:
             model = self._models.dependable_recognizer(job.params["language"])
@@ -108,7 +107,7 @@ class Submitter:
         """One job per recording, read again in another voice."""
         model = self._models.resolve(params.model, "synthesizer")
         if not model.capabilities.convert:
-            raise UserError("NOT_CAPABLE", param="model", model=model.name, feature={"code": "KIND_CONVERT"})
+            raise UserError("NOT_CAPABLE", param="model", model=model.name, feature=Notice("KIND_CONVERT"))
         voice = self._voices.to_use(owner_id, params.voice)
         if voice is None:
             raise invalid("voice", "CONVERT_BUILTIN")
@@ -179,7 +178,7 @@ class Submitter:
             return model
         if params.model in DEFAULTS and (other := self._models.with_own_voice()) is not None:
             return other
-        raise UserError("NOT_CAPABLE", param="voice", model=model.name, feature={"code": "BUILTIN_VOICE"})
+        raise UserError("NOT_CAPABLE", param="voice", model=model.name, feature=Notice("BUILTIN_VOICE"))
 
     def _submit_files(
         self,
@@ -259,8 +258,8 @@ def check_text(params: SpeakParams, capabilities: Capabilities) -> None:
 def check_prompt(voice: VoiceRow, capabilities: Capabilities) -> None:
     """Raises PROMPT_RATE for a voice whose recording has fewer samples a second than the model needs."""
     for finding in voice.findings:
-        if finding["code"] == "PROMPT_RATE" and finding["params"]["rate"] < capabilities.prompt_rate:
-            raise UserError("PROMPT_RATE", param="voice", **finding["params"])
+        if finding.code == "PROMPT_RATE" and finding.params["rate"] < capabilities.prompt_rate:
+            raise finding.as_error(param="voice")
 
 
 def _language(asked: str, model: Model) -> str:
@@ -274,26 +273,26 @@ def _language(asked: str, model: Model) -> str:
     return asked
 
 
-def _transcribe_warnings(params: TranscribeParams, capabilities: Capabilities) -> tuple[Problem, ...]:
+def _transcribe_warnings(params: TranscribeParams, capabilities: Capabilities) -> tuple[Notice, ...]:
     asked = {"hotwords": bool(params.hotwords), "speakers": params.diarize}
     able = {"hotwords": capabilities.hotwords, "speakers": capabilities.speakers or params.channels == "split"}
     codes = {"hotwords": "HOTWORDS_UNSUPPORTED", "speakers": "SPEAKERS_UNSUPPORTED"}
     return tuple(_unable(name, codes[name], capabilities) for name in asked if asked[name] and not able[name])
 
 
-def _prompt_warnings(voice: VoiceRow | None) -> tuple[Problem, ...]:
+def _prompt_warnings(voice: VoiceRow | None) -> tuple[Notice, ...]:
     """What was found about a prompt that came with the job; a saved voice shows it on the Voices tab."""
     return () if voice is None or voice.saved else tuple(voice.findings)
 
 
-def _speak_warnings(params: SpeakParams, capabilities: Capabilities) -> tuple[Problem, ...]:
+def _speak_warnings(params: SpeakParams, capabilities: Capabilities) -> tuple[Notice, ...]:
     if not params.instruct or capabilities.instruct:
         return ()
     return (_unable("instruct", "INSTRUCT_UNSUPPORTED", capabilities),)
 
 
-def _unable(control: str, default: str, capabilities: Capabilities) -> Problem:
-    return {"code": capabilities.unavailable.get(control, default), "params": {}}
+def _unable(control: str, default: str, capabilities: Capabilities) -> Notice:
+    return Notice(capabilities.unavailable.get(control, default))
 
 
 def _template(kind: str, model: Model, frozen: dict[str, Any], device: str) -> NewJob:

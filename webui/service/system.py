@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError
 
 from webui import __version__
 from webui.disk import ROOM_TO_WORK, free_bytes, worded
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 from webui.hosting.host import ModelHost
 from webui.service.device_table import device_table
 from webui.service.models import ModelService
@@ -30,9 +30,9 @@ _LIBRARIES = ("torch", "funasr", "gradio", "onnxruntime", "av", "torch-npu")
 
 @dataclass(frozen=True)
 class Readiness:
-    """`problems`: stored errors; empty = ready."""
+    """`problems`: why not; empty = ready."""
 
-    problems: tuple[dict[str, Any], ...]
+    problems: tuple[Notice, ...]
 
     @property
     def ready(self) -> bool:
@@ -99,18 +99,18 @@ class SystemService:
 
     def readiness(self) -> Readiness:
         """Database writable, disk above its reserve, a default recognizer that can be used, and not ending."""
-        problems: list[dict[str, Any]] = []
+        problems: list[Notice] = []
         if self._stopping.is_set():
-            problems.append({"code": "UNAVAILABLE", "params": {"reason": {"code": "STOPPING"}}})
+            problems.append(Notice("UNAVAILABLE", {"reason": Notice("STOPPING")}))
         try:
             with self._database.write():
                 pass
         except (DatabaseError, UserError):
-            problems.append({"code": "UNAVAILABLE", "params": {"reason": {"code": "DATABASE_LOCKED"}}})
+            problems.append(Notice("UNAVAILABLE", {"reason": Notice("DATABASE_LOCKED")}))
         if (free := self._too_little_room()) is not None:
-            problems.append({"code": "DISK_FULL", "params": {"free": worded(free)}})
+            problems.append(Notice("DISK_FULL", {"free": worded(free)}))
         if self._models.default_name("recognizer") is None:
-            problems.append({"code": "UNAVAILABLE", "params": {"reason": {"code": "NO_MODEL"}}})
+            problems.append(Notice("UNAVAILABLE", {"reason": Notice("NO_MODEL")}))
         return Readiness(tuple(problems))
 
     def _too_little_room(self) -> int | None:

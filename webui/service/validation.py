@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from webui.errors import UserError, reason_of
+from webui.errors import Notice, UserError, reason_of
 from webui.jobs.params import Consent
 
 _M = TypeVar("_M", bound=BaseModel)
@@ -56,4 +56,4 @@ def invalid_field(findings: Sequence[Mapping[str, Any]], field: str = "body") ->
 
 def invalid(field: str, reason: str, **params: Any) -> UserError:
     """INVALID_FIELD with a reason of errors.toml."""
-    return UserError("INVALID_FIELD", param=field, field=field, reason={"code": reason, "params": params})
+    return UserError("INVALID_FIELD", param=field, field=field, reason=Notice(reason, params))

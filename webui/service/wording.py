@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from webui.errors import word
+from webui.errors import Notice
 from webui.service.views import Job, Message, Segment, Voice
-from webui.store.rows import ConsentRow, JobRow, Problem, QueuePlace, SegmentRow, VoiceRow
+from webui.store.rows import ConsentRow, JobRow, QueuePlace, SegmentRow, VoiceRow
 from webui.text.hotwords import Hit, find
 
 _NOWHERE = QueuePlace(None, None)
@@ -25,13 +25,13 @@ def iso(ms: int | None) -> str | None:
     return datetime.fromtimestamp(ms / 1000, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def message(problem: Problem, language: str) -> Message:
-    """A stored error or warning in words."""
-    params = dict(problem.get("params", {}))
+def message(notice: Notice, language: str) -> Message:
+    """An error or a warning in words."""
+    params = dict(notice.params)
     if "language" in params:  # a name where there is one: readers are no programmers
         params["language"] = _LANGUAGES.get(language, {}).get(params["language"], params["language"])
-    wording = word(problem["code"], params, language)
-    return Message(code=problem["code"], message=wording.message, hint=wording.hint)
+    wording = Notice(notice.code, params).worded(language)
+    return Message(code=notice.code, message=wording.message, hint=wording.hint)
 
 
 def job_view(row: JobRow, place: QueuePlace | None, language: str) -> Job:
@@ -79,7 +79,7 @@ def segment_view(row: SegmentRow, job: JobRow, language: str, *, words: bool = T
         speaker=row.speaker,
         confidence=row.confidence,
         device=row.device,
-        error=message({"code": row.error_code, "params": _context(row, job)}, language) if row.error_code else None,
+        error=message(Notice(row.error_code, _context(row, job)), language) if row.error_code else None,
         edited=row.edited_text is not None,
         version=row.version,
         change=row.change,

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
 
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 from webui.store.database import Database
 from webui.store.jobs import add_artifact
 from webui.store.rows import (
@@ -22,7 +22,6 @@ from webui.store.rows import (
     JobRow,
     Lease,
     NewSegment,
-    Problem,
     Recovered,
     SegmentResult,
     SegmentRow,
@@ -181,7 +180,7 @@ class Queue:
             if device not in named:
                 _set(connection, lease, {"devices": {**devices, stage: ", ".join([*named, device])}})
 
-    def warn(self, lease: Lease, warning: Problem) -> None:
+    def warn(self, lease: Lease, warning: Notice) -> None:
         """Add to the running job's warnings, where it is not among them yet. Raises LeaseLost."""
         with self._database.write() as connection:
             warnings = _held(connection, lease).warnings
@@ -214,8 +213,8 @@ class Queue:
         lease: Lease,
         *,
         artifacts: Iterable[ArtifactRow] = (),
-        warnings: Iterable[Problem] = (),
-        error: Problem | None = None,
+        warnings: Iterable[Notice] = (),
+        error: Notice | None = None,
         times: Mapping[int, tuple[int, int]] | None = None,
         speakers: Mapping[int, str] | None = None,
         **values: Any,
@@ -244,7 +243,7 @@ class Queue:
 
     def fail(self, lease: Lease, error: UserError) -> None:
         """End the job as failed; what its segments hold stays. Raises LeaseLost."""
-        values = {"state": "failed", "error": error.stored(), "finished_at": now_ms(), "lease_boot": None}
+        values = {"state": "failed", "error": error.notice, "finished_at": now_ms(), "lease_boot": None}
         with self._database.write() as connection:
             _held(connection, lease)
             rewrite_text(connection, lease.job_id)
@@ -369,7 +368,7 @@ def _name_speakers(connection: Connection, lease: Lease, speakers: Mapping[int, 
         connection.execute(update(segments).where(here).values(speaker=speaker, change=change))
 
 
-def _verdict(connection: Connection, job: JobRow) -> tuple[str, Problem | None]:
+def _verdict(connection: Connection, job: JobRow) -> tuple[str, Notice | None]:
     """All done → done; some failed or skipped → partial; all failed → failed."""
     if not job.seg_failed:
         return "done", None
@@ -392,7 +391,7 @@ def _recover_one(connection: Connection, row: Any) -> str:
         return "cancelled"
     values: dict[str, Any] = {"state": "queued", "lease_boot": None}
     if row.attempt >= JOB_CRASHES[row.stage]:
-        error = {"code": "CRASH_LOOP", "params": {}}
+        error = Notice("CRASH_LOOP")
         values = {"state": "failed", "lease_boot": None, "error": error, "finished_at": now_ms()}
         rewrite_text(connection, row.id)
     move(connection, row.id, ("running",), values, action="recover")

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Column, Table
 
+from webui.errors import Notice
+
 PREPARE_SHARE = 0.1  # of a job's progress bar
 FINAL_STATES = frozenset({"done", "partial", "failed", "cancelled", "expired"})
 RETRYABLE_STATES = frozenset({"partial", "failed", "cancelled"})
-
-Problem = Mapping[str, Any]  # {"code", "params"}: a stored UserError or warning
 
 
 def now_ms() -> int:
@@ -55,8 +55,8 @@ class JobRow:
     language: str | None
     text: str
     text_raw: str
-    warnings: Sequence[Problem]
-    error: Problem | None
+    warnings: Sequence[Notice]
+    error: Notice | None
     seg_total: int | None
     seg_done: int
     seg_failed: int
@@ -133,7 +133,7 @@ class VoiceRow:
     prompt_path: str
     prompt_sha256: str
     seconds: float
-    findings: Sequence[Problem]
+    findings: Sequence[Notice]
     shared: bool
     saved: bool
     created_at: int
@@ -176,7 +176,7 @@ class NewJob:
     file_name: str = ""
     input: ArtifactRow | None = None
     voice_id: int | None = None
-    warnings: tuple[Problem, ...] = ()
+    warnings: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ class NewVoice:
     prompt_path: str
     prompt_sha256: str
     seconds: float
-    findings: tuple[Problem, ...] = ()
+    findings: tuple[Notice, ...] = ()
     shared: bool = False
     saved: bool = True
 

@@ -26,6 +26,8 @@ from sqlalchemy import (
     text,
 )
 
+from webui.store.notices import NoticeColumn, NoticesColumn
+
 metadata = MetaData()
 
 JOB_STATES = ("queued", "running", "cancelling", "done", "partial", "failed", "cancelled", "expired")
@@ -80,8 +82,8 @@ jobs = Table(
     Column("language", String(16)),
     Column("text", Text, nullable=False, server_default="", info=private("")),
     Column("text_raw", Text, nullable=False, server_default="", info=private("")),
-    Column("warnings", JSON, nullable=False, server_default="[]", info=private([])),  # [{"code", "params"}]
-    Column("error", JSON(none_as_null=True), info=private()),  # {"code", "params"}
+    Column("warnings", NoticesColumn, nullable=False, server_default="[]", info=private([])),
+    Column("error", NoticeColumn, info=private()),
     Column("seg_total", Integer),
     Column("seg_done", Integer, nullable=False, server_default="0"),
     Column("seg_failed", Integer, nullable=False, server_default="0"),  # failed or skipped
@@ -176,7 +178,7 @@ voices = Table(
     Column("prompt_path", String(255), nullable=False),  # relative to data/
     Column("prompt_sha256", String(64), nullable=False),  # of the bytes the model opens
     Column("seconds", Float, nullable=False),
-    Column("findings", JSON, nullable=False, server_default="[]"),  # [{"code", "params"}] about the prompt
+    Column("findings", NoticesColumn, nullable=False, server_default="[]"),  # about the prompt
     Column("shared", Boolean, nullable=False, server_default="0"),
     Column("saved", Boolean, nullable=False, server_default="1"),  # 0: made for one job (a prompt given with it)
     Column("created_at", Integer, nullable=False),

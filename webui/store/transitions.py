@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from webui.errors import Notice
 from webui.store import audit, search
-from webui.store.rows import Problem
 from webui.store.schema import counters, jobs, segments
 from webui.store.transcript import assemble
 
@@ -55,9 +55,9 @@ def rewrite_text(connection: Connection, job_id: int) -> None:
     search.add(connection, job_id)
 
 
-def first_error(connection: Connection, job_id: int, params: Mapping[str, Any]) -> Problem | None:
+def first_error(connection: Connection, job_id: int, params: Mapping[str, Any]) -> Notice | None:
     """The error of the first segment that has one, as the job's own."""
     failed = (segments.c.job_id == job_id) & segments.c.error_code.is_not(None)
     query = select(segments.c.error_code, segments.c.device).where(failed).order_by(segments.c.idx).limit(1)
     row = connection.execute(query).one_or_none()
-    return row and {"code": row.error_code, "params": {**params, "device": row.device or ""}}
+    return row and Notice(row.error_code, {**params, "device": row.device or ""})

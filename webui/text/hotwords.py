@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+
+from webui.errors import Notice
 
 MOST_WORDS = 200
 MOST_CHARACTERS = 20
@@ -24,8 +25,6 @@ _WEIGHT = re.compile(r"(?<=[\u3400-\u9fff])\s+-?\d{1,3}$")
 _CHINESE = re.compile(r"[\u3400-\u9fff]+")
 _LATIN = re.compile(r"[A-Za-z0-9]+")
 
-Remark = tuple[str, Mapping[str, Any]]  # a code of errors.toml and what fills its wording
-
 
 @dataclass(frozen=True)
 class Hit:
@@ -37,7 +36,7 @@ class Hit:
     heard: str | None = None
 
 
-def clean(lines: Iterable[str]) -> tuple[tuple[str, ...], tuple[Remark, ...]]:
+def clean(lines: Iterable[str]) -> tuple[tuple[str, ...], tuple[Notice, ...]]:
     """The hotwords in `lines` (one or several a line), without repeats, and the warnings about what was left out.
 
     A trailing weight (`阿里巴巴 20`) is dropped: no model here has weights.
@@ -50,7 +49,7 @@ def clean(lines: Iterable[str]) -> tuple[tuple[str, ...], tuple[Remark, ...]]:
             left_out = left_out or (bool(candidate.strip()) and word not in words)
             continue
         words[word] = None
-    warnings = (("HOTWORDS_TRIMMED", {"kept": len(words)}),) if left_out else ()
+    warnings = (Notice("HOTWORDS_TRIMMED", {"kept": len(words)}),) if left_out else ()
     return tuple(words), warnings
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from webui.devices import load_torch
 from webui.engines.base import Model
 from webui.engines.cosyvoice import optimising
-from webui.engines.cosyvoice.folder import CAPABILITIES, files, folders, problem, revision
+from webui.engines.cosyvoice.folder import CAPABILITIES, files, find_problem, folders, revision
 from webui.engines.subprocesses import optimise_in_subprocess
 from webui.errors import UserError
 
@@ -52,7 +52,7 @@ def optimise(name: str, settings: Settings) -> None:
 
 
 def _model(folder: Path, settings: Settings) -> Model:
-    found = problem(folder)
+    found = find_problem(folder)
     report = None if found else optimising.find(folder, settings)
     return Model(
         name=folder.name,
@@ -82,9 +82,9 @@ def _load(folder: Path, settings: Settings, device: str) -> CosyVoiceSynthesizer
 
 
 def _check(folder: Path) -> None:
-    found = problem(folder)
+    found = find_problem(folder)
     if found:
-        raise UserError(found[0], **found[1])
+        raise found.as_error()
 
 
 def _check_text(text: str) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from webui.engines.base import Capabilities
 from webui.engines.cosyvoice.prompts import INSTRUCTIONS, MOST_INSTRUCTION
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 
 if TYPE_CHECKING:
     from webui.settings import Settings
@@ -57,8 +56,8 @@ def language_model(folder: Path) -> Path:
     return next((folder / name for name in LANGUAGE_MODELS if (folder / name).is_file()), folder / "llm.pt")
 
 
-def problem(folder: Path) -> tuple[str, Mapping[str, Any]] | None:
-    """Why `folder` cannot be used, as (code, params) of errors.toml; None where all files are there.
+def find_problem(folder: Path) -> Notice | None:
+    """Why `folder` cannot be used; None where all files are there.
 
     A weight file that was cut off lacks the directory at its end, which is quickly seen.
     """
@@ -77,12 +76,11 @@ def problem(folder: Path) -> tuple[str, Mapping[str, Any]] | None:
 
 def broken(folder: Path, reason: str, **params: Any) -> UserError:
     """MODEL_BROKEN for this folder; `reason` is a code of errors.toml, `params` name file and key."""
-    code, filled = _broken(folder, reason, **params)
-    return UserError(code, **filled)
+    return _broken(folder, reason, **params).as_error()
 
 
-def _broken(folder: Path, reason: str, **params: Any) -> tuple[str, Mapping[str, Any]]:
-    return "MODEL_BROKEN", {"model": folder.name, "reason": {"code": reason, "params": params}}
+def _broken(folder: Path, reason: str, **params: Any) -> Notice:
+    return Notice("MODEL_BROKEN", {"model": folder.name, "reason": Notice(reason, params)})
 
 
 def read_config(folder: Path) -> dict[str, Any]:

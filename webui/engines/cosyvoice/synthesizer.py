@@ -16,7 +16,7 @@ from webui.engines.cosyvoice.hift import RATE
 from webui.engines.cosyvoice.prompts import Mode
 from webui.engines.cosyvoice.runtime import PromptFeatures, Runtime, check_length, checked_wave
 from webui.engines.cosyvoice.tokenizer import spell, without_control
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 from webui.text.normalisation import Normaliser
 from webui.text.sentences import dominant_language
 
@@ -73,7 +73,7 @@ class CosyVoiceSynthesizer:
         NOT_CAPABLE (the engine has no voice of its own).
         """
         if voice is None:
-            raise UserError("NOT_CAPABLE", param="voice", model=self._name, feature={"code": "BUILTIN_VOICE"})
+            raise UserError("NOT_CAPABLE", param="voice", model=self._name, feature=Notice("BUILTIN_VOICE"))
         self._check_language(options.language)
         transcript = without_control(str(voice.facts.get("transcript", "")))
         wish = without_control(options.instruct).strip()

@@ -20,6 +20,7 @@ import yaml
 
 from webui.engines import marker
 from webui.engines.funasr.families import Family, Role, family_of, for_self_test, speaking
+from webui.errors import Notice
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +45,6 @@ _FILES |= {"seg_dict_file", "jieba_usr_dict"}
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 _DEEPEST = 8  # references that lead to references
 _LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")  # the head of torch's format before its zip archives
-
-Problem = tuple[str, Mapping[str, Any]]  # a code of errors.toml and what fills its wording
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class Folder:
         return digest.hexdigest()[:16]
 
     @property
-    def problem(self) -> Problem | None:
+    def problem(self) -> Notice | None:
         """Why it cannot be used, as far as can be seen without loading it."""
         if self.missing:
             return _broken(self.name, "FILE_MISSING", file=self.missing[0])
@@ -240,5 +239,5 @@ def _without_strangers(path: Path, config: dict[str, Any]) -> dict[str, Any]:
     return cleaned
 
 
-def _broken(model: str, reason: str, **params: Any) -> Problem:
-    return "MODEL_BROKEN", {"model": model, "reason": {"code": reason, "params": params}}
+def _broken(model: str, reason: str, **params: Any) -> Notice:
+    return Notice("MODEL_BROKEN", {"model": model, "reason": Notice(reason, params)})

@@ -19,7 +19,7 @@ from typing import Any
 from webui.devices import load_torch
 from webui.engines.funasr.folder import Folder
 from webui.engines.funasr.import_guard import import_guarded, load_tables
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +46,7 @@ def build(folder: Folder, device: str, without: Iterable[str] = ()) -> Built:
     `without`: submodules that are left out, because something else computes them. Raises UserError (MODEL_BROKEN).
     """
     if folder.problem is not None:
-        code, params = folder.problem
-        raise UserError(code, **params)
+        raise folder.problem.as_error()
     torch = load_torch()
     load_tables(_classes(folder))
     found = read_weights(folder)
@@ -109,7 +108,7 @@ def read_weights(folder: Folder) -> dict[str, Any]:
 
 
 def broken(folder: Folder, reason: str, **params: Any) -> UserError:
-    return UserError("MODEL_BROKEN", model=folder.name, reason={"code": reason, "params": params})
+    return UserError("MODEL_BROKEN", model=folder.name, reason=Notice(reason, params))
 
 
 def _as_saved(folder: Folder, found: Mapping[str, Any]) -> Folder:

@@ -25,7 +25,7 @@ from webui.engines.funasr.import_guard import import_guarded
 from webui.engines.funasr.loading import build
 from webui.engines.funasr.onnx.graphs import REPLACED, Graph, graphs
 from webui.engines.funasr.onnx.session import OnnxSession
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 
 if TYPE_CHECKING:
     from webui.settings import Settings
@@ -84,7 +84,7 @@ def optimise(folder: Folder, settings: Settings, use: Precision | None = None) -
     Takes a minute or two and twice the weights in memory. Raises UserError (MODEL_BROKEN, NOT_CAPABLE).
     """
     if not optimisable(folder):
-        raise UserError("NOT_CAPABLE", param="model", model=folder.name, feature={"code": "FEATURE_OPTIMISE"})
+        raise UserError("NOT_CAPABLE", param="model", model=folder.name, feature=Notice("FEATURE_OPTIMISE"))
     built = build(folder, "cpu")
     target = _writable(folder, settings)
     with tempfile.TemporaryDirectory(prefix=".optimising-", dir=target.parent) as temporary:
