@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from webui import devices
+from webui.devices.vendors import BY_KIND
 from webui.engines.base import Capabilities, EngineError, Model
 from webui.errors import Notice, UserError
 from webui.hosting import host as host_module
@@ -261,3 +263,11 @@ def test_a_broken_folder_is_refused_with_its_problem(host: ModelHost, made: list
 def test_an_engine_for_the_cpu_stays_there(host: ModelHost, made: list[Engine]) -> None:
     assert host.place(model(made), "cuda:0") == "cpu"
     assert host.place(model(made, device_kinds=("any",)), "cuda:0") == "cuda:0"
+
+
+@pytest.mark.parametrize("kind", BY_KIND)
+def test_a_kind_of_every_vendor_means_one_of_its_cards(
+    host: ModelHost, made: list[Engine], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "resolve", lambda wanted: devices.Choice(f"{wanted}:3"))
+    assert host.place(model(made, device_kinds=("any",)), kind) == f"{kind}:3"

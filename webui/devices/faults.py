@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from webui.devices import is_out_of_memory
+from webui.devices.vendors import VENDORS
 
 _OPERATOR = re.compile(r"aten::\w+")
-_REFUSED = re.compile(r"\bE[EZ](?:1001|3002)\b|\bE[EZ]9999\b.*not support")  # CANN: type or shape, unknown operator
-_BROKEN = re.compile(
-    r"\b507\d{3}\b|\bERR\d{5}\b|\bE[EZ]\d{4}\b|\b(?:CUDA|HIP|NPU|MLU|CNRT|XPU|MPS|cuDNN)(?: \w+)? error\b"
-    r"|\bCUBLAS_STATUS_\w+|device-side assert",
-    re.IGNORECASE,
-)
+_REFUSED = re.compile("|".join(vendor.refusals for vendor in VENDORS if vendor.refusals))
+_BROKEN = re.compile("|".join(vendor.faults for vendor in VENDORS if vendor.faults), re.IGNORECASE)
 
 
 @dataclass(frozen=True)

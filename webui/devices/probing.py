@@ -219,7 +219,7 @@ def _untouchable(errand: driver_probe.DriverProbe) -> dict[str, Notice]:
 
 def _keep_away() -> None:
     """Let nothing in this process touch a driver that does not answer: other libraries look for cards too."""
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    os.environ.update({vendor.hide: "" for vendor in vendors.VENDORS if vendor.hide})
     for plugin in filter(importlib.util.find_spec, vendors.PLUGINS):
         sys.modules[plugin] = None  # type: ignore[assignment]
 
@@ -236,9 +236,9 @@ def _import_torch() -> ModuleType:
 def _with_plugins(torch: ModuleType) -> _Loaded:
     wanted = [*vendors.PLUGINS, "torchaudio"]
     failures = {name: failure for name in wanted if (failure := _import_or_hide(name))}
-    torch.backends.cuda.enable_cudnn_sdp(False)  # on Hopper it plans anew for each length, 0.06 to 1 s (FunASR#3704)
-    if "npu" not in failures and hasattr(torch, "npu") and hasattr(torch.npu, "set_compile_mode"):
-        torch.npu.set_compile_mode(jit_compile=False)  # with JIT every new shape compiles
+    for vendor in vendors.VENDORS:
+        if vendor.plugin not in failures:
+            vendor.prepare(torch)
     return _Loaded(torch, failures)
 
 

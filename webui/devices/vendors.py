@@ -1,4 +1,4 @@
-"""The makers of accelerators: which plug-in brings each into torch, by which files its driver shows, what is missing.
+"""The vendors of accelerators: a row for each kind says all that is particular to it, and what of it is missing.
 
 Nothing here imports torch.
 """
@@ -9,7 +9,7 @@ import importlib.metadata
 import importlib.util
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -19,22 +19,76 @@ from webui.errors import Notice
 DEV = Path("/dev")
 
 
+def _nothing_to_set(_torch: ModuleType) -> None:
+    """Most devices compute as torch finds them."""
+
+
+def _plan_once(torch: ModuleType) -> None:
+    torch.backends.cuda.enable_cudnn_sdp(False)  # on Hopper it plans anew for each length, 0.06 to 1 s (FunASR#3704)
+
+
+def _compile_never(torch: ModuleType) -> None:
+    if hasattr(torch, "npu") and hasattr(torch.npu, "set_compile_mode"):
+        torch.npu.set_compile_mode(jit_compile=False)  # with JIT every new shape compiles
+
+
 @dataclass(frozen=True)
 class Vendor:
+    """A kind of accelerator: all that the program knows of it in particular.
+
+    `faults`, `refusals`: regular expressions for what its errors say where the device fails, and where an operator
+    does not take a type or a shape.
+    """
+
     kind: str
     label: str
     plugin: str = ""  # the module that brings the device into torch, where torch lacks it
     nodes: str = ""  # its driver's files under /dev
+    driver_files: tuple[str, ...] = ()  # that name the driver's version
+    hide: str = ""  # the environment variable that, empty, hides its cards from every library
+    prepare: Callable[[ModuleType], None] = _nothing_to_set  # once, when torch and the plug-in are loaded
+    faults: str = ""
+    refusals: str = ""
+    half: bool = True  # computes in half precision
+    simulated: bool = False  # the program was run on a simulator of it
 
 
 # In the order in which `auto` prefers them. "xpu" is Intel's in PyTorch; Hygon and MetaX appear as "cuda".
 VENDORS = (
-    Vendor("npu", "Ascend NPU", "torch_npu", "davinci[0-9]*"),
-    Vendor("cuda", "GPU", "", "nvidia[0-9]*"),
-    Vendor("xpu", "Intel GPU"),
-    Vendor("mlu", "Cambricon MLU", "torch_mlu", "cambricon_dev[0-9]*"),
-    Vendor("mps", "Apple GPU"),
+    Vendor(
+        "npu",
+        "Ascend NPU",
+        plugin="torch_npu",
+        nodes="davinci[0-9]*",
+        driver_files=(
+            "/usr/local/Ascend/driver/version.info",
+            "/usr/local/Ascend/ascend-toolkit/latest/version.cfg",
+        ),
+        prepare=_compile_never,
+        faults=r"\b507\d{3}\b|\bERR\d{5}\b|\bE[EZ]\d{4}\b|\bNPU(?: \w+)? error\b",
+        refusals=r"\bE[EZ](?:1001|3002)\b|\bE[EZ]9999\b.*not support",  # CANN: type or shape, unknown operator
+        simulated=True,
+    ),
+    Vendor(
+        "cuda",
+        "GPU",
+        nodes="nvidia[0-9]*",
+        driver_files=("/proc/driver/nvidia/version",),
+        hide="CUDA_VISIBLE_DEVICES",
+        prepare=_plan_once,
+        faults=r"\b(?:CUDA|HIP|cuDNN)(?: \w+)? error\b|\bCUBLAS_STATUS_\w+|device-side assert",
+    ),
+    Vendor("xpu", "Intel GPU", faults=r"\bXPU(?: \w+)? error\b"),
+    Vendor(
+        "mlu",
+        "Cambricon MLU",
+        plugin="torch_mlu",
+        nodes="cambricon_dev[0-9]*",
+        faults=r"\b(?:MLU|CNRT)(?: \w+)? error\b",
+    ),
+    Vendor("mps", "Apple GPU", faults=r"\bMPS(?: \w+)? error\b", half=False),
 )
+BY_KIND = {vendor.kind: vendor for vendor in VENDORS}
 LABELS = {vendor.kind: vendor.label for vendor in VENDORS}
 PLUGINS = tuple(vendor.plugin for vendor in VENDORS if vendor.plugin)
 

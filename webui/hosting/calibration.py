@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from webui import devices
+from webui.devices.vendors import PLUGINS, VENDORS
 from webui.engines.base import Model, RecognitionOptions, Samples, SpeechOptions, Waveform
 from webui.hosting.key_value import KeyValueStore
 
@@ -24,12 +25,8 @@ log = logging.getLogger(__name__)
 PIECE_S = 4.0  # of the recordings that are recognised on trial
 SENTENCE = "今天天气很好。"
 _RATE = 16_000
-_PACKAGES = ("torch", "torch_npu", "torch_mlu")
-_DRIVERS = (  # files that name the driver's version
-    "/usr/local/Ascend/driver/version.info",
-    "/usr/local/Ascend/ascend-toolkit/latest/version.cfg",
-    "/proc/driver/nvidia/version",
-)
+_PACKAGES = ("torch", *PLUGINS)
+_DRIVERS = tuple(file for vendor in VENDORS for file in vendor.driver_files)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webui import devices
+from webui.devices.vendors import BY_KIND
 from webui.engines.base import EngineError, Model
 from webui.errors import Notice, UserError
 from webui.hosting.calibration import Calibrations
@@ -72,7 +73,7 @@ class ModelHost:
         """
         if model.device_kinds == ("cpu",):
             return "cpu"
-        return devices.resolve(device).device if device in ("auto", "npu", "cuda") else device
+        return devices.resolve(device).device if device in ("auto", *BY_KIND) else device
 
     @contextmanager
     def use(self, model: Model, device: str = "auto", limit_s: float = math.inf, work: Any = None) -> Iterator[Any]:

@@ -9,11 +9,10 @@ from typing import Any
 
 from webui import devices
 from webui.devices import Device
+from webui.devices.vendors import BY_KIND
 from webui.engines.base import Model
 from webui.errors import Notice
 from webui.hosting.host import ModelHost
-
-_SIMULATED = ("npu",)  # kinds whose path was run on the simulator
 
 
 def device_table(
@@ -45,7 +44,8 @@ def speed_of(host: ModelHost, model: Model) -> str:
 def _tested(device: Device) -> str:
     if device.kind == "cpu" and platform.machine() == "x86_64":
         return "TESTED_HARDWARE"
-    return "TESTED_SIMULATOR" if device.kind in _SIMULATED else "UNTESTED"
+    vendor = BY_KIND.get(device.kind)
+    return "TESTED_SIMULATOR" if vendor and vendor.simulated else "UNTESTED"
 
 
 def _notes(host: ModelHost, models: Sequence[Model], device: Device, language: str) -> list[str]:

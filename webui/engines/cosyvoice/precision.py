@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from webui.devices.precision import half_dtype
+from webui.devices.vendors import BY_KIND
 
 _CPU_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # x86, x86, aarch64: multiplies bfloat16 in hardware
 
@@ -15,7 +16,8 @@ def best(device: torch.device, cpuinfo: Path = Path("/proc/cpuinfo")) -> torch.d
     """bfloat16 where the device has it; float16 on accelerators that lack it; else float32."""
     if device.type == "cpu":
         return torch.bfloat16 if _cpu_flags(cpuinfo) & _CPU_FLAGS else torch.float32
-    if device.type == "mps":
+    vendor = BY_KIND.get(device.type)
+    if vendor and not vendor.half:
         return torch.float32
     return torch.bfloat16 if half_dtype(str(device)) == "bfloat16" else torch.float16
 
