@@ -477,3 +477,24 @@ def test_a_megabyte_of_fields_is_taken_and_ten_are_not(server: Server, client: h
     assert job["params"]["hotwords"] == ["词"]
     assert code(submit(client, ("a.wav", wav(0.6)), params="x" * 10_000_000)) == (413, "TOO_LARGE")
     assert incoming(server) == []
+
+
+FORM_ROUTES = ("/api/v1/jobs", "/api/v1/voices", "/api/v1/voices/transcript", "/v1/audio/transcriptions")
+
+
+@pytest.mark.parametrize("route", FORM_ROUTES)
+@pytest.mark.parametrize(("length", "status"), [(70, 422), (71, 400), (300, 400)])
+def test_a_boundary_is_as_long_as_the_standard_allows(
+    client: httpx.Client, route: str, length: int, status: int
+) -> None:
+    boundary = "b" * length
+    body = f'--{boundary}\r\nContent-Disposition: form-data; name="kind"\r\n\r\nnone\r\n--{boundary}--\r\n'
+    answer = client.post(route, content=body, headers={"content-type": f"multipart/form-data; boundary={boundary}"})
+    assert answer.status_code == status and "INTERNAL" not in answer.text
+
+
+@pytest.mark.parametrize("names", [("one",) * 1000, tuple(f"name{n}" for n in range(1000))])
+def test_parts_are_counted_whatever_their_names(client: httpx.Client, names: tuple[str, ...]) -> None:
+    body = "".join(f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\nx\r\n' for name in names) + "--b--\r\n"
+    answer = client.post("/api/v1/jobs", content=body, headers={"content-type": "multipart/form-data; boundary=b"})
+    assert code(answer) == (400, "BAD_REQUEST")

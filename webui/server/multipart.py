@@ -27,6 +27,7 @@ FEED = 2**20  # bytes handed to the parsing thread at a time
 FIELD_LIMIT = 4 * 2**20  # bytes of all fields that are no files
 MAX_FILES = 1000
 MAX_FIELDS = 200
+LONGEST_BOUNDARY = 70  # characters, RFC 2046 5.1.1
 
 
 @dataclass
@@ -84,6 +85,8 @@ def _boundary(request: Request) -> bytes:
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
         raise _malformed("multipart/form-data expected")
+    if len(boundary) > LONGEST_BOUNDARY:
+        raise _malformed(f"a boundary of more than {LONGEST_BOUNDARY} characters")
     return boundary
 
 
@@ -112,6 +115,7 @@ class _Reader:
         self._field: bytearray | None = None
         self._file: Incoming | None = None
         self._field_bytes = 0
+        self._field_parts = 0
         self._ended = False
         self._parser = MultipartParser(
             boundary,
@@ -170,7 +174,8 @@ class _Reader:
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         file_name = _file_name(disposition, options)
         if file_name is None:
-            if len(self.form.fields) >= MAX_FIELDS:
+            self._field_parts += 1  # parts, whatever their names: one name may come a million times
+            if self._field_parts > MAX_FIELDS:
                 raise _malformed(f"more than {MAX_FIELDS} fields")
             self._field = bytearray()
             return
