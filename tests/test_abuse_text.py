@@ -17,8 +17,7 @@ from docx import Document
 
 from tests.api_kit import Server, code, finish, submit, wav
 from webui.text import file_names, hotwords, itn, lexicon, pronunciation, sentences, subtitles
-from webui.text.documents import MIME
-from webui.text.documents import write as write_document
+from webui.text.formats import TRANSCRIPT_FORMATS
 from webui.text.transcript import Transcript, TranscriptSegment
 
 MARKUP = "<img src=x onerror=alert(1)><script>alert(1)</script>&amp;"
@@ -103,7 +102,7 @@ def test_invisible_marks_in_a_text_do_no_harm(client: httpx.Client) -> None:
     """case 15"""
     uid = edited(client, BIDI, name="正\u202e常.wav")
     assert client.get(f"/api/v1/jobs/{uid}").json()["file_name"] == "正常.wav"
-    for form in MIME:
+    for form in TRANSCRIPT_FORMATS:
         assert result(client, uid, form)
 
 
@@ -232,7 +231,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "cell": file_names.csv_cell,
     "lexicon": lambda text: lexicon.Lexicon({"a": "b", "一百": "二百"}).apply(text),
     "srt": lambda text: subtitles.srt(segments_of(text)),
-    "txt": lambda text: write_document(Transcript("x", (), segments_of(text)), "txt"),
+    "txt": lambda text: TRANSCRIPT_FORMATS["txt"].write(Transcript("x", (), segments_of(text))),
 }
 
 
@@ -256,7 +255,7 @@ def test_a_segment_as_long_as_an_edit_may_be_is_written_in_time(form: str) -> No
     for name, piece in HOSTILE.items():
         text = (piece * 20_000)[:20_000]
         began = time.process_time()
-        write_document(Transcript("x", (), (TranscriptSegment(0, 5, text, None, ()),)), form)
+        TRANSCRIPT_FORMATS[form].write(Transcript("x", (), (TranscriptSegment(0, 5, text, None, ()),)))
         assert time.process_time() - began < 2 * SECONDS_100_KB, name
 
 

@@ -66,7 +66,7 @@ def test_every_text_is_used() -> None:
 
 
 def test_every_state_and_kind_of_a_job_has_a_name() -> None:
-    from webui.store.schema import JOB_KINDS, JOB_STATES
+    from webui.store.states import JOB_KINDS, JOB_STATES
 
     texts = application.read_texts("zh")
     assert {f"state_{state}" for state in JOB_STATES} | {f"kind_{kind}" for kind in JOB_KINDS} <= set(texts)

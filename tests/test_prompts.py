@@ -10,7 +10,8 @@ import pytest
 import soundfile
 
 from tests.speech_kit import sentence, speech
-from webui.audio.encode import AudioFormat, AudioWriter
+from webui.audio.encode import AudioWriter
+from webui.audio.formats import AudioFormat
 from webui.audio.intake import Decoder
 from webui.audio.prompts import LEAST_SECONDS, judge, read_prompt
 from webui.errors import UserError, codes

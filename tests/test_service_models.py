@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
@@ -14,11 +13,9 @@ from webui.engines import download
 from webui.engines.base import Capabilities, Model
 from webui.errors import Notice, UserError
 from webui.hosting.host import ModelHost
-from webui.jobs.params import JobKind, JobState
 from webui.service.accounts import AccountService
 from webui.service.models import ModelService
 from webui.settings import Settings
-from webui.store import schema
 from webui.store.accounts import AccountStore
 from webui.store.database import Database
 from webui.store.migrate import open_database
@@ -148,8 +145,3 @@ def test_the_store_never_sees_a_cookies_value(settings: Settings, accounts: Acco
     service.owner_of(token)
     content = b"".join(path.read_bytes() for path in settings.data.glob("history.db*"))
     assert token.encode() not in content
-
-
-def test_the_parameters_know_every_kind_and_state_of_the_tables() -> None:
-    assert get_args(JobKind) == schema.JOB_KINDS
-    assert get_args(JobState) == schema.JOB_STATES

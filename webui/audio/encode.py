@@ -6,16 +6,15 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Literal, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from webui.audio import riff
 from webui.audio.durable import move_into_place, part_of
+from webui.audio.formats import AUDIO_FORMATS, AudioFormat
 from webui.audio.resampling import Resampler, Samples
-
-AudioFormat = Literal["wav", "mp3", "flac", "opus", "aac", "pcm"]
 
 
 @dataclass(frozen=True)
@@ -28,22 +27,12 @@ class _Codec:
 
 
 _MPEG_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-_CODECS = {
+_CODECS: dict[AudioFormat, _Codec] = {  # the others are PCM
     "mp3": _Codec("mp3", "libmp3lame", "fltp", _MPEG_RATES, 96_000),
     "flac": _Codec("flac", "flac", "s16", (), None),
     "opus": _Codec("ogg", "libopus", "flt", (8000, 12000, 16000, 24000, 48000), 48_000),
     "aac": _Codec("adts", "aac", "fltp", _MPEG_RATES, 96_000),
 }
-MIME: dict[str, str] = {
-    "wav": "audio/wav",
-    "mp3": "audio/mpeg",
-    "flac": "audio/flac",
-    "opus": "audio/ogg",
-    "aac": "audio/aac",
-    "pcm": "audio/pcm",
-}
-EXTENSION: dict[str, str] = {name: f".{name}" for name in MIME}
-CARRIES_METADATA = frozenset({"wav", "mp3", "flac", "opus"})
 
 
 class AudioWriter:
@@ -67,9 +56,9 @@ class AudioWriter:
 
     def _sink_of(self, format: AudioFormat, rate: int, label: str | None) -> _Sink:
         seekable = self.path is not None
-        if format in ("wav", "pcm"):
-            return _Pcm(self._file, rate, format == "wav", label, seekable)
-        return _Encoder(self._file, _CODECS[format], rate, label, seekable)
+        if format in _CODECS:
+            return _Encoder(self._file, _CODECS[format], rate, label, seekable)
+        return _Pcm(self._file, rate, AUDIO_FORMATS[format].header, label, seekable)
 
     def write(self, samples: Samples) -> None:
         """`samples`: float32 in -1…1 (louder ones are clipped), shape (n,)."""

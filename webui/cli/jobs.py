@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from webui.audio.formats import AUDIO_FORMATS
 from webui.cli.common import DONE, FAILED, PARTLY_DONE, WrongUsage, complain, sentence, settings_of
 from webui.cli.running import opened
 from webui.cli.texts import help_text, say
@@ -17,22 +18,15 @@ from webui.errors import UserError
 from webui.jobs.params import Consent, SpeakParams, TranscribeParams
 from webui.service.validation import checked
 from webui.settings import Settings, terminal_language
+from webui.store import states
+from webui.text.formats import TRANSCRIPT_FORMATS
 
 if TYPE_CHECKING:
     from webui.service.services import Services
     from webui.service.views import Job
 
 _LOOK_S = 1.0
-_FORMATS = ("txt", "srt", "vtt", "json", "csv", "docx")
-_ENDINGS = {
-    ".wav": "wav",
-    ".mp3": "mp3",
-    ".flac": "flac",
-    ".opus": "opus",
-    ".ogg": "opus",
-    ".aac": "aac",
-    ".pcm": "pcm",
-}
+_BY_ENDING = {ending: name for name, row in AUDIO_FORMATS.items() for ending in row.endings}
 
 
 def transcribe(
@@ -48,7 +42,7 @@ def transcribe(
     channels: Annotated[str, typer.Option(help=help_text("channels"))] = "mix",
 ) -> int:
     _check_files(files)
-    _check_one_of("--format", formats, _FORMATS)
+    _check_one_of("--format", formats, list(TRANSCRIPT_FORMATS))
     settings = settings_of(context)
     given = {
         "model": model,
@@ -67,7 +61,7 @@ def transcribe(
         taken: set[Path] = set()
         for file, found in zip(files, submitted, strict=True):
             for job in found:
-                if jobs[job.id].state in ("done", "partial"):
+                if jobs[job.id].state in states.RESULT_STATES:
                     target = _free((out or file.parent) / _stem(file, job), taken)
                     _write_results(services, owner, job.id, target, formats)
     return _outcome(jobs.values(), refused=submitted.count([]))
@@ -94,7 +88,7 @@ def speak(
         raise WrongUsage(say("need_voice"))
     _check_files([prompt] if prompt else [])
     settings = settings_of(context)
-    form = form or _ENDINGS.get(out.suffix.lower() if out else "", "wav")
+    form = form or _BY_ENDING.get(out.suffix.lower() if out else "", SpeakParams.model_fields["format"].default)
     given = {
         "text": sys.stdin.read() if text == "-" else text,
         "model": model,
@@ -114,7 +108,7 @@ def speak(
         owner = services.accounts.local_owner()
         job = _submit_speech(services, owner, settings, params, prompt, permission)
         jobs = _follow(services, owner, [job])
-        if jobs[job.id].state in ("done", "partial"):
+        if jobs[job.id].state in states.RESULT_STATES:
             _copy_audio(services, owner, job.id, out or Path(f"speech.{form}"))
     return _outcome(jobs.values())
 
@@ -215,10 +209,10 @@ def _copy_audio(services: Services, owner: int, uid: str, target: Path) -> None:
 
 
 def _outcome(jobs: Iterable[Job], refused: int = 0) -> int:
-    states = [job.state for job in jobs]
-    if not refused and all(state == "done" for state in states):
+    ended = [job.state for job in jobs]
+    if not refused and all(state == states.DONE for state in ended):
         return DONE
-    return PARTLY_DONE if any(state in ("done", "partial") for state in states) else FAILED
+    return PARTLY_DONE if any(state in states.RESULT_STATES for state in ended) else FAILED
 
 
 def _hotwords(given: str) -> list[str]:

@@ -8,9 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-JobKind = Literal["transcribe", "speak", "convert"]
-JobState = Literal["queued", "running", "cancelling", "done", "partial", "failed", "cancelled", "expired"]
-AudioFormat = Literal["wav", "mp3", "flac", "opus", "aac", "pcm"]
+from webui.audio.formats import AudioFormat
 
 
 def _encodable(text: str) -> str:

@@ -20,6 +20,7 @@ from webui.errors import Notice
 from webui.hosting.calibration import Speeds, Stopped, measure
 from webui.jobs.context import Context, Worker
 from webui.store.rows import Claim, Lease, SegmentRow
+from webui.store.states import RUNNING
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +165,7 @@ class PlacedModel:
 
     def _unwanted(self) -> bool:
         """Whether the job was cancelled or the program ends."""
-        return self._context.stopping() or self._context.jobs.get(None, self._claim.job.uid).state != "running"
+        return self._context.stopping() or self._context.jobs.get(None, self._claim.job.uid).state != RUNNING
 
     def _warn(self, warning: Notice) -> None:
         self._context.queue.warn(self._claim.lease, warning)

@@ -18,6 +18,7 @@ from webui.errors import Notice, UserError
 from webui.jobs.context import Context
 from webui.jobs.detection import DetectorSession
 from webui.store.rows import ArtifactRow, Claim, JobRow, NewSegment
+from webui.store.states import CONVERT, SPEAK
 from webui.text import sentences
 
 RATE = 16_000  # Hz, of the working copy
@@ -32,7 +33,7 @@ class Interrupted(Exception):
 
 def prepare(context: Context, claim: Claim) -> None:
     """Plan the job. Raises UserError for an input of no use, LeaseLost, Cancelled, Interrupted."""
-    if claim.job.kind == "speak":
+    if claim.job.kind == SPEAK:
         _plan_text(context, claim)
     else:
         _plan_recording(context, claim)
@@ -56,7 +57,7 @@ def _plan_recording(context: Context, claim: Claim) -> None:
         heard = _listen(context, claim, decoding, copy)
         warnings = list(decoding.warnings)
     spans = _in_time_order(_listen_to_the_quiet(context, claim, copy, heard))
-    if not spans and job.kind == "convert":
+    if not spans and job.kind == CONVERT:
         raise UserError("NO_SPEECH")
     if not spans:
         warnings.append(Notice("NO_SPEECH"))

@@ -13,12 +13,14 @@ import soundfile
 
 from webui.audio.aigc_label.audible import RHYTHM_SECONDS
 from webui.audio.aigc_label.label import GAP_SECONDS, AigcLabel, check, labelled
-from webui.audio.encode import EXTENSION, MIME, AudioWriter
+from webui.audio.encode import AudioWriter
+from webui.audio.formats import AUDIO_FORMATS, AudioFormat
 from webui.audio.joining import Joiner
 from webui.audio.resampling import Samples
 from webui.errors import UserError
 from webui.jobs.context import Context
 from webui.store.rows import ArtifactRow, Claim, JobRow, SegmentRow
+from webui.store.states import DONE, SPEAK
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +38,12 @@ def publish(context: Context, claim: Claim) -> None:
     Raises LeaseLost, UserError LABEL_MISSING, and OSError where there is no room.
     """
     job = claim.job
-    done = [segment for segment in context.jobs.segments(None, job.uid) if segment.state == "done"]
+    done = [segment for segment in context.jobs.segments(None, job.uid) if segment.state == DONE]
     if not done:
         context.queue.finish(claim.lease)
         return
     sentences = [(segment, segment_file(context, job, segment.idx)) for segment in done]
-    content = _Spoken(sentences) if job.kind == "speak" else _Converted(sentences)
+    content = _Spoken(sentences) if job.kind == SPEAK else _Converted(sentences)
     artifact, seconds = _write(context, job, content)
     state = context.queue.finish(
         claim.lease,
@@ -49,7 +51,7 @@ def publish(context: Context, claim: Claim) -> None:
         times=content.times(_lead(context)),
         duration_ms=round(seconds * 1000),
     )
-    if state == "done":  # a partial one keeps them: a retry makes only the missing sentences
+    if state == DONE:  # a partial one keeps them: a retry makes only the missing sentences
         shutil.rmtree(segment_file(context, job, 0).parent, ignore_errors=True)
 
 
@@ -107,7 +109,7 @@ def _ms(seconds: float) -> int:
 def _write(context: Context, job: JobRow, content: _Spoken | _Converted) -> tuple[ArtifactRow, float]:
     """The labelled and checked file, and its length in seconds."""
     audio_format = job.params.get("format", "wav")
-    path = context.output(job, f"speech{EXTENSION[audio_format]}")
+    path = context.output(job, f"speech{AUDIO_FORMATS[audio_format].endings[0]}")
     position = context.settings.label_position
     label = AigcLabel(context.settings.producer_code, job.uid)
     samples = 0
@@ -123,7 +125,7 @@ def _write(context: Context, job: JobRow, content: _Spoken | _Converted) -> tupl
     return _artifact(context, path, audio_format, label), samples / content.rate
 
 
-def _artifact(context: Context, path: Path, audio_format: str, label: AigcLabel) -> ArtifactRow:
+def _artifact(context: Context, path: Path, audio_format: AudioFormat, label: AigcLabel) -> ArtifactRow:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(2**20):
@@ -133,6 +135,6 @@ def _artifact(context: Context, path: Path, audio_format: str, label: AigcLabel)
         context.relative(path),
         digest.hexdigest(),
         path.stat().st_size,
-        MIME[audio_format],
+        AUDIO_FORMATS[audio_format].mime,
         label.produce_id,
     )

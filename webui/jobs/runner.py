@@ -34,11 +34,11 @@ from webui.store.database import Database
 from webui.store.jobs import JobStore
 from webui.store.queue import Cancelled, LeaseLost, Queue
 from webui.store.rows import Claim, SegmentResult
+from webui.store.states import FAILED, INTERACTIVE, TRANSCRIBE
 from webui.store.voices import VoiceStore
 
 log = logging.getLogger(__name__)
 
-INTERACTIVE = 10  # the priority from which a job does not wait behind long recordings being prepared
 MOST_PREPARERS = 4
 TRY_AGAIN_S = 5.0  # after a full disk or a locked file
 LOOK_EVERY_S = 0.5
@@ -178,7 +178,7 @@ class JobRunner:
         try:
             self.context.host.give_up(call)
             if isinstance(call.work, Begun) and len(call.work.segments) == 1 and not call.loading:
-                hung = SegmentResult(call.work.segments[0], "failed", error_code="HUNG")
+                hung = SegmentResult(call.work.segments[0], FAILED, error_code="HUNG")
                 self.context.queue.commit(call.work.lease, [hung], device=call.device, seconds=call.limit_s)
         except (LeaseLost, UserError, DatabaseError):
             log.exception("what hangs could not be noted")
@@ -200,7 +200,7 @@ class JobRunner:
         prepare(self.context, claim)
 
     def _work(self, worker: Worker, claim: Claim) -> None:
-        (transcribe if claim.job.kind == "transcribe" else speak)(self.context, claim, worker)
+        (transcribe if claim.job.kind == TRANSCRIBE else speak)(self.context, claim, worker)
 
     def _run(self, work: Callable[[Claim], None], claim: Claim) -> None:
         """One turn at one job; whatever goes wrong ends in the job's row."""

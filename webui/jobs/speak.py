@@ -28,6 +28,7 @@ from webui.jobs.transcribe import failure_code
 from webui.jobs.transcripts import read_prompt, with_transcript
 from webui.store.queue import LeaseLost
 from webui.store.rows import Claim, JobRow, SegmentResult, SegmentRow, VoiceRow
+from webui.store.states import CONVERT, FAILED, SPEAK
 from webui.text import sentences
 from webui.text.lexicon import Lexicon
 
@@ -89,8 +90,8 @@ class SpeakTurn:
             raise  # the voice, the model, the disk: nothing that another sentence would survive
         except Exception as error:
             log.warning("job %s: segment %d failed", self._job.uid, segment.idx, exc_info=error)
-            return SegmentResult(segment.idx, "failed", error_code=failure_code(error))
-        end = done.value if self._job.kind == "speak" else None
+            return SegmentResult(segment.idx, FAILED, error_code=failure_code(error))
+        end = done.value if self._job.kind == SPEAK else None
         text = segment.source.strip()
         return SegmentResult(segment.idx, text=text, text_raw=text, end_ms=end, device=done.device)
 
@@ -120,7 +121,7 @@ class SpeakTurn:
         if self._voice is not None and self._features is None:
             self._features = features(self._context, self._model, synthesizer, self._voice)
         options = speech_options(self._job, segment.source, segment.idx, self._streamed)
-        if self._job.kind == "convert":
+        if self._job.kind == CONVERT:
             copy = WorkingCopy(self._context.upload(self._job, WORKING_COPY))
             source = copy.read(segment.start_ms / 1000, segment.end_ms / 1000, segment.channel)
             return iter(synthesizer.convert(Waveform(with_gain(source, copy.rate), copy.rate), self._features, options))
@@ -145,7 +146,7 @@ class SpeakTurn:
                 if heard is not None:
                     heard.write(piece.samples)
                     self._context.queue.note(self._claim.lease)  # whoever listens looks again
-            if not samples and self._job.kind == "speak":
+            if not samples and self._job.kind == SPEAK:
                 raise EngineError("ENGINE_FAILED", "no sound")
         return round(samples / rate * 1000)
 

@@ -15,6 +15,7 @@ from webui.engines.funasr.speakers import cluster
 from webui.jobs.context import Context, Worker
 from webui.jobs.prepare import WORKING_COPY
 from webui.store.rows import Claim, SegmentRow
+from webui.store.states import DONE
 
 Print = NDArray[np.float32] | None  # None: too short to tell a voice
 _AT_ONCE = 32  # segments between two looks at who is next
@@ -38,7 +39,7 @@ class SpeakerStep:
         """
         model = funasr.speaker_embedder(self._context.settings)
         rows = self._context.jobs.segments(self._claim.lease.owner_id, self._claim.lease.uid)
-        done = [row for row in rows if row.state == "done"]
+        done = [row for row in rows if row.state == DONE]
         if model is None or not done:
             return {}
         self._restore()

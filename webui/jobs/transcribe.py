@@ -18,6 +18,7 @@ from webui.jobs.prepare import WORKING_COPY
 from webui.jobs.speakers import SpeakerStep
 from webui.store.queue import LeaseLost
 from webui.store.rows import Claim, JobRow, SegmentResult, SegmentRow
+from webui.store.states import FAILED, SKIPPED
 from webui.text import itn
 
 log = logging.getLogger(__name__)
@@ -119,7 +120,7 @@ class TranscribeTurn:
     def _result(self, segment: SegmentRow, each: RecognizedBatch) -> SegmentResult:
         found, took_ms = each.value, round(each.seconds * 1000)
         if isinstance(found, str):
-            return SegmentResult(segment.idx, "failed", error_code=found, took_ms=took_ms, device=each.device)
+            return SegmentResult(segment.idx, FAILED, error_code=found, took_ms=took_ms, device=each.device)
         language = found.language or (self._options.language if self._options.language != "auto" else None)
         words = [(word.text, word.start, word.end, word.confidence) for word in found.words]
         text = found.text
@@ -166,7 +167,7 @@ def _least(confidences: Sequence[float | None]) -> float | None:
 def _skip_all(context: Context, claim: Claim, worker: Worker) -> None:
     """Nothing here understands the language: the segments keep their times and get no invented text."""
     while batch := context.queue.take(claim.lease, float("inf"), SKIPPED_AT_ONCE):
-        skipped = [SegmentResult(row.idx, "skipped", error_code="MODEL_NEEDED") for row in batch]
+        skipped = [SegmentResult(row.idx, SKIPPED, error_code="MODEL_NEEDED") for row in batch]
         context.queue.commit(claim.lease, skipped, device=worker.device, seconds=0)
     language = str(claim.job.params.get("language"))
     context.queue.finish(claim.lease, error=Notice("MODEL_NEEDED", {"language": language}))

@@ -12,6 +12,7 @@ from webui.errors import Notice, UserError
 from webui.jobs.context import Context, Worker
 from webui.jobs.transcribe import knows
 from webui.store.rows import Claim, VoiceRow
+from webui.store.states import SPEAK
 from webui.text.sentences import dominant_language
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ def with_transcript(context: Context, claim: Claim, model: Model, voice: VoiceRo
     is none. Raises LeaseLost.
     """
     job = claim.job
-    followed = job.kind == "speak" and model.capabilities.needs_transcript and not job.params.get("instruct")
+    followed = job.kind == SPEAK and model.capabilities.needs_transcript and not job.params.get("instruct")
     if voice.transcript or not followed:
         return voice
     recognizer = _recognizer(context, _language(claim))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import gradio as gr
 from gradio.components import Component
 
+from webui.audio.formats import AUDIO_FORMATS
 from webui.pages.controls import Screen, browser_only, island, script
 
-FORMATS = ("wav", "mp3", "flac", "opus", "aac")
+FORMATS = [name for name, row in AUDIO_FORMATS.items() if row.header]
 
 
 def build(screen: Screen) -> None:

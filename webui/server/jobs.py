@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
-from typing import Annotated, get_args
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi import Path as PathPart
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, StreamingResponse
 
-from webui.jobs.params import ConvertParams, End, JobKind, JobState, Moment, SpeakParams, Text, TranscribeParams
+from webui.jobs.params import ConvertParams, End, Moment, SpeakParams, Text, TranscribeParams
 from webui.server.dependencies import FILES, TEXT, Caller, Language, Service, form_body
 from webui.server.downloads import attachment, media_response
 from webui.server.multipart import Form, read_form
@@ -22,12 +22,12 @@ from webui.service.submission import SubmissionKey
 from webui.service.uploads import check_space, incoming_folder
 from webui.service.validation import invalid, read_consent, read_params
 from webui.service.views import Job, JobChanges, JobPage, Segment, Submitted
+from webui.store.states import CONVERT, JOB_KINDS, SPEAK, TRANSCRIBE, JobKind, JobState
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
 BIG = 2**62  # above every number of the change sequence that will ever be
 LONGEST_WAIT_S = 60.0
-KINDS = get_args(JobKind)
 
 Number = Annotated[int, PathPart(ge=0, lt=2**31)]
 Version = Annotated[int, Field(ge=0, lt=2**31)]
@@ -66,7 +66,7 @@ Filter = Annotated[JobFilter, Depends(listing_filter)]
 
 SUBMISSION = form_body(
     ("kind",),
-    kind={"type": "string", "enum": list(KINDS)},
+    kind={"type": "string", "enum": list(JOB_KINDS)},
     file=FILES,
     params={**TEXT, "description": "JSON: TranscribeParams, SpeakParams or ConvertParams"},
     consent={**TEXT, "description": "JSON: Consent; with kind=speak and a file"},
@@ -92,16 +92,16 @@ async def submit(
 def _submit(services: Services, owner: int, form: Form, key: SubmissionKey, language: str) -> Submitted:
     uploads, params, kind = form.uploads(), form.value("params"), form.value("kind")
     jobs = services.jobs
-    if kind == "transcribe":
+    if kind == TRANSCRIBE:
         asked = read_params(TranscribeParams, params, "params")
         return jobs.submit_transcribe(owner, uploads, asked, key, language)
-    if kind == "convert":
+    if kind == CONVERT:
         return jobs.submit_convert(owner, uploads, read_params(ConvertParams, params, "params"), key, language)
-    if kind == "speak":
+    if kind == SPEAK:
         prompt = uploads[0] if uploads else None
         consent = read_consent(form.value("consent"))
         return jobs.submit_speak(owner, read_params(SpeakParams, params, "params"), prompt, consent, key, language)
-    raise invalid("kind", "FIELD_CHOICE" if kind else "FIELD_MISSING", expected=", ".join(KINDS))
+    raise invalid("kind", "FIELD_CHOICE" if kind else "FIELD_MISSING", expected=", ".join(JOB_KINDS))
 
 
 @router.get("/jobs")

@@ -14,8 +14,9 @@ from pydantic import ConfigDict, Field, field_validator
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 
+from webui.audio.formats import AudioFormat
 from webui.errors import UserError
-from webui.jobs.params import Asked, AudioFormat, SpeakParams, TranscribeParams
+from webui.jobs.params import Asked, SpeakParams, TranscribeParams
 from webui.server.dependencies import FILE, TEXT, Caller, Language, Service, form_body
 from webui.server.multipart import Form, one_recording, read_form
 from webui.service.models import capabilities_view
@@ -23,6 +24,7 @@ from webui.service.services import Services
 from webui.service.uploads import check_space, incoming_folder
 from webui.service.validation import checked, invalid
 from webui.service.views import Job, Segment
+from webui.store.states import DONE
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 
@@ -183,7 +185,7 @@ def verbose(job: Job, segments: list[Segment], granularities: set[str]) -> dict[
         **_warnings(job),
     }
     if "segment" in granularities:
-        answer["segments"] = [_segment(segment) for segment in segments if segment.state == "done"]
+        answer["segments"] = [_segment(segment) for segment in segments if segment.state == DONE]
     if "word" in granularities:
         answer["words"] = [
             {"word": word["text"], "start": word["start"], "end": word["end"]}

@@ -14,7 +14,8 @@ from webui.errors import UserError
 from webui.service.jobs import JobService
 from webui.service.wording import iso, job_view
 from webui.store.history import History
-from webui.store.rows import FINAL_STATES, JobFilter, JobRow
+from webui.store.rows import JobFilter, JobRow
+from webui.store.states import FINAL_STATES, TRANSCRIBE
 from webui.text.file_names import csv_cell, safe_name
 
 COLUMNS = (
@@ -66,7 +67,7 @@ class ExportService:
 
     def _result_name(self, owner_id: int, row: JobRow, form: str, language: str) -> None:
         """Raises NOT_FOUND for a form that does not exist, before the first byte is sent."""
-        if row.kind == "transcribe":
+        if row.kind == TRANSCRIBE:
             self._jobs.result(owner_id, row.uid, form, language)
 
     def _archive(self, owner_id: int, batch: str, form: str, language: str) -> Iterator[bytes]:
@@ -90,7 +91,7 @@ class ExportService:
         language: str,
         taken: set[str],
     ) -> Iterator[bytes]:
-        if row.kind == "transcribe":
+        if row.kind == TRANSCRIBE:
             result = self._jobs.result(owner_id, row.uid, form, language)
             archive.writestr(_free_name(result.name, taken), result.content)
             yield out.take()

@@ -24,7 +24,8 @@ from webui.service.wording import job_view, segment_view
 from webui.settings import Settings
 from webui.store.history import PAGE, History
 from webui.store.jobs import JobStore, Submission
-from webui.store.rows import FINAL_STATES, Changes, JobFilter, JobRow
+from webui.store.rows import Changes, JobFilter, JobRow
+from webui.store.states import CANCELLED, EXPIRED, FAILED, FINAL_STATES, TRANSCRIBE
 
 __all__ = ["JobFilter", "JobService", "Media"]
 
@@ -198,9 +199,9 @@ class JobService:
     def successful(self, owner_id: int, uid: str, language: str = "zh") -> Job:
         """An ended job that has something to give. Raises what it failed of, MODEL_NEEDED, JOB_CANCELLED."""
         row = self._store.get(owner_id, uid)
-        if row.state == "cancelled":
+        if row.state == CANCELLED:
             raise UserError("JOB_CANCELLED")
-        if row.error and (row.state == "failed" or row.error.code == "MODEL_NEEDED"):
+        if row.error and (row.state == FAILED or row.error.code == "MODEL_NEEDED"):
             raise row.error.as_error()
         return self._views([row], language)[0]
 
@@ -218,10 +219,10 @@ class JobService:
         generated file is no longer the one whose label was checked.
         """
         job = self._store.get(owner_id, uid)
-        role = "playable" if job.kind == "transcribe" else "output"
+        role = "playable" if job.kind == TRANSCRIBE else "output"
         files = self._store.artifacts(owner_id, uid, role)
         if not files:
-            raise UserError("MISSING_INPUT" if job.state == "expired" else "NOT_READY")
+            raise UserError("MISSING_INPUT" if job.state == EXPIRED else "NOT_READY")
         path = self._settings.data / files[0].path
         if not path.is_file():
             raise UserError("MISSING_INPUT")

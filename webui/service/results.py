@@ -10,7 +10,8 @@ from pathlib import Path
 from webui.errors import UserError
 from webui.service.wording import iso, job_view, segment_view
 from webui.store.rows import JobRow, SegmentRow
-from webui.text import documents
+from webui.store.states import DONE
+from webui.text.formats import TRANSCRIPT_FORMATS
 from webui.text.transcript import TimedWord, Transcript, TranscriptSegment
 
 _NAMES = {
@@ -31,12 +32,13 @@ class Result:
 
 
 def write_result(job: JobRow, segments: Sequence[SegmentRow], form: str, language: str) -> Result:
-    """txt, srt, vtt, csv, docx, or json: the Job with its segments. Raises NOT_FOUND for another form."""
-    if form not in documents.MIME:
+    """In one of TRANSCRIPT_FORMATS; JSON is the Job with its segments. Raises NOT_FOUND for another form."""
+    known = TRANSCRIPT_FORMATS.get(form)
+    if known is None:
         raise UserError("NOT_FOUND")
-    content = _json(job, segments, language) if form == "json" else documents.write(_of(job, segments, language), form)
+    content = known.write(_of(job, segments, language)) if known.write else _json(job, segments, language)
     stem = Path(job.file_name).stem or job.uid[:8]
-    return Result(content, documents.MIME[form], f"{stem}.{form}")
+    return Result(content, known.mime, f"{stem}.{form}")
 
 
 def _json(job: JobRow, segments: Sequence[SegmentRow], language: str) -> bytes:
@@ -55,7 +57,7 @@ def _of(job: JobRow, segments: Sequence[SegmentRow], language: str) -> Transcrip
     return Transcript(
         title=job.file_name or job.uid[:8],
         facts=_facts(job, language),
-        segments=tuple(_segment(segment, split, language) for segment in segments if segment.state == "done"),
+        segments=tuple(_segment(segment, split, language) for segment in segments if segment.state == DONE),
     )
 
 

@@ -19,7 +19,8 @@ import soundfile
 
 from webui.audio.aigc_label.audible import rhythm
 from webui.audio.aigc_label.label import GAP_SECONDS, AigcLabel
-from webui.audio.encode import MIME, AudioFormat, AudioWriter
+from webui.audio.encode import AudioWriter
+from webui.audio.formats import AUDIO_FORMATS, AudioFormat
 from webui.audio.joining import Joiner
 from webui.audio.resampling import Samples
 from webui.errors import Notice, UserError
@@ -28,6 +29,7 @@ from webui.jobs.live import LiveReader, live_file
 from webui.settings import Settings
 from webui.store.jobs import JobStore
 from webui.store.rows import JobRow, SegmentRow
+from webui.store.states import DONE, PENDING
 
 LOOK_AGAIN_S = 30.0
 
@@ -41,7 +43,7 @@ class SpeechStreams:
 
     @staticmethod
     def mime(form: AudioFormat) -> str:
-        return MIME[form]
+        return AUDIO_FORMATS[form].mime
 
     async def stream(self, owner_id: int, uid: str, form: AudioFormat, rate: int) -> AsyncIterator[bytes]:
         """Encoded pieces, until the job has ended. `rate`: of the model's speech, Hz. Raises what failed the job,
@@ -57,7 +59,7 @@ class SpeechStreams:
                     last = segment.idx == segments[-1].idx
                     if piece := await asyncio.to_thread(player.play, job, segment, last=last):
                         yield piece
-                    spoken += segment.state != "pending"
+                    spoken += segment.state != PENDING
                 if job.final or self._stopping.is_set():
                     break
                 await self._feed.wait_async(owner_id, since, LOOK_AGAIN_S)
@@ -95,10 +97,10 @@ class _Player:
         """What there is of the segment and was not played before, encoded; before the first sound the label."""
         for block in self._new(job, segment):
             self._write(block)
-        if segment.state != "pending":
+        if segment.state != PENDING:
             self.close()
             self._joiner.end(segment.source)
-        if segment.state == "done" and not last:
+        if segment.state == DONE and not last:
             self._write(self._joiner.pause())
         return _taken(self._outbox)
 
@@ -130,7 +132,7 @@ class _Player:
                 self._live = LiveReader(live_file(path))
         if self._live is not None:
             yield from map(self._joiner.grow, self._live.new())
-        elif segment.state == "done":
+        elif segment.state == DONE:
             yield self._joiner.add(self._whole(path, job, segment), segment.source)
 
     def _whole(self, path: Path, job: JobRow, segment: SegmentRow) -> Samples:
@@ -153,10 +155,10 @@ def _read(path: Path, start: float = 0.0, end: float | None = None) -> Samples:
 def _audible(segments: Sequence[SegmentRow], job: JobRow) -> Iterator[SegmentRow]:
     """The segments that have ended, without a gap, and the one after them, which may be sounding already."""
     for segment in segments:
-        if segment.state == "pending" and job.final:
+        if segment.state == PENDING and job.final:
             return
         yield segment
-        if segment.state == "pending":
+        if segment.state == PENDING:
             return
 
 

@@ -24,13 +24,13 @@ from webui.service.voices import BUILTIN, VoiceService
 from webui.settings import Settings
 from webui.store.jobs import JobStore, Submission, new_uid
 from webui.store.rows import ArtifactRow, JobRow, NewJob, VoiceRow
+from webui.store.states import CONVERT, INTERACTIVE, SPEAK, TRANSCRIBE
 from webui.text import hotwords
 from webui.text.file_names import safe_name
 from webui.text.lexicon import Lexicon
 from webui.text.pronunciation import parse
 from webui.text.sentences import speakable
 
-INTERACTIVE = 10  # priority of what somebody is waiting for
 INTERACTIVE_SECONDS = 300.0
 INTERACTIVE_CHARACTERS = 500
 MAX_TEXT = 100_000
@@ -86,7 +86,7 @@ class Submitter:
         }
         warnings = (*remarks, *_transcribe_warnings(params, model.capabilities))
         template = replace(
-            _template("transcribe", model, frozen, self._models.device_for(params.device)), warnings=warnings
+            _template(TRANSCRIBE, model, frozen, self._models.device_for(params.device)), warnings=warnings
         )
         return self._submit_files(owner_id, uploads, template, key)
 
@@ -113,9 +113,7 @@ class Submitter:
             raise invalid("voice", "CONVERT_BUILTIN")
         check_prompt(voice, model.capabilities)
         frozen = {**params.model_dump(mode="json"), "model": model.name, "voice": voice.name}
-        template = replace(
-            _template("convert", model, frozen, self._models.device_for(params.device)), voice_id=voice.id
-        )
+        template = replace(_template(CONVERT, model, frozen, self._models.device_for(params.device)), voice_id=voice.id)
         return self._submit_files(owner_id, uploads, template, key)
 
     def speak(
@@ -160,7 +158,7 @@ class Submitter:
         }
         interactive = len(params.text) <= INTERACTIVE_CHARACTERS and key.batch is None
         job = replace(
-            _template("speak", model, frozen, self._models.device_for(params.device)),
+            _template(SPEAK, model, frozen, self._models.device_for(params.device)),
             priority=INTERACTIVE if interactive else 0,
             batch=key.batch,
             voice_id=voice.id if voice else None,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import DatabaseError
 
 from webui import __version__
+from webui.audio.formats import AUDIO_FORMATS
 from webui.disk import ROOM_TO_WORK, free_bytes, worded
 from webui.errors import Notice, UserError
 from webui.hosting.host import ModelHost
@@ -21,6 +22,8 @@ from webui.service.wording import message
 from webui.settings import Settings
 from webui.store.database import Database
 from webui.store.jobs import JobStore
+from webui.store.states import JOB_KINDS, JOB_STATES, OPEN_STATES, RESULT_STATES, RETRYABLE_STATES
+from webui.text.formats import TRANSCRIPT_FORMATS
 
 if TYPE_CHECKING:
     from webui.jobs.runner import JobRunner
@@ -69,6 +72,14 @@ class SystemService:
             "queue": self.queue(),
             "workers": [asdict(activity) for activity in self.runner.activity()] if self.runner else [],
             "open_mode": True,
+            "jobs": {
+                "kinds": JOB_KINDS,
+                "states": JOB_STATES,
+                "open_states": OPEN_STATES,
+                "result_states": RESULT_STATES,
+                "retryable_states": RETRYABLE_STATES,
+            },
+            "formats": {"transcript": list(TRANSCRIPT_FORMATS), "speech": list(AUDIO_FORMATS)},
             "label": {
                 "producer_code": bool(self._settings.producer_code),
                 "position": self._settings.label_position,
@@ -86,7 +97,7 @@ class SystemService:
         return device_table(self._host, self._models.available(), language)
 
     def queue(self) -> dict[str, int]:
-        return {"queued": 0, "running": 0, "cancelling": 0, **self._store.counts()}
+        return dict.fromkeys(OPEN_STATES, 0) | self._store.counts()
 
     def free_disk(self) -> int:
         """Bytes."""

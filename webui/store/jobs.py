@@ -16,8 +16,6 @@ from webui.errors import UserError
 from webui.store import audit, search, tombstones
 from webui.store.database import Database
 from webui.store.rows import (
-    FINAL_STATES,
-    RETRYABLE_STATES,
     ArtifactRow,
     JobRow,
     NewJob,
@@ -27,7 +25,18 @@ from webui.store.rows import (
     columns,
     now_ms,
 )
-from webui.store.schema import OPEN, QUEUED, artifacts, jobs, owners, segments
+from webui.store.schema import IS_OPEN, IS_QUEUED, artifacts, jobs, owners, segments
+from webui.store.states import (
+    CANCELLED,
+    CANCELLING,
+    DONE,
+    EXPIRED,
+    FINAL_STATES,
+    PENDING,
+    QUEUED,
+    RETRYABLE_STATES,
+    RUNNING,
+)
 from webui.store.transitions import move, next_change, rewrite_text
 from webui.store.waiting import queue_places, seconds_until_fewer
 
@@ -103,7 +112,7 @@ class JobStore:
 
     def counts(self) -> dict[str, int]:
         """How many jobs are queued, running and cancelling, of all owners."""
-        query = select(jobs.c.state, func.count()).where(OPEN).group_by(jobs.c.state)
+        query = select(jobs.c.state, func.count()).where(IS_OPEN).group_by(jobs.c.state)
         with self._database.read() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
@@ -129,7 +138,7 @@ class JobStore:
                 raise UserError("NOT_FOUND")
             if version not in (None, row.version):
                 raise UserError("CONFLICT", param="version")
-            if row.state == "pending":
+            if row.state == PENDING:
                 raise UserError("BAD_STATE", state=row.state, action="edit")
             given = {"edited_text": text, "speaker": speaker}
             edit: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
@@ -168,12 +177,12 @@ class JobStore:
         with self._database.write() as connection:
             job = find(connection, owner_id, uid)
             at = now_ms()
-            ended = {"state": "cancelled", "finished_at": at, "cancel_requested_at": at}
-            if move(connection, job.id, ("queued",), ended, action="cancel", owner_id=owner_id):
+            ended = {"state": CANCELLED, "finished_at": at, "cancel_requested_at": at}
+            if move(connection, job.id, (QUEUED,), ended, action="cancel", owner_id=owner_id):
                 rewrite_text(connection, job.id)
             else:
-                asked = {"state": "cancelling", "cancel_requested_at": at}
-                move(connection, job.id, ("running",), asked, action="cancel", owner_id=owner_id)
+                asked = {"state": CANCELLING, "cancel_requested_at": at}
+                move(connection, job.id, (RUNNING,), asked, action="cancel", owner_id=owner_id)
             return _by_id(connection, job.id)
 
     def retry(self, owner_id: int, uid: str, *, model: str | None = None, model_revision: str | None = None) -> JobRow:
@@ -182,7 +191,7 @@ class JobStore:
         `model`, `model_revision`: another model than the frozen one, where the first was missing or too small.
         Raises UserError NOT_FOUND, BAD_STATE.
         """
-        again: dict[str, Any] = {"state": "queued", "error": None, "finished_at": None, "cancel_requested_at": None}
+        again: dict[str, Any] = {"state": QUEUED, "error": None, "finished_at": None, "cancel_requested_at": None}
         again |= {"attempt": 0, "seg_failed": 0, "lease_boot": None, "warnings": []}
         if model is not None:
             again |= {"model": model, "model_revision": model_revision or ""}
@@ -203,7 +212,7 @@ class JobStore:
         with self._database.write() as connection:
             job = find(connection, owner_id, uid)
             search.remove(connection, job.id)
-            state = job.state if job.final else "cancelled"
+            state = job.state if job.final else CANCELLED
             gone: dict[str, Any] = {"state": state, "deleted_at": now_ms(), "lease_epoch": jobs.c.lease_epoch + 1}
             move(connection, job.id, (job.state,), gone | tombstones.blanks(jobs), action="delete", owner_id=owner_id)
             files = _drop_files(connection, job.id)
@@ -215,7 +224,7 @@ class JobStore:
         """The media go, the text stays. Returns the files to remove. Raises UserError NOT_FOUND, BAD_STATE."""
         with self._database.write() as connection:
             job = find(connection, None, uid)
-            if not move(connection, job.id, FINAL_STATES - {"expired"}, {"state": "expired"}, action="expire"):
+            if not move(connection, job.id, FINAL_STATES - {EXPIRED}, {"state": EXPIRED}, action="expire"):
                 raise UserError("BAD_STATE", state=job.state, action="expire")
             return _drop_files(connection, job.id)
 
@@ -259,7 +268,7 @@ def _by_key(connection: Connection, owner_id: int, key: str) -> list[JobRow]:
 def _admit(connection: Connection, owner_id: int, count: int, max_queued: int | None) -> None:
     if max_queued is None:
         return
-    waiting = select(func.count()).where(jobs.c.owner_id == owner_id, QUEUED)
+    waiting = select(func.count()).where(jobs.c.owner_id == owner_id, IS_QUEUED)
     queued = int(connection.execute(waiting).scalar_one())
     if queued + count > max_queued:
         after = seconds_until_fewer(connection, min(queued, queued + count - max_queued))
@@ -268,9 +277,9 @@ def _admit(connection: Connection, owner_id: int, count: int, max_queued: int | 
 
 def _join_the_queue(connection: Connection, owner_id: int) -> None:
     """An owner who was idle starts level with the least served of the busy ones: idleness banks no credit."""
-    if connection.execute(select(jobs.c.id).where(jobs.c.owner_id == owner_id, OPEN).limit(1)).first():
+    if connection.execute(select(jobs.c.id).where(jobs.c.owner_id == owner_id, IS_OPEN).limit(1)).first():
         return
-    busy = select(jobs.c.owner_id).where(OPEN)
+    busy = select(jobs.c.owner_id).where(IS_OPEN)
     level = connection.execute(select(func.min(owners.c.vtime)).where(owners.c.id.in_(busy))).scalar_one_or_none()
     if level is not None:
         at_least = func.max(owners.c.vtime, level)
@@ -282,7 +291,7 @@ def _insert(connection: Connection, owner_id: int, new: NewJob, idempotency_key:
     values |= {"params": dict(new.params), "warnings": list(new.warnings), "idempotency_key": idempotency_key}
     if new.input is not None:
         values |= {"input_sha256": new.input.sha256, "input_bytes": new.input.bytes}
-    values |= {"owner_id": owner_id, "state": "queued", "text": new.params.get("text", ""), "created_at": now_ms()}
+    values |= {"owner_id": owner_id, "state": QUEUED, "text": new.params.get("text", ""), "created_at": now_ms()}
     values["version"] = next_change(connection)
     job_id = int(connection.execute(insert(jobs).values(values)).lastrowid)
     if new.input is not None:
@@ -299,8 +308,8 @@ def add_artifact(connection: Connection, job_id: int, artifact: ArtifactRow) -> 
 
 
 def _reopen_segments(connection: Connection, job_id: int) -> None:
-    unfinished = (segments.c.job_id == job_id) & (segments.c.state != "done")
-    again = {"state": "pending", "attempt": 0, "error_code": None, "change": next_change(connection)}
+    unfinished = (segments.c.job_id == job_id) & (segments.c.state != DONE)
+    again = {"state": PENDING, "attempt": 0, "error_code": None, "change": next_change(connection)}
     connection.execute(update(segments).where(unfinished).values(again))
 
 

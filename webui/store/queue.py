@@ -29,7 +29,8 @@ from webui.store.rows import (
     columns,
     now_ms,
 )
-from webui.store.schema import OPEN, jobs, owners, segments
+from webui.store.schema import IS_OPEN, jobs, owners, segments
+from webui.store.states import CANCELLED, CANCELLING, DONE, FAILED, PARTIAL, PENDING, QUEUED, RUNNING, SKIPPED
 from webui.store.transitions import first_error, move, next_change, rewrite_text
 
 SEGMENT_CRASHES = 3  # a segment begun so often without an end is left out
@@ -99,22 +100,17 @@ class Queue:
         rows = [{**vars(segment), "job_id": lease.job_id, "idx": idx} for idx, segment in enumerate(new)]
         with self._database.write() as connection:
             job = _held(connection, lease)
-            if job.state == "cancelling":
+            if job.state == CANCELLING:
                 raise Cancelled
             if rows and job.seg_total is None:
                 connection.execute(insert(segments), rows)
             for artifact in artifacts:
                 add_artifact(connection, lease.job_id, artifact)
             charge(connection, lease.owner_id, seconds)
-            values = {
-                "seg_total": len(rows),
-                "stage": "work",
-                "prepare_progress": 1.0,
-                "attempt": 0,
-                "lease_boot": None,
-            }
-            after = {"state": "queued"} if rows else {"state": "done", "finished_at": now_ms()}
-            move(connection, lease.job_id, ("running",), after | values | facts, action="plan")
+            values = {"seg_total": len(rows), "stage": "work", "prepare_progress": 1.0}
+            values |= {"attempt": 0, "lease_boot": None}
+            after = {"state": QUEUED} if rows else {"state": DONE, "finished_at": now_ms()}
+            move(connection, lease.job_id, (RUNNING,), after | values | facts, action="plan")
 
     def progress(self, lease: Lease, fraction: float, duration_ms: int | None = None) -> None:
         """How far preparing is (0 … 1). Raises LeaseLost, Cancelled."""
@@ -122,7 +118,7 @@ class Queue:
         if duration_ms is not None:
             values["duration_ms"] = duration_ms
         with self._database.write() as connection:
-            if _held(connection, lease).state == "cancelling":
+            if _held(connection, lease).state == CANCELLING:
                 raise Cancelled
             _set(connection, lease, values)
 
@@ -135,7 +131,7 @@ class Queue:
         An empty list: nothing is left to do. Raises LeaseLost, Cancelled.
         """
         with self._database.write() as connection:
-            if _held(connection, lease).state == "cancelling":
+            if _held(connection, lease).state == CANCELLING:
                 raise Cancelled
             _leave_out_poison(connection, lease)
             claims = connection.execute(select(jobs.c.attempt).where(jobs.c.id == lease.job_id)).scalar_one()
@@ -155,7 +151,7 @@ class Queue:
             change = next_change(connection)
             for result in results:
                 _commit_segment(connection, lease, result, device, change)
-            failed = sum(result.state != "done" for result in results)
+            failed = sum(result.state != DONE for result in results)
             values = {
                 "seg_done": jobs.c.seg_done + len(results) - failed,
                 "seg_failed": jobs.c.seg_failed + failed,
@@ -201,12 +197,12 @@ class Queue:
 
     def release(self, lease: Lease) -> None:
         """Put the job back in the queue between two batches (drain, pre-emption): no crash. Raises LeaseLost."""
-        values = {"state": "queued", "attempt": func.max(jobs.c.attempt - 1, 0), "lease_boot": None}
+        values = {"state": QUEUED, "attempt": func.max(jobs.c.attempt - 1, 0), "lease_boot": None}
         with self._database.write() as connection:
-            if _held(connection, lease).state == "cancelling":
+            if _held(connection, lease).state == CANCELLING:
                 conclude_cancelled(connection, lease.job_id)
                 return
-            move(connection, lease.job_id, ("running",), values, action=None)
+            move(connection, lease.job_id, (RUNNING,), values, action=None)
 
     def finish(
         self,
@@ -238,16 +234,16 @@ class Queue:
             values |= {"state": state, "error": error or found, "warnings": [*job.warnings, *warnings]}
             values |= {"finished_at": now_ms(), "lease_boot": None}
             rewrite_text(connection, lease.job_id)
-            move(connection, lease.job_id, ("running", "cancelling"), values, action="finish")
+            move(connection, lease.job_id, (RUNNING, CANCELLING), values, action="finish")
             return state
 
     def fail(self, lease: Lease, error: UserError) -> None:
         """End the job as failed; what its segments hold stays. Raises LeaseLost."""
-        values = {"state": "failed", "error": error.notice, "finished_at": now_ms(), "lease_boot": None}
+        values = {"state": FAILED, "error": error.notice, "finished_at": now_ms(), "lease_boot": None}
         with self._database.write() as connection:
             _held(connection, lease)
             rewrite_text(connection, lease.job_id)
-            move(connection, lease.job_id, ("running", "cancelling"), values, action="fail")
+            move(connection, lease.job_id, (RUNNING, CANCELLING), values, action="fail")
 
     def end_cancelled(self, lease: Lease) -> None:
         """The owner's cancellation has reached the worker: finished segments and their text stay. Raises LeaseLost."""
@@ -259,10 +255,10 @@ class Queue:
         """At start, when no worker lives: running → queued (or given up), cancelling → cancelled."""
         with self._database.write() as connection:
             rows = connection.execute(
-                select(jobs.c.id, jobs.c.state, jobs.c.stage, jobs.c.attempt).where(OPEN, jobs.c.state != "queued")
+                select(jobs.c.id, jobs.c.state, jobs.c.stage, jobs.c.attempt).where(IS_OPEN, jobs.c.state != QUEUED)
             ).all()
             ended = [_recover_one(connection, row) for row in rows]
-        return Recovered(ended.count("queued"), ended.count("cancelled"), ended.count("failed"))
+        return Recovered(ended.count(QUEUED), ended.count(CANCELLED), ended.count(FAILED))
 
 
 def charge(connection: Connection, owner_id: int, seconds: float) -> None:
@@ -272,9 +268,9 @@ def charge(connection: Connection, owner_id: int, seconds: float) -> None:
 
 
 def conclude_cancelled(connection: Connection, job_id: int) -> None:
-    values = {"state": "cancelled", "finished_at": now_ms(), "lease_boot": None}
+    values = {"state": CANCELLED, "finished_at": now_ms(), "lease_boot": None}
     rewrite_text(connection, job_id)
-    move(connection, job_id, ("cancelling",), values, action="cancelled")
+    move(connection, job_id, (CANCELLING,), values, action=CANCELLED)
 
 
 def _next(
@@ -286,20 +282,20 @@ def _next(
 
 def _lease(connection: Connection, chosen: Row[Any], stage: str, boot: str) -> Claim:
     values = {
-        "state": "running",
+        "state": RUNNING,
         "attempt": jobs.c.attempt + 1,
         "lease_epoch": jobs.c.lease_epoch + 1,
         "lease_boot": boot,
         "started_at": func.coalesce(jobs.c.started_at, now_ms()),
     }
-    move(connection, chosen.id, ("queued",), values, action=None if chosen.seg_done else f"claim.{stage}")
+    move(connection, chosen.id, (QUEUED,), values, action=None if chosen.seg_done else f"claim.{stage}")
     row = connection.execute(select(*columns(jobs, JobRow), jobs.c.lease_epoch).where(jobs.c.id == chosen.id)).one()
     job = JobRow(*row[:-1])
     return Claim(Lease(job.id, job.uid, job.owner_id, row.lease_epoch), job)
 
 
 def _mine(lease: Lease) -> Any:
-    running = jobs.c.state.in_(("running", "cancelling"))
+    running = jobs.c.state.in_((RUNNING, CANCELLING))
     return (jobs.c.id == lease.job_id) & (jobs.c.lease_epoch == lease.epoch) & running
 
 
@@ -320,7 +316,7 @@ def _among(lease: Lease, indexes: Sequence[int]) -> Any:
 
 
 def _batch(connection: Connection, job_id: int, seconds: float, count: int) -> list[SegmentRow]:
-    query = select(*columns(segments, SegmentRow)).where(segments.c.job_id == job_id, segments.c.state == "pending")
+    query = select(*columns(segments, SegmentRow)).where(segments.c.job_id == job_id, segments.c.state == PENDING)
     batch: list[SegmentRow] = []
     total = 0.0
     for row in connection.execute(query.order_by(segments.c.attempt, segments.c.idx).limit(count)):
@@ -335,9 +331,9 @@ def _batch(connection: Connection, job_id: int, seconds: float, count: int) -> l
 
 
 def _leave_out_poison(connection: Connection, lease: Lease) -> None:
-    pending = (segments.c.job_id == lease.job_id) & (segments.c.state == "pending")
+    pending = (segments.c.job_id == lease.job_id) & (segments.c.state == PENDING)
     poison = pending & (segments.c.attempt >= SEGMENT_CRASHES)
-    left_out = update(segments).where(poison).values(state="failed", error_code="CRASH")
+    left_out = update(segments).where(poison).values(state=FAILED, error_code="CRASH")
     indexes = connection.execute(left_out.returning(segments.c.idx)).scalars().all()
     if indexes:
         change = next_change(connection)
@@ -355,7 +351,7 @@ def _commit_segment(connection: Connection, lease: Lease, result: SegmentResult,
     }
     if result.end_ms is not None:
         values["end_ms"] = result.end_ms
-    here = _among(lease, [result.idx]) & (segments.c.state == "pending")
+    here = _among(lease, [result.idx]) & (segments.c.state == PENDING)
     if connection.execute(update(segments).where(here).values(values)).rowcount != 1:
         raise LeaseLost
 
@@ -371,10 +367,10 @@ def _name_speakers(connection: Connection, lease: Lease, speakers: Mapping[int, 
 def _verdict(connection: Connection, job: JobRow) -> tuple[str, Notice | None]:
     """All done → done; some failed or skipped → partial; all failed → failed."""
     if not job.seg_failed:
-        return "done", None
-    query = select(func.count()).where(segments.c.job_id == job.id, segments.c.state == "skipped")
+        return DONE, None
+    query = select(func.count()).where(segments.c.job_id == job.id, segments.c.state == SKIPPED)
     skipped = int(connection.execute(query).scalar_one())
-    state = "partial" if job.seg_done or skipped else "failed"
+    state = PARTIAL if job.seg_done or skipped else FAILED
     return state, first_error(connection, job.id, {"language": job.params.get("language", "")})
 
 
@@ -386,13 +382,13 @@ def _main_language(connection: Connection, job: JobRow) -> str | None:
 
 
 def _recover_one(connection: Connection, row: Any) -> str:
-    if row.state == "cancelling":
+    if row.state == CANCELLING:
         conclude_cancelled(connection, row.id)
-        return "cancelled"
-    values: dict[str, Any] = {"state": "queued", "lease_boot": None}
+        return CANCELLED
+    values: dict[str, Any] = {"state": QUEUED, "lease_boot": None}
     if row.attempt >= JOB_CRASHES[row.stage]:
         error = Notice("CRASH_LOOP")
-        values = {"state": "failed", "lease_boot": None, "error": error, "finished_at": now_ms()}
+        values = {"state": FAILED, "lease_boot": None, "error": error, "finished_at": now_ms()}
         rewrite_text(connection, row.id)
-    move(connection, row.id, ("running",), values, action="recover")
+    move(connection, row.id, (RUNNING,), values, action="recover")
     return str(values["state"])

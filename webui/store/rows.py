@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, Table
 
 from webui.errors import Notice
+from webui.store.states import DONE, EXPIRED, FINAL_STATES, RESULT_STATES, JobKind, JobState, SegmentState
 
 PREPARE_SHARE = 0.1  # of a job's progress bar
-FINAL_STATES = frozenset({"done", "partial", "failed", "cancelled", "expired"})
-RETRYABLE_STATES = frozenset({"partial", "failed", "cancelled"})
 
 
 def now_ms() -> int:
@@ -38,8 +37,8 @@ class JobRow:
     uid: str
     owner_id: int
     batch: str | None
-    kind: str
-    state: str
+    kind: JobKind
+    state: JobState
     stage: str
     priority: int
     params: Mapping[str, Any]
@@ -74,7 +73,7 @@ class JobRow:
     @property
     def progress(self) -> float:
         """0 … 1: preparing counts a tenth, the segments the rest."""
-        if self.state in ("done", "partial", "expired"):
+        if self.state in (*RESULT_STATES, EXPIRED):
             return 1.0
         if self.seg_total is None:
             return PREPARE_SHARE * self.prepare_progress
@@ -90,7 +89,7 @@ class SegmentRow:
     channel: int
     start_ms: int
     end_ms: int
-    state: str
+    state: SegmentState
     source: str
     text_raw: str
     text: str
@@ -192,7 +191,7 @@ class SegmentResult:
     """What a worker found out about one segment; `state`: done, failed or skipped."""
 
     idx: int
-    state: str = "done"
+    state: SegmentState = DONE
     text: str = ""
     text_raw: str = ""
     words: tuple[tuple[str, int, int, float | None], ...] = ()

@@ -26,14 +26,10 @@ from sqlalchemy import (
     text,
 )
 
+from webui.store import states
 from webui.store.notices import NoticeColumn, NoticesColumn
 
 metadata = MetaData()
-
-JOB_STATES = ("queued", "running", "cancelling", "done", "partial", "failed", "cancelled", "expired")
-OPEN_STATES = ("queued", "running", "cancelling")
-JOB_KINDS = ("transcribe", "speak", "convert")
-SEGMENT_STATES = ("pending", "done", "failed", "skipped")
 
 
 def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
@@ -98,8 +94,8 @@ jobs = Table(
     Column("started_at", Integer),
     Column("finished_at", Integer),
     Column("deleted_at", Integer),
-    _one_of("kind", JOB_KINDS),
-    _one_of("state", JOB_STATES),
+    _one_of("kind", states.JOB_KINDS),
+    _one_of("state", states.JOB_STATES),
 )
 _ALIVE = text("deleted_at IS NULL")
 _NEWEST = (jobs.c.created_at.desc(), jobs.c.id.desc())
@@ -110,10 +106,10 @@ Index("jobs_owner_newest", jobs.c.owner_id, *_NEWEST, sqlite_where=_ALIVE)
 Index("jobs_owner_state", jobs.c.owner_id, jobs.c.state, *_NEWEST, sqlite_where=_ALIVE)
 Index("jobs_owner_kind", jobs.c.owner_id, jobs.c.kind, *_NEWEST, sqlite_where=_ALIVE)
 # Written with literals, for a partial index is only used where the query holds its very condition.
-QUEUED = jobs.c.state == literal_column("'queued'")
-OPEN = jobs.c.state.in_([literal_column(repr(state)) for state in OPEN_STATES])
-Index("jobs_queue", jobs.c.stage, jobs.c.owner_id, jobs.c.priority.desc(), jobs.c.id, sqlite_where=QUEUED)
-Index("jobs_open", jobs.c.owner_id, jobs.c.state, sqlite_where=OPEN)
+IS_QUEUED = jobs.c.state == literal_column(repr(states.QUEUED))
+IS_OPEN = jobs.c.state.in_([literal_column(repr(state)) for state in states.OPEN_STATES])
+Index("jobs_queue", jobs.c.stage, jobs.c.owner_id, jobs.c.priority.desc(), jobs.c.id, sqlite_where=IS_QUEUED)
+Index("jobs_open", jobs.c.owner_id, jobs.c.state, sqlite_where=IS_OPEN)
 Index("jobs_owner_changes", jobs.c.owner_id, jobs.c.version)
 Index("jobs_changes", jobs.c.version, jobs.c.owner_id)
 Index("jobs_batch", jobs.c.batch, sqlite_where=text("batch IS NOT NULL"))
@@ -133,7 +129,7 @@ segments = Table(
     Column("channel", Integer, nullable=False, server_default="0"),
     Column("start_ms", Integer, nullable=False),
     Column("end_ms", Integer, nullable=False),
-    Column("state", String(16), nullable=False, server_default="pending"),
+    Column("state", String(16), nullable=False, server_default=states.PENDING),
     Column("source", Text, nullable=False, server_default=""),  # speak: the sentence to say
     Column("text_raw", Text, nullable=False, server_default=""),
     Column("text", Text, nullable=False, server_default=""),
@@ -148,7 +144,7 @@ segments = Table(
     Column("edited_text", Text),
     Column("version", Integer, nullable=False, server_default="0"),  # of the edit, for 409
     Column("change", Integer, nullable=False, server_default="0"),  # the change sequence, for segments?after=
-    _one_of("state", SEGMENT_STATES),
+    _one_of("state", states.SEGMENT_STATES),
     sqlite_with_rowid=False,
 )
 

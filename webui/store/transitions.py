@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select, update
 from webui.errors import Notice
 from webui.store import audit, search
 from webui.store.schema import counters, jobs, segments
+from webui.store.states import TRANSCRIBE
 from webui.store.transcript import assemble
 
 
@@ -44,7 +45,7 @@ def move(
 
 def rewrite_text(connection: Connection, job_id: int) -> None:
     """Assemble the text of a transcription from its segments, and index it. Other kinds keep their text."""
-    if connection.execute(select(jobs.c.kind).where(jobs.c.id == job_id)).scalar_one() != "transcribe":
+    if connection.execute(select(jobs.c.kind).where(jobs.c.id == job_id)).scalar_one() != TRANSCRIBE:
         return
     query = select(segments.c.channel, segments.c.text, segments.c.edited_text, segments.c.text_raw)
     pieces = connection.execute(query.where(segments.c.job_id == job_id).order_by(segments.c.idx)).all()

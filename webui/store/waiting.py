@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, func, select
 
 from webui.store.rows import JobRow, QueuePlace
-from webui.store.schema import OPEN, QUEUED, jobs
+from webui.store.schema import IS_OPEN, IS_QUEUED, jobs
+from webui.store.states import DONE, QUEUED
 
 UNKNOWN_S = 60  # the estimate where nothing has been measured yet
 LONGEST_S = 3600  # after so long it is worth a look whatever the estimate says
@@ -29,7 +30,7 @@ def queue_places(connection: Connection, rows: Sequence[JobRow]) -> dict[str, Qu
     for row in rows:
         if row.final:
             continue
-        position = ahead.of(row) + 1 if row.state == "queued" else None
+        position = ahead.of(row) + 1 if row.state == QUEUED else None
         places[row.uid] = QueuePlace(position, _eta(row, position, mean_s[row.kind]))
     return places
 
@@ -37,14 +38,14 @@ def queue_places(connection: Connection, rows: Sequence[JobRow]) -> dict[str, Qu
 def seconds_until_fewer(connection: Connection, count: int) -> int:
     """Roughly how long until `count` of an owner's waiting jobs have had their turn, 1 to LONGEST_S."""
     mean_s = _mean_seconds(connection)
-    busy = connection.execute(select(func.count(jobs.c.owner_id.distinct())).where(OPEN)).scalar_one()
+    busy = connection.execute(select(func.count(jobs.c.owner_id.distinct())).where(IS_OPEN)).scalar_one()
     return UNKNOWN_S if mean_s is None else max(1, min(LONGEST_S, math.ceil(count * mean_s * busy)))
 
 
 class _Ahead:
     def __init__(self, connection: Connection) -> None:
         self._waiting: dict[int, list[int]] = defaultdict(list)
-        query = select(jobs.c.owner_id, jobs.c.id).where(QUEUED).order_by(jobs.c.priority.desc(), jobs.c.id)
+        query = select(jobs.c.owner_id, jobs.c.id).where(IS_QUEUED).order_by(jobs.c.priority.desc(), jobs.c.id)
         for owner, job_id in connection.execute(query):
             self._waiting[owner].append(job_id)
         self._rank = {job_id: rank for ids in self._waiting.values() for rank, job_id in enumerate(ids)}
@@ -58,7 +59,7 @@ class _Ahead:
 def _mean_seconds(connection: Connection, kind: str | None = None) -> float | None:
     """Of work on the last finished jobs (of one kind)."""
     newest = select(func.max(jobs.c.id) - RECENT).scalar_subquery()
-    finished = select(func.avg(jobs.c.work_ms)).where(jobs.c.id > newest, jobs.c.state == "done", jobs.c.work_ms > 0)
+    finished = select(func.avg(jobs.c.work_ms)).where(jobs.c.id > newest, jobs.c.state == DONE, jobs.c.work_ms > 0)
     mean = connection.execute(finished if kind is None else finished.where(jobs.c.kind == kind)).scalar_one_or_none()
     return None if mean is None else mean / 1000
 

@@ -1,44 +1,21 @@
-"""A finished transcript as a file: plain text, CSV, JSON, Word, SRT and WebVTT."""
+"""A finished transcript as plain text, CSV and Word."""
 
 from __future__ import annotations
 
 import csv as csv_module
 import io
-import json as json_module
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from webui.text import subtitles
 from webui.text.file_names import csv_cell
-from webui.text.transcript import TimedWord, Transcript, TranscriptSegment, join_texts
+from webui.text.transcript import Transcript, TranscriptSegment, join_texts
 
-__all__ = ["MIME", "TimedWord", "Transcript", "TranscriptSegment", "write"]
-
-MIME: dict[str, str] = {
-    "txt": "text/plain; charset=utf-8",
-    "srt": "application/x-subrip; charset=utf-8",
-    "vtt": "text/vtt; charset=utf-8",
-    "json": "application/json",
-    "csv": "text/csv; charset=utf-8",
-    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-}
 PARAGRAPH_PAUSE = 2.0  # seconds of silence that begin a new paragraph
 PARAGRAPH_LENGTH = 500  # characters after which the next sentence begins one
 
 # What XML 1.0 cannot hold.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def write(transcript: Transcript, form: str) -> bytes:
-    """The file's bytes; `form` is a key of MIME, else KeyError."""
-    if form == "docx":
-        return docx(transcript)
-    if form in ("srt", "vtt"):
-        text = {"srt": subtitles.srt, "vtt": subtitles.vtt}[form](transcript.segments)
-    else:
-        text = {"txt": txt, "csv": csv, "json": json}[form](transcript)
-    return text.encode("utf-8", "replace")
 
 
 def txt(transcript: Transcript) -> str:
@@ -62,16 +39,6 @@ def csv(transcript: Transcript) -> str:
         cells = (csv_cell(segment.speaker or ""), csv_cell(segment.text))
         writer.writerow((f"{segment.start:.3f}", f"{segment.end:.3f}", *cells))
     return "\ufeff" + buffer.getvalue()
-
-
-def json(transcript: Transcript) -> str:
-    """{"title", "facts", "segments": [{"start", "end", "speaker", "text", "words"}]}, times in seconds."""
-    document = {
-        "title": transcript.title,
-        "facts": dict(transcript.facts),
-        "segments": [_segment(segment) for segment in transcript.segments],
-    }
-    return json_module.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
 def docx(transcript: Transcript) -> bytes:
@@ -121,18 +88,6 @@ def _begins_paragraph(before: TranscriptSegment, segment: TranscriptSegment, len
         or segment.start - before.end > PARAGRAPH_PAUSE
         or (length > PARAGRAPH_LENGTH and before.text.rstrip()[-1] in "。！？.!?…")
     )
-
-
-def _segment(segment: TranscriptSegment) -> dict[str, Any]:
-    return {
-        "start": round(segment.start, 3),
-        "end": round(segment.end, 3),
-        "speaker": segment.speaker,
-        "text": segment.text,
-        "words": [
-            {"text": word.text, "start": round(word.start, 3), "end": round(word.end, 3)} for word in segment.words
-        ],
-    }
 
 
 def _clock(seconds: float) -> str:

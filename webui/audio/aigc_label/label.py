@@ -20,7 +20,7 @@ import numpy as np
 
 from webui.audio.aigc_label.audible import RHYTHM_SECONDS, rhythm, rhythm_score
 from webui.audio.aigc_label.metadata import NoPlace, read_field, write_field
-from webui.audio.encode import CARRIES_METADATA
+from webui.audio.formats import AUDIO_FORMATS
 from webui.audio.loudness import LoudnessMeter
 from webui.audio.resampling import Samples
 from webui.errors import UserError
@@ -135,7 +135,7 @@ def _parsed(value: str) -> dict[str, str] | None:
 
 
 def _metadata_fault(path: Path, expected: AigcLabel) -> str | None:
-    if path.suffix[1:] not in CARRIES_METADATA:
+    if not any(row.metadata and path.suffix in row.endings for row in AUDIO_FORMATS.values()):
         return None
     try:
         values = read_field(path)
