@@ -9,6 +9,7 @@ import pytest
 
 from tests.jobs_kit import Store, open_store
 from webui.errors import UserError
+from webui.store.hotwords import HotwordStore
 from webui.store.jobs import new_uid
 from webui.store.rows import JobFilter, NewConsent, NewVoice, VoiceRow, now_ms
 
@@ -133,3 +134,34 @@ def test_settings_are_kept_key_by_key(store: Store) -> None:
     store.options.set({"device": "auto"})
     options = store.options.all()
     assert (options["device"], options["default_recognizer"]) == ("auto", "basic")
+
+
+def readable(store: Store, words: str) -> bool:
+    """Whether the database's files still hold `words`."""
+    files = store.database.path.parent.glob(f"{store.database.path.name}*")
+    return any(words.encode() in file.read_bytes() for file in files)
+
+
+def test_a_deleted_voice_can_be_read_nowhere(store: Store) -> None:
+    voice = add(store)
+    store.voices.change(voice.owner_id, voice.uid, name="王小二的声音", transcript="秘密的提示文本")
+    assert readable(store, "王小二的声音") and readable(store, "秘密的提示文本")
+    store.voices.delete(voice.owner_id, voice.uid)
+    assert not readable(store, "王小二的声音") and not readable(store, "秘密的提示文本")
+
+
+def test_features_of_a_revoked_voice_can_be_read_nowhere(store: Store) -> None:
+    voice = add(store)
+    store.voices.keep_features(voice.id, "engine", "1", "声纹的字节".encode())
+    assert readable(store, "声纹的字节")
+    store.voices.revoke(voice.owner_id, voice.uid)
+    assert not readable(store, "声纹的字节")
+
+
+def test_words_of_a_list_that_was_changed_or_deleted_can_be_read_nowhere(store: Store) -> None:
+    lists, owner = HotwordStore(store.database), store.owner().id
+    lists.keep(owner, "名单", ["吴彦祖", "陈小春"], 9)
+    lists.keep(owner, "名单", ["陈小春"], 9)
+    assert readable(store, "陈小春") and not readable(store, "吴彦祖")
+    lists.delete(owner, "名单")
+    assert not readable(store, "陈小春") and not readable(store, "名单")

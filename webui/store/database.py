@@ -63,6 +63,13 @@ class Database:
         for listener in tuple(self._listeners.values()):
             listener()
 
+    @contextmanager
+    def erase(self) -> Iterator[Connection]:
+        """`write`, for a deletion: afterwards neither the file nor the write-ahead log holds what it deleted."""
+        with self.write() as connection:
+            yield connection
+        self.empty_log()
+
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], object]:
         """Call `listener` (quick, thread-safe) after every commit of this process; returns what undoes it."""
         key = object()

@@ -28,7 +28,7 @@ class HotwordStore:
         count = select(func.count()).where(hotword_lists.c.owner_id == owner_id, hotword_lists.c.name != name)
         values = {"words": list(words), "changed_at": now_ms()}
         made = insert(hotword_lists).values(owner_id=owner_id, name=name, **values)
-        with self._database.write() as connection:
+        with self._database.erase() as connection:  # of what the list held before
             if connection.execute(count).scalar_one() >= most:
                 raise UserError("HOTWORD_LISTS_FULL", most=most)
             connection.execute(made.on_conflict_do_update(index_elements=["owner_id", "name"], set_=values))
@@ -36,5 +36,5 @@ class HotwordStore:
     def delete(self, owner_id: int, name: str) -> bool:
         """Whether there was one."""
         here = (hotword_lists.c.owner_id == owner_id) & (hotword_lists.c.name == name)
-        with self._database.write() as connection:
+        with self._database.erase() as connection:
             return bool(connection.execute(delete(hotword_lists).where(here)).rowcount)

@@ -209,7 +209,7 @@ class JobStore:
 
         Returns the job's files, relative to data/, for the caller to remove. Raises UserError NOT_FOUND.
         """
-        with self._database.write() as connection:
+        with self._database.erase() as connection:
             job = find(connection, owner_id, uid)
             search.remove(connection, job.id)
             state = job.state if job.final else CANCELLED
@@ -217,7 +217,6 @@ class JobStore:
             move(connection, job.id, (job.state,), gone | tombstones.blanks(jobs), action="delete", owner_id=owner_id)
             files = _drop_files(connection, job.id)
             tombstones.drop_belongings(connection, jobs, job.id)
-        self._database.empty_log()
         return files
 
     def expire(self, uid: str) -> list[str]:

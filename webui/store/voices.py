@@ -92,7 +92,7 @@ class VoiceStore:
 
     def revoke(self, owner_id: int, uid: str) -> None:
         """Withdraw every consent: the voice stays in the list but cannot speak. Raises UserError VOICE_NOT_FOUND."""
-        with self._database.write() as connection:
+        with self._database.erase() as connection:
             voice = _own(connection, owner_id, uid)
             live = (voice_consents.c.voice_id == voice.id) & voice_consents.c.revoked_at.is_(None)
             connection.execute(update(voice_consents).where(live).values(revoked_at=now_ms()))
@@ -104,7 +104,7 @@ class VoiceStore:
 
         Raises UserError VOICE_NOT_FOUND.
         """
-        with self._database.write() as connection:
+        with self._database.erase() as connection:
             voice = _own(connection, owner_id, uid)
             gone = {"deleted_at": now_ms(), **tombstones.blanks(voices)}
             connection.execute(update(voices).where(voices.c.id == voice.id).values(gone))
