@@ -10,17 +10,20 @@ from __future__ import annotations
 import os
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from webui.engines.base import (
-    Capabilities,
-    Model,
+    AnyModel,
     Recognition,
     RecognitionOptions,
+    RecognizerCapabilities,
+    RecognizerModel,
     SpeechOptions,
+    SynthesizerCapabilities,
+    SynthesizerModel,
     VoiceFeatures,
     Waveform,
     Word,
@@ -30,17 +33,17 @@ from webui.settings import Settings
 
 RATE = 24_000  # Hz, of what it speaks
 CHARACTER_SECONDS = 0.05
-_HEARS = Capabilities(languages=("zh", "en"), hotwords=True, word_times=True, batch_seconds=30)
+_HEARS = RecognizerCapabilities(languages=("zh", "en"), hotwords=True, word_times=True, batch_seconds=30)
 _INSTRUCTIONS = (("0.02", "0.02 seconds a sentence"), ("0.5", "half a second a sentence"))
-_SPEAKS = Capabilities(
+_SPEAKS = SynthesizerCapabilities(
     languages=("zh", "en"), instruct=True, instructions=_INSTRUCTIONS, convert=True, sample_rate=RATE
 )
 
 
-def models(_settings: Settings) -> list[Model]:
+def models(_settings: Settings) -> list[AnyModel]:
     return [
-        Model("fake", "fake", "recognizer", "1", _HEARS, FakeRecognizer),
-        Model("fake", "fake", "synthesizer", "1", _SPEAKS, FakeSynthesizer),
+        RecognizerModel("fake", "fake", "1", _HEARS, FakeRecognizer),
+        SynthesizerModel("fake", "fake", "1", _SPEAKS, FakeSynthesizer),
     ]
 
 
@@ -65,6 +68,7 @@ class FakeRecognizer:
 
 class FakeSynthesizer:
     capabilities = _SPEAKS
+    devices: Mapping[str, str] = {}
 
     def __init__(self, device: str) -> None:
         self.device = device

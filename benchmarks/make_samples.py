@@ -16,7 +16,7 @@ import numpy as np
 import soxr
 
 from webui.audio.aigc_label.label import AigcLabel, write_metadata
-from webui.engines.base import Capabilities, RecognitionOptions, Samples, Waveform
+from webui.engines.base import RecognitionOptions, RecognizerCapabilities, Samples, Waveform
 from webui.engines.basic.espeak import Espeak
 from webui.engines.basic.reading import Reader
 from webui.engines.basic.recognizer import BasicRecognizer
@@ -81,7 +81,7 @@ def main() -> None:
         write(path, samples)
         write_metadata(path, AigcLabel("", f"shengfang-sample-{name}"))  # inputs for trying: no audible label
     (folder / "sample_prompt.txt").write_text(PROMPT + "\n", encoding="utf-8")
-    recognizer = BasicRecognizer(Capabilities())
+    recognizer = BasicRecognizer(RecognizerCapabilities())
     (heard,) = recognizer.recognize([Waveform(english, RATE)], RecognitionOptions())
     seconds = {
         name: round(len(made) / RATE, 1) for name, made in (("en", english), ("zh", mandarin), ("prompt", prompt))

@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.devices_kit import HEARS, Listener, ServerFolder, house
 from webui import devices
-from webui.engines.base import Model, Recognition, RecognitionOptions, Waveform
+from webui.engines.base import Model, Recognition, RecognitionOptions, RecognizerModel, Waveform
 from webui.store.machine_facts import MachineFacts
 
 
@@ -31,7 +31,7 @@ def paced(calls: list[str], npu: float, cpu: float, revision: str = "1") -> Mode
             time.sleep(cpu if self.device == "cpu" else npu)
             return super().recognize(batch, options)
 
-    return Model("listener", "test", "recognizer", revision, HEARS, Paced, device_kinds=("any",))
+    return RecognizerModel("listener", "test", revision, HEARS, Paced, device_kinds=("any",))
 
 
 def case(folder: Path, npu: float, cpu: float, *, device: str = "auto", wish: str = "auto", **given: Any) -> Any:

@@ -21,7 +21,7 @@ import numpy as np
 from tests.api_kit import finish, submit, wav_of
 from tests.jobs_kit import RATE, Store, buzz, open_store, upload
 from webui.audio.working_copy import WorkingCopyWriter
-from webui.engines.base import Capabilities, Model, Recognition, RecognitionOptions, Waveform
+from webui.engines.base import Model, Recognition, RecognitionOptions, RecognizerCapabilities, RecognizerModel, Waveform
 from webui.hosting.host import ModelHost
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.runner import JobRunner
@@ -31,7 +31,7 @@ from webui.store.rows import JobRow
 
 TESTS = Path(__file__).resolve().parent
 SIMULATOR = TESTS / "sim_npu"
-HEARS = Capabilities(languages=("zh",), batch_seconds=8)
+HEARS = RecognizerCapabilities(languages=("zh",), batch_seconds=8)
 
 
 @cache
@@ -79,7 +79,7 @@ class Listener:
 
 
 def listener(load: Callable[[str], Any] = Listener) -> Model:
-    return Model("listener", "test", "recognizer", "1", HEARS, load, device_kinds=("any",))
+    return RecognizerModel("listener", "test", "1", HEARS, load, device_kinds=("any",))
 
 
 class ServerFolder:

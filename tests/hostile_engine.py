@@ -12,11 +12,14 @@ import numpy as np
 
 from benchmarks import fake_engine
 from webui.engines.base import (
-    Capabilities,
-    Model,
+    AnyModel,
     Recognition,
     RecognitionOptions,
+    RecognizerCapabilities,
+    RecognizerModel,
     SpeechOptions,
+    SynthesizerCapabilities,
+    SynthesizerModel,
     VoiceFeatures,
     Waveform,
     Word,
@@ -24,8 +27,8 @@ from webui.engines.base import (
 from webui.settings import Settings
 
 SECRET = "不该进日志的话"
-HEARS = Capabilities(languages=("zh",), hotwords=True, word_times=True)
-SPEAKS = Capabilities(languages=("zh",), instruct=True, sample_rate=fake_engine.RATE)
+HEARS = RecognizerCapabilities(languages=("zh",), hotwords=True, word_times=True)
+SPEAKS = SynthesizerCapabilities(languages=("zh",), instruct=True, sample_rate=fake_engine.RATE)
 
 
 class Hostile(fake_engine.FakeRecognizer):
@@ -65,8 +68,8 @@ class HostileVoice(fake_engine.FakeSynthesizer):
             yield piece if value is None else replace(piece, samples=np.full_like(piece.samples, value))
 
 
-def models(_settings: Settings) -> list[Model]:
+def models(_settings: Settings) -> list[AnyModel]:
     return [
-        Model("hostile", "hostile", "recognizer", "1", HEARS, Hostile),
-        Model("hostile", "hostile", "synthesizer", "1", SPEAKS, HostileVoice),
+        RecognizerModel("hostile", "hostile", "1", HEARS, Hostile),
+        SynthesizerModel("hostile", "hostile", "1", SPEAKS, HostileVoice),
     ]

@@ -7,10 +7,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks import fake_engine
-from webui.engines.base import Capabilities, Model, Recognition, RecognitionOptions, Waveform
+from webui.engines.base import (
+    AnyModel,
+    Recognition,
+    RecognitionOptions,
+    RecognizerCapabilities,
+    RecognizerModel,
+    Waveform,
+)
 from webui.settings import Settings
 
-HEARS = Capabilities(languages=("zh",), hotwords=True)
+HEARS = RecognizerCapabilities(languages=("zh",), hotwords=True)
 
 
 class Stuck(fake_engine.FakeRecognizer):
@@ -22,5 +29,5 @@ class Stuck(fake_engine.FakeRecognizer):
         return super().recognize(batch, replace(options, hotwords=()))
 
 
-def models(_settings: Settings) -> list[Model]:
-    return [Model("stuck", "stuck", "recognizer", "1", HEARS, Stuck, default_rank=99)]
+def models(_settings: Settings) -> list[AnyModel]:
+    return [RecognizerModel("stuck", "stuck", "1", HEARS, Stuck, default_rank=99)]

@@ -13,8 +13,7 @@ import pytest
 from benchmarks import fake_engine
 from tests.devices_kit import in_child
 from tests.jobs_kit import open_store
-from webui.engines.base import Model
-from webui.hosting.calibration import Calibrations, Speeds, Stopped, measure, synthetic_voice
+from webui.hosting.calibration import Calibrations, Speeds, Stopped, measure, recognizing, speaking, synthetic_voice
 from webui.hosting.key_value import InMemoryStore
 from webui.settings import Settings
 from webui.store.machine_facts import MachineFacts
@@ -65,9 +64,13 @@ def test_every_card_has_a_worker_and_they_share_the_jobs(cases: Mapping[str, Any
     assert sorted(case["on"]) == ["npu:0", "npu:0", "npu:1", "npu:1"]
 
 
-@pytest.mark.parametrize("model", [HEARS, SPEAKS])
-def test_recognizers_and_synthesizers_are_measured_by_their_audio(model: Model) -> None:
-    assert measure(model.load("cpu"), model, lambda: False) > 10
+def never() -> bool:
+    return False
+
+
+def test_recognizers_and_synthesizers_are_measured_by_their_audio() -> None:
+    assert measure(recognizing(fake_engine.FakeRecognizer("cpu"), never), never) > 10
+    assert measure(speaking(fake_engine.FakeSynthesizer("cpu"), never), never) > 10
 
 
 def test_what_is_clearly_slower_is_not_measured_twice() -> None:
@@ -78,10 +81,11 @@ def test_what_is_clearly_slower_is_not_measured_twice() -> None:
             calls.append(1)
             return super().recognize(batch, options)
 
-    measure(Slow("cpu"), HEARS, lambda: False, enough=1e12)
+    trial = recognizing(Slow("cpu"), never)
+    measure(trial, never, enough=1e12)
     assert len(calls) == 1
     with pytest.raises(Stopped):
-        measure(Slow("cpu"), HEARS, lambda: True)
+        measure(trial, lambda: True)
 
 
 def test_a_speed_is_shown_in_words() -> None:

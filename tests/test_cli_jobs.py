@@ -20,17 +20,17 @@ from webui.cli.application import main
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = """
-from webui.engines.base import Capabilities, Model, Recognition
+from webui.engines.base import Recognition, RecognizerCapabilities, RecognizerModel
 
 class Fake:
-    capabilities = Capabilities(languages=("zh",))
+    capabilities = RecognizerCapabilities(languages=("zh",))
     def recognize(self, batch, options):
         return [Recognition("你好", "你好", "zh") for _ in batch]
     def close(self):
         pass
 
 def models(settings):
-    return [Model("fake", "fake", "recognizer", "1", Fake.capabilities, lambda device: Fake(), default_rank=99)]
+    return [RecognizerModel("fake", "fake", "1", Fake.capabilities, lambda device: Fake(), default_rank=99)]
 """
 
 

@@ -20,16 +20,16 @@ from webui.engines import cosyvoice
 ROOT = Path(__file__).resolve().parent.parent
 RATE = 24_000
 PLUGIN = """
-from webui.engines.base import Capabilities, Model, Recognition
+from webui.engines.base import Recognition, RecognizerCapabilities, RecognizerModel
 
 class Parrot:
-    capabilities = Capabilities(languages=("zh",))
+    capabilities = RecognizerCapabilities(languages=("zh",))
     def __init__(self, device): pass
     def recognize(self, batch, options): return [Recognition("鹦鹉", "鹦鹉", "zh") for _ in batch]
     def close(self): pass
 
 def models(settings):
-    return [Model("parrot", "birds", "recognizer", "1", Parrot.capabilities, Parrot, default_rank=99)]
+    return [RecognizerModel("parrot", "birds", "1", Parrot.capabilities, Parrot, default_rank=99)]
 """
 
 

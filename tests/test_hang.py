@@ -14,7 +14,7 @@ from tests.jobs_kit import open_store
 from webui import devices
 from webui.cli.application import main
 from webui.devices import Device, probing
-from webui.engines.base import Capabilities, Model, Recognition
+from webui.engines.base import Model, Recognition, RecognizerCapabilities, RecognizerModel
 from webui.errors import Notice
 from webui.hosting import hang_history
 from webui.hosting.hang_history import HangHistory
@@ -53,7 +53,7 @@ def stuck(release: threading.Event, kinds: tuple[str, ...] = ("cpu",)) -> Model:
                 release.wait()
             return super().recognize(batch, options)
 
-    return Model("listener", "t", "recognizer", "1", Capabilities(), lambda _device: Stuck(), kinds)
+    return RecognizerModel("listener", "t", "1", RecognizerCapabilities(), lambda _device: Stuck(), kinds)
 
 
 def loading_stuck(
@@ -69,7 +69,7 @@ def loading_stuck(
                 raise SystemExit  # the end of the test; in a real program it never comes back
         return Hears()
 
-    return Model("listener", "t", "recognizer", revision, Capabilities(), load, ("any",))
+    return RecognizerModel("listener", "t", revision, RecognizerCapabilities(), load, ("any",))
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_a_model_that_does_not_load_on_a_card_runs_elsewhere_and_the_card_is_use
     with house(tmp_path, model=model, **given) as opened:
         job = opened.planned(2)
         hang(opened, release, told, "work-npu:0")
-    other = Model("other", "t", "recognizer", "1", Capabilities(), lambda _device: Hears(), ("any",))
+    other = RecognizerModel("other", "t", "1", RecognizerCapabilities(), lambda _device: Hears(), ("any",))
     with house(tmp_path, model=model, **given) as opened:
         object.__setattr__(opened.runner.context, "models", lambda: [model, other])
         beside = opened.planned(2, model="other")

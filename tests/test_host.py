@@ -13,7 +13,14 @@ import pytest
 
 from webui import devices
 from webui.devices.vendors import BY_KIND
-from webui.engines.base import Capabilities, EngineError, Model
+from webui.engines.base import (
+    EngineError,
+    Model,
+    RecognizerCapabilities,
+    RecognizerModel,
+    SynthesizerCapabilities,
+    SynthesizerModel,
+)
 from webui.errors import Notice, UserError
 from webui.hosting import host as host_module
 from webui.hosting.host import ModelHost
@@ -50,7 +57,7 @@ def model(made: list[Engine], name: str = "m", seconds: float = 0, **values: Any
         made.append(Engine(device))
         return made[-1]
 
-    return Model(name, "fake", "recognizer", values.pop("revision", "1"), Capabilities(), load, **values)
+    return RecognizerModel(name, "fake", values.pop("revision", "1"), RecognizerCapabilities(), load, **values)
 
 
 def test_many_callers_load_once_and_work_one_after_the_other(host: ModelHost, made: list[Engine]) -> None:
@@ -89,9 +96,8 @@ def test_two_models_load_and_work_side_by_side(host: ModelHost, made: list[Engin
 
 
 def test_the_same_name_hears_and_speaks(host: ModelHost, made: list[Engine]) -> None:
-    from dataclasses import replace
-
-    with host.use(model(made)) as hears, host.use(replace(model(made), kind="synthesizer")) as speaks:
+    speaker = SynthesizerModel("fake", "fake", "1", SynthesizerCapabilities(), model(made).load)
+    with host.use(model(made)) as hears, host.use(speaker) as speaks:
         assert hears is not speaks
 
 
@@ -138,7 +144,7 @@ def test_without_memory_the_idle_ones_go_first(host: ModelHost, made: list[Engin
             raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
         return Engine(device)
 
-    with host.use(Model("big", "fake", "recognizer", "1", Capabilities(), load)) as big:
+    with host.use(RecognizerModel("big", "fake", "1", RecognizerCapabilities(), load)) as big:
         assert isinstance(big, Engine)
 
 
@@ -148,7 +154,7 @@ def test_what_does_not_fit_says_so(host: ModelHost) -> None:
 
     with (
         pytest.raises(UserError) as caught,
-        host.use(Model("big", "fake", "recognizer", "1", Capabilities(), load)),
+        host.use(RecognizerModel("big", "fake", "1", RecognizerCapabilities(), load)),
     ):
         pass
     assert caught.value.code == "OUT_OF_MEMORY" and host.loaded() == []
@@ -186,7 +192,7 @@ def test_nothing_is_touched_on_a_device_that_hangs(host: ModelHost) -> None:
         def close(self) -> None:
             raise AssertionError("a driver that hangs would hang here, too")
 
-    with host.use(Model("m", "fake", "recognizer", "1", Capabilities(), Sick)):
+    with host.use(RecognizerModel("m", "fake", "1", RecognizerCapabilities(), Sick)):
         pass
     host.give_up(Call(1, model([]), "cpu", 0, 1))
     assert host.loaded() == [] and "cpu" in host.placement.lost()
@@ -225,7 +231,7 @@ def test_a_model_that_does_not_load_is_an_error_without_internals(host: ModelHos
 
     with (
         pytest.raises((UserError, EngineError)) as caught,
-        host.use(Model("bad", "fake", "recognizer", "1", Capabilities(), load)),
+        host.use(RecognizerModel("bad", "fake", "1", RecognizerCapabilities(), load)),
     ):
         pass
     assert caught.value.code == code and "secret" not in str(caught.value)
@@ -247,7 +253,10 @@ def test_what_nobody_foresaw_in_loading_is_a_sentence_and_a_line_in_the_log(
     def load(_device: str) -> Engine:
         raise error
 
-    with pytest.raises(UserError) as caught, host.use(Model("bad", "fake", "recognizer", "1", Capabilities(), load)):
+    with (
+        pytest.raises(UserError) as caught,
+        host.use(RecognizerModel("bad", "fake", "1", RecognizerCapabilities(), load)),
+    ):
         pass
     found = re.search(says, caught.value.notice.worded("en").message)
     assert found and type(error).__name__ not in found.string

@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from tests.jobs_kit import RATE, Store, open_store, upload
 from webui.audio.aigc_label.label import read_metadata
 from webui.audio.resampling import resample
 from webui.audio.working_copy import WorkingCopy, WorkingCopyWriter
-from webui.engines.base import Capabilities, EngineError, Model, Recognition, Waveform
+from webui.engines.base import EngineError, Model, Recognition, RecognizerCapabilities, RecognizerModel, Waveform
 from webui.engines.basic.espeak import Espeak
 from webui.errors import Notice
 from webui.hosting.host import ModelHost
@@ -99,14 +100,14 @@ def fakes(house: RunnerKit, monkeypatch: pytest.MonkeyPatch, *models: Model) -> 
     monkeypatch.setattr(house.runner, "context", context)
 
 
-def recognizer(recognize: Callable[[list[Waveform]], list[Recognition]], **capabilities: Any) -> Model:
+def recognizer(recognize: Callable[[list[Waveform]], list[Recognition]], **capabilities: Any) -> RecognizerModel:
     class Fake:
         def recognize(self, batch: list[Waveform], options: object) -> list[Recognition]:
             return recognize(batch)
 
         def close(self) -> None: ...
 
-    return Model("fake", "fake", "recognizer", "1", Capabilities(**capabilities), lambda device: Fake())
+    return RecognizerModel("fake", "fake", "1", RecognizerCapabilities(**capabilities), lambda device: Fake())
 
 
 def test_a_recording_becomes_text_with_times(house: RunnerKit, speech: np.ndarray) -> None:
@@ -215,7 +216,8 @@ def test_a_missing_recording_and_a_missing_model_are_named(house: RunnerKit, spe
 def test_a_language_the_model_lacks_gives_times_and_no_text(
     stopped: RunnerKit, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    english = recognizer(lambda batch: [Recognition("yes", "yes") for _ in batch], languages=("en",), basic=True)
+    english = recognizer(lambda batch: [Recognition("yes", "yes") for _ in batch], languages=("en",))
+    english = replace(english, dependable=False, notice=Notice("BASIC_ENGLISH"))
     fakes(stopped, monkeypatch, english)
     stopped.runner.start()
     job = stopped.until(stopped.submit(speech, params={"language": "zh-CN"}))

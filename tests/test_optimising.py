@@ -14,7 +14,7 @@ from tests.api_kit import Server, code, serving
 from tests.cosyvoice.conftest import build as build_cosyvoice
 from tests.funasr import builder
 from webui.cli.application import main
-from webui.engines.base import Capabilities, Model
+from webui.engines.base import RecognizerCapabilities, RecognizerModel
 from webui.engines.subprocesses import optimise_in_subprocess
 from webui.errors import UserError
 from webui.service.optimising import Optimisations
@@ -68,7 +68,7 @@ def test_a_failure_is_shown_and_may_be_tried_again(raised: Exception, shown: str
         tried.release()
         raise raised
 
-    model = Model("m", "test", "recognizer", "1", Capabilities(), lambda _device: None, optimise=fail)
+    model = RecognizerModel("m", "test", "1", RecognizerCapabilities(), lambda _device: None, optimise=fail)
     optimisations = Optimisations(done=lambda: None)
     for number in (1, 2):
         optimisations.begin(model)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from webui.engines import download
-from webui.engines.base import Capabilities, Model
+from webui.engines.base import RecognizerCapabilities, RecognizerModel, SynthesizerCapabilities, SynthesizerModel
 from webui.errors import Notice, UserError
 from webui.hosting.host import ModelHost
 from webui.service.accounts import AccountService
@@ -22,13 +22,17 @@ from webui.store.migrate import open_database
 from webui.store.options import OptionStore
 
 
-def no_load(_device: str) -> None:
+def no_load(_device: str) -> NoReturn:
     raise AssertionError("nothing is loaded to answer a name")
 
 
-def model(name: str, kind: str = "recognizer", rank: int = 0, problem: str | None = None) -> Model:
+def model(name: str, rank: int = 0, problem: str | None = None) -> RecognizerModel:
     found = Notice(problem) if problem else None
-    return Model(name, "test", kind, "1", Capabilities(), no_load, default_rank=rank, problem=found)  # type: ignore[arg-type]
+    return RecognizerModel(name, "test", "1", RecognizerCapabilities(), no_load, default_rank=rank, problem=found)
+
+
+def voice(name: str) -> SynthesizerModel:
+    return SynthesizerModel(name, "test", "1", SynthesizerCapabilities(), no_load)
 
 
 @pytest.fixture
@@ -50,35 +54,35 @@ def service(settings: Settings, database: Database, monkeypatch: pytest.MonkeyPa
         model("large", rank=5),
         model("hidden", rank=-1),
         model("broken", rank=9, problem="MODEL_BROKEN"),
-        model("voice", "synthesizer"),
+        voice("voice"),
         model("both"),
-        model("both", "synthesizer"),
+        voice("both"),
     ]
     service = ModelService(settings, OptionStore(database), ModelHost(settings))
     monkeypatch.setattr(service, "available", lambda: present)
     return service
 
 
-def refusal(service: ModelService, name: str, kind: str = "recognizer") -> UserError:
+def refusal(service: ModelService, name: str) -> UserError:
     with pytest.raises(UserError) as caught:
-        service.resolve(name, kind)  # type: ignore[arg-type]
+        service.resolve(name, RecognizerModel)
     return caught.value
 
 
 @pytest.mark.parametrize("name", ["", "auto", "whisper-1", "tts-1", "gpt-4o-transcribe", "gpt-4o-mini-tts"])
 def test_a_default_name_means_the_best_that_can_be_used(service: ModelService, name: str) -> None:
-    assert service.resolve(name, "recognizer").name == "large"
+    assert service.resolve(name, RecognizerModel).name == "large"
 
 
 def test_the_administrators_choice_goes_first_while_it_can_be_used(service: ModelService) -> None:
     service.set_options({"default_recognizer": "hidden"})
-    assert service.resolve("auto", "recognizer").name == "hidden"
+    assert service.resolve("auto", RecognizerModel).name == "hidden"
     service._options.set({"default_recognizer": "gone"})
-    assert service.resolve("auto", "recognizer").name == "large"
+    assert service.resolve("auto", RecognizerModel).name == "large"
 
 
 def test_a_name_means_the_model_of_the_right_kind(service: ModelService) -> None:
-    assert service.resolve("both", "synthesizer").kind == "synthesizer"
+    assert service.resolve("both", SynthesizerModel).kind == "synthesizer"
     assert refusal(service, "voice").code == "MODEL_WRONG_KIND"
     assert refusal(service, "broken").code == "MODEL_BROKEN"
     unknown = refusal(service, "nobody")
@@ -92,9 +96,9 @@ def test_a_choice_that_cannot_be_used_is_not_kept(service: ModelService) -> None
 
 
 def test_the_self_tests_model_is_used_by_name_only(service: ModelService, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = replace(model("own", rank=-1), capabilities=Capabilities(self_test=True))
+    own = replace(model("own", rank=-1), offered=False)
     monkeypatch.setattr(service, "available", lambda: [own])
-    assert service.resolve("own", "recognizer") is own and service.listing("en")["models"][0]["self_test"]
+    assert service.resolve("own", RecognizerModel) is own and service.listing("en")["models"][0]["self_test"]
     assert refusal(service, "auto").code == "MODEL_NOT_FOUND"
     with pytest.raises(UserError, match="SELF_TEST_ONLY"):
         service.set_options({"default_recognizer": "own"})

@@ -13,9 +13,8 @@ import pytest
 import soundfile
 
 from tests.funasr.conftest import in_child
-from webui.engines import funasr
-from webui.engines.base import Waveform
-from webui.engines.funasr.speakers import cluster
+from webui.audio.speaker_clusters import cluster
+from webui.engines.base import Capabilities, EmbedderModel, Waveform
 from webui.jobs.speakers import SpeakerStep
 
 __all__ = ["in_child"]
@@ -23,7 +22,7 @@ __all__ = ["in_child"]
 _TEN_HOURS = """
 import resource, sys
 import numpy as np
-from webui.engines.funasr.speakers import cluster
+from webui.audio.speaker_clusters import cluster
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 random = np.random.default_rng(0)
 voices = np.linalg.qr(random.normal(size=(192, 4)))[0].T
@@ -68,7 +67,6 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A job of a hundred seconds, by turns loud, soft and silent, on a worker that is wanted elsewhere."""
     levels = np.tile(np.repeat([0.5, 0.1, 0.0], 16000), 34)[: 100 * 16000]
     soundfile.write(tmp_path / "work.wav", levels, 16000, "PCM_16")
-    monkeypatch.setattr(funasr, "speaker_embedder", lambda _settings: "campplus")
     monkeypatch.setattr("webui.jobs.speakers.WORKING_COPY", "work.wav")
     rows = [
         SimpleNamespace(idx=n, state="done", start_ms=n * 1000, end_ms=n * 1000 + 1000, channel=0) for n in range(100)
@@ -76,7 +74,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     printer, turns = Printer(), iter([True, True, False, False, False, False])
     yield SimpleNamespace(
         printer=printer,
-        settings=None,
+        models=lambda: [EmbedderModel("campplus", "funasr", "1", Capabilities(), lambda _device: printer)],
         upload=lambda _job, name: tmp_path / name,
         jobs=SimpleNamespace(segments=lambda *_ids: rows),
         queue=SimpleNamespace(progress=lambda *_arguments: None),

@@ -18,13 +18,13 @@ from webui.audio.aigc_label.audible import RHYTHM_SECONDS
 from webui.audio.aigc_label.label import GAP_SECONDS
 from webui.audio.joining import PARAGRAPH_PAUSE, TARGET_LEVEL
 from webui.audio.loudness import speech_level
-from webui.engines.base import Capabilities, Model, Waveform
+from webui.engines.base import AnyModel, SynthesizerCapabilities, SynthesizerModel, Waveform
 from webui.settings import Settings
 
 RATE = 24_000
 LABEL = round(RHYTHM_SECONDS * RATE) + round(GAP_SECONDS * RATE)
 TEXT = "第一段有两句话。这是第二句话。\n第二段从这里开始，\n" + "没有标点的长句" * 30
-GROWS = Capabilities(languages=("zh",), sample_rate=RATE, streaming=True)
+GROWS = SynthesizerCapabilities(languages=("zh",), sample_rate=RATE, streaming=True)
 
 
 class Growing(FakeSynthesizer):
@@ -37,8 +37,8 @@ class Growing(FakeSynthesizer):
             yield Waveform(piece.samples * np.float32(0.2), piece.rate)
 
 
-def models(_settings: Settings) -> list[Model]:
-    return [Model("growing", "growing", "synthesizer", "1", GROWS, Growing)]
+def models(_settings: Settings) -> list[AnyModel]:
+    return [SynthesizerModel("growing", "growing", "1", GROWS, Growing)]
 
 
 @pytest.fixture(scope="module")

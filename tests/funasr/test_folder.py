@@ -203,5 +203,10 @@ def test_a_marked_folder_is_for_the_self_test_only(own_models: Path, settings: S
     (own_models / "seaco" / "shengfang.toml").write_text("purpose = [unreadable", "utf-8")
     found = {model.name: model for model in funasr.models(settings)}
     marked = found["sensevoice"]
-    assert marked.capabilities.self_test and marked.capabilities.languages == ("zh",) and marked.default_rank < 0
-    assert not found["seaco"].capabilities.self_test and found["seaco"].default_rank > 0
+    assert (
+        not marked.offered
+        and marked.notice == Notice("SELF_TEST_ONLY", {"model": "sensevoice"})
+        and marked.capabilities.languages == ("zh",)
+        and marked.default_rank < 0
+    )
+    assert found["seaco"].offered and found["seaco"].default_rank > 0

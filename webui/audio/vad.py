@@ -66,6 +66,10 @@ class SpeechDetector:
         """A new recording."""
         return VadSession(SpeechProbabilities(self._model), self.options)
 
+    def close(self) -> None:
+        """Let the model go; it is read again where it is needed again."""
+        self.__dict__.pop("_model", None)
+
 
 class SpeechProbabilities:
     """The model's state along one recording: samples in, one probability per 512 samples out."""

@@ -16,7 +16,7 @@ from webui.cli.texts import help_text, say
 from webui.settings import terminal_language, work_offline
 
 if TYPE_CHECKING:
-    from webui.engines.base import Model
+    from webui.engines.base import AnyModel
     from webui.engines.catalog import Entry
 
 
@@ -26,7 +26,7 @@ def list_models(
     from webui.engines import catalog
 
     settings = settings_of(context)
-    present = catalog.available(settings)
+    present = catalog.to_choose(catalog.available(settings))
     known = catalog.entries(settings)
     missing = [entry for name, entry in known.items() if not (settings.models / name).exists()]
     if as_json:
@@ -119,7 +119,7 @@ def _size(size: int) -> str:
     return "?" if not size else f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
-def _as_json(model: Model) -> dict[str, object]:
+def _as_json(model: AnyModel) -> dict[str, object]:
     return {
         "name": model.name,
         "engine": model.engine,

@@ -1,7 +1,7 @@
-"""What an engine is: the two protocols, the data that cross them, and how an engine module lists its models.
+"""What an engine is: a protocol per kind of model, the data that cross them, and how an engine lists its models.
 
 An engine module (built in, or named in the setting `engines`) has one function
-`models(settings: Settings) -> list[Model]`, quick and free of heavy imports: torch and the like are
+`models(settings: Settings) -> Sequence[AnyModel]`, quick and free of heavy imports: torch and the like are
 imported inside `Model.load`.
 """
 
@@ -12,14 +12,17 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import ClassVar, Generic, Literal, Protocol, TypedDict, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from webui.audio.speaker_clusters import Embedding
+from webui.audio.vad import Span
 from webui.errors import Notice
 
 Samples = NDArray[np.float32]
+Array = NDArray[np.generic]
 
 
 @dataclass(frozen=True)
@@ -38,17 +41,30 @@ class Waveform:
 class Capabilities:
     """What a model can do; the pages show and hide controls by it.
 
-    `languages`: BCP 47 codes, empty = any. `instructions`: a menu of (name, what it tells the model).
-    `unavailable`: control name → reason code (errors.toml) for what a user may look for and does not find
-    (`hotwords`, `itn`, `instruct`, …).
+    `languages`: BCP 47 codes, empty = any. `unavailable`: control name → reason code (errors.toml) for what a user may
+    look for and does not find (`hotwords`, `itn`, `instruct`, …).
     """
 
     languages: tuple[str, ...] = ()
+    streaming: bool = False
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RecognizerCapabilities(Capabilities):
+    """`streaming`: the recognizer is a StreamingRecognizer."""
+
     hotwords: bool = False
     itn: bool = False  # the model's own; our rules apply otherwise where the language has them
     word_times: bool = False
     speakers: bool = False
-    streaming: bool = False
+    batch_seconds: float = 0  # audio seconds worth batching on an accelerator; 0 = one segment at a time
+
+
+@dataclass(frozen=True)
+class SynthesizerCapabilities(Capabilities):
+    """`streaming`: `SpeechOptions.stream` is followed. `instructions`: a menu of (name, what it tells the model)."""
+
     instruct: bool = False
     instructions: tuple[tuple[str, str], ...] = ()
     instruct_characters: int = 200  # longest instruction that is followed
@@ -59,10 +75,6 @@ class Capabilities:
     prompt_rate: int = 0  # Hz, the least of a prompt
     own_voice: bool = True  # speaks without a prompt: the voice `builtin`
     sample_rate: int = 24000  # Hz, of what it speaks
-    batch_seconds: float = 0  # audio seconds worth batching on an accelerator; 0 = one segment at a time
-    basic: bool = False  # the engine without downloads: labelled so wherever its results are shown
-    self_test: bool = False  # shows that a machine works; never the default, not offered for people's recordings
-    unavailable: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -115,8 +127,8 @@ class VoiceFeatures:
     engine: str
     revision: str
     prompt_sha256: str
-    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+    facts: Mapping[str, object] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """An .npz without pickles; `from_bytes` reads it back."""
@@ -127,8 +139,9 @@ class VoiceFeatures:
             "prompt": self.prompt_sha256,
             "facts": dict(self.facts),
         }
-        arrays: dict[str, Any] = {f"array_{name}": value for name, value in self.arrays.items()}
-        np.savez(buffer, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **arrays)
+        arrays: dict[str, Array] = {f"array_{name}": value for name, value in self.arrays.items()}
+        head_bytes = np.frombuffer(json.dumps(head).encode(), np.uint8)
+        np.savez(buffer, head=head_bytes, **arrays)  # type: ignore[arg-type]  # the stub fears an `allow_pickle` in it
         return buffer.getvalue()
 
     @classmethod
@@ -140,20 +153,50 @@ class VoiceFeatures:
         return cls(head["engine"], head["revision"], head["prompt"], arrays, head["facts"])
 
 
-class Recognizer(Protocol):
-    capabilities: Capabilities
+class Engine(Protocol):
+    """A loaded model."""
+
+    def close(self) -> None:
+        """Let the weights go; to be called twice does no harm."""
+        ...
+
+
+class Recognizer(Engine, Protocol):
+    @property
+    def capabilities(self) -> RecognizerCapabilities: ...
 
     def recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
         """One result per waveform (16 kHz), in order. Raises EngineError."""
         ...
 
-    def close(self) -> None: ...
+
+class LiveSession(Protocol):
+    """One utterance of a live microphone."""
+
+    def feed(self, samples: Samples) -> str:
+        """The text so far, after 16 kHz float32 mono `samples` (n,)."""
+        ...
+
+    def finish(self) -> str:
+        """The whole text; the session is over."""
+        ...
 
 
-class Synthesizer(Protocol):
-    """One of several stages may have `devices`, stage → device, for the job's row."""
+@runtime_checkable
+class StreamingRecognizer(Recognizer, Protocol):
+    def open(self, options: RecognitionOptions) -> LiveSession:
+        """A new utterance, whose text grows while somebody speaks."""
+        ...
 
-    capabilities: Capabilities
+
+class Synthesizer(Engine, Protocol):
+    @property
+    def capabilities(self) -> SynthesizerCapabilities: ...
+
+    @property
+    def devices(self) -> Mapping[str, str]:
+        """Stage → device for the job's row, where it has several stages; else empty."""
+        ...
 
     def enrol(self, prompt: Waveform, transcript: str) -> VoiceFeatures:
         """The features of a prompt. Raises UserError (PROMPT_…) where the prompt is of no use."""
@@ -167,7 +210,37 @@ class Synthesizer(Protocol):
         """What `source` says in another voice, as long as it; `seed`, `steps` and `similarity` count."""
         ...
 
-    def close(self) -> None: ...
+
+class DetectorSession(Protocol):
+    """One recording: blocks of 16 kHz mono in, spans of speech that are complete out."""
+
+    def feed(self, block: NDArray[np.int16] | Samples) -> list[Span]:
+        """`block`: int16 or float32, shape (n,) or (n, 1), of any length."""
+        ...
+
+    def finish(self) -> list[Span]:
+        """The spans still open at the end of the recording."""
+        ...
+
+
+class SpeechDetector(Engine, Protocol):
+    """Voice activity detection."""
+
+    def session(self) -> DetectorSession:
+        """A new recording; several may be open at once."""
+        ...
+
+
+class SpeakerEmbedder(Engine, Protocol):
+    def embed(self, waveform: Waveform) -> Embedding | None:
+        """The speaker embedding (dimensions,), of unit length; None for what is too short to tell a voice."""
+        ...
+
+
+class Punctuator(Engine, Protocol):
+    def punctuate(self, text: str) -> str:
+        """`text` with punctuation, its words unchanged."""
+        ...
 
 
 def read_everything(_text: str) -> None:
@@ -183,31 +256,83 @@ class EngineError(Exception):
         self.detail = detail
 
 
-@dataclass(frozen=True)
-class Model:
-    """A model that is present. `revision` identifies the weights (a hash of names and sizes, or a version).
+class OptimisedForm(TypedDict):
+    """`use`: the precision that is recommended; `errors`: part → relative error against the plain form."""
 
-    `load(device)` returns the Recognizer or Synthesizer, ready on that torch device ("cpu", "npu:0" …).
-    `check_text(text)` raises UserError (UNKNOWN_PRONUNCIATION) for a text with marks that the model lacks; quick.
-    `optimise()` makes a form that is faster on the CPU, in a minute or two; raises UserError. None = it has none.
-    `optimised`: what was found out about that form, where it was made: {"use": precision, "errors": {part: relative}}.
+    use: str
+    errors: Mapping[str, float]
+
+
+ModelKind = Literal["recognizer", "synthesizer", "vad", "speaker", "punctuation"]
+E = TypeVar("E", bound=Engine, covariant=True)
+
+
+@dataclass(frozen=True)
+class Model(Generic[E]):
+    """A model that is present; engines list one of its subclasses.
+
+    `revision` identifies the weights (a hash of names and sizes, or a version).
+    `load(device)` returns the engine, ready on that torch device ("cpu", "npu:0" …).
     `problem`: why a folder that is there cannot be used.
     `default_rank`: the highest one present is the default; below 0 = never chosen by itself.
+    `dependable`: False for a stopgap, whose results nothing else is built on and which is not asked to guess.
+    `offered`: False for what is of no use on people's recordings and texts: used by name only.
+    `notice`: shown with every result.
+    `optimise()` makes a form that is faster on the CPU, in a minute or two; raises UserError. None = it has none.
+    `optimised`: what was found out about that form, where it was made.
     """
+
+    kind: ClassVar[ModelKind]
 
     name: str
     engine: str
-    kind: Literal["recognizer", "synthesizer", "speaker"]
     revision: str
     capabilities: Capabilities
-    load: Callable[[str], Any]
+    load: Callable[[str], E]
     device_kinds: tuple[str, ...] = ("cpu",)  # "cpu" or "any"
     default_rank: int = 0
     size_bytes: int = 0
     problem: Notice | None = None
-    check_text: Callable[[str], None] = read_everything
+    dependable: bool = True
+    offered: bool = True
+    notice: Notice | None = None
     optimise: Callable[[], None] | None = None
-    optimised: Mapping[str, Any] | None = None
+    optimised: OptimisedForm | None = None
+
+
+@dataclass(frozen=True)
+class RecognizerModel(Model[Recognizer]):
+    kind = "recognizer"
+
+    capabilities: RecognizerCapabilities
+
+
+@dataclass(frozen=True)
+class SynthesizerModel(Model[Synthesizer]):
+    """`check_text(text)` raises UserError (UNKNOWN_PRONUNCIATION) for marks that the model lacks; quick."""
+
+    kind = "synthesizer"
+
+    capabilities: SynthesizerCapabilities
+    check_text: Callable[[str], None] = read_everything
+
+
+@dataclass(frozen=True)
+class DetectorModel(Model[SpeechDetector]):
+    kind = "vad"
+
+
+@dataclass(frozen=True)
+class EmbedderModel(Model[SpeakerEmbedder]):
+    kind = "speaker"
+
+
+@dataclass(frozen=True)
+class PunctuatorModel(Model[Punctuator]):
+    kind = "punctuation"
+
+
+AnyModel = Model[Engine]  # of whatever kind
 
 
 def prompt_hash(prompt: Waveform, transcript: str) -> str:

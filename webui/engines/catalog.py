@@ -13,19 +13,21 @@ import logging
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from webui.disk import disk_full, free_bytes
 from webui.engines import marker
-from webui.engines.base import Model
+from webui.engines.base import AnyModel, RecognizerModel, SynthesizerModel
 from webui.errors import Notice, UserError
 from webui.settings import ROOT, Settings
 from webui.toml import read_toml
 
 log = logging.getLogger(__name__)
+
+M = TypeVar("M", bound=AnyModel)
 
 BUILT_IN = ("webui.engines.basic", "webui.engines.funasr", "webui.engines.cosyvoice")
 MANIFEST = ".shengfang.json"  # sizes and checksums, written by a download
@@ -70,12 +72,23 @@ def hub(settings: Settings, name: str) -> Mapping[str, str]:
     return found
 
 
-def available(settings: Settings) -> list[Model]:
+def available(settings: Settings) -> list[AnyModel]:
     """Every model that an engine finds, the broken ones with their problem. A plug-in that fails costs one log line."""
-    found: list[Model] = []
+    found: list[AnyModel] = []
     for module in (*BUILT_IN, *settings.engines):
         found += _models_of(module, settings)
     return found
+
+
+def to_choose(models: Iterable[AnyModel]) -> list[RecognizerModel | SynthesizerModel]:
+    """Those that people choose among; the others help where they are present."""
+    return [model for model in models if isinstance(model, RecognizerModel | SynthesizerModel)]
+
+
+def best(models: Iterable[AnyModel], kind: type[M]) -> M | None:
+    """The highest ranked model of a kind that can be used; None where none is."""
+    able = [model for model in models if isinstance(model, kind) and model.problem is None and model.default_rank >= 0]
+    return max(able, key=lambda model: model.default_rank, default=None)
 
 
 def optimise(settings: Settings, name: str) -> None:
@@ -168,7 +181,7 @@ def _entry(name: str, value: Mapping[str, Any]) -> Entry:
     return Entry(name=name, **{**value, **lists})
 
 
-def _models_of(module: str, settings: Settings) -> list[Model]:
+def _models_of(module: str, settings: Settings) -> list[AnyModel]:
     try:
         return list(importlib.import_module(module).models(settings))
     except Exception as error:  # a plug-in may fail as it likes; the others go on
@@ -205,7 +218,7 @@ def _name_for(settings: Settings, folder: Path) -> str:
     return folder.name
 
 
-def _models_at(settings: Settings, folder: Path) -> list[Model]:
+def _models_at(settings: Settings, folder: Path) -> list[AnyModel]:
     alone = settings.model_copy(update={"model_path": folder, "models": folder / INCOMING})
     return [model for model in available(alone) if model.name == folder.name]
 

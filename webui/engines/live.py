@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
 from webui.audio.vad import RATE, Span
-from webui.engines.base import RecognitionOptions, Recognizer, Waveform
+from webui.engines.base import (
+    DetectorSession,
+    LiveSession,
+    RecognitionOptions,
+    Recognizer,
+    SpeechDetector,
+    StreamingRecognizer,
+    Waveform,
+)
 
 KEPT_SECONDS = 30.0  # of sound that no finished segment covers yet; segments are shorter
 
 
-class LiveSession(Protocol):
-    """One utterance of a live microphone."""
-
-    def feed(self, samples: NDArray[np.float32]) -> str:
-        """The text so far, after 16 kHz float32 mono `samples` (n,)."""
-        ...
-
-    def finish(self) -> str:
-        """The whole text; the session is over."""
-        ...
-
-
-def listen(recognizer: Recognizer, detector: Any, options: RecognitionOptions) -> LiveSession:
-    """A session with `recognizer`; `detector` (audio.vad) cuts what a model without streaming hears.
+def listen(recognizer: Recognizer, detector: SpeechDetector, options: RecognitionOptions) -> LiveSession:
+    """A session with `recognizer`; `detector` cuts what a model without streaming hears.
 
     Raises UserError where the detector's model cannot be had.
     """
-    if recognizer.capabilities.streaming:
-        session: LiveSession = recognizer.open(options)  # type: ignore[attr-defined]
-        return session
+    if isinstance(recognizer, StreamingRecognizer):
+        return recognizer.open(options)
     return SegmentListener(recognizer, detector.session(), options)
 
 
 class SegmentListener:
     """Text grows whenever somebody pauses. Memory is bounded: what a segment covered is let go."""
 
-    def __init__(self, recognizer: Recognizer, detection: Any, options: RecognitionOptions) -> None:
+    def __init__(self, recognizer: Recognizer, detection: DetectorSession, options: RecognitionOptions) -> None:
         self._recognizer = recognizer
         self._detection = detection
         self._options = options

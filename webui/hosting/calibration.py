@@ -11,13 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from webui import devices
 from webui.devices.vendors import PLUGINS, VENDORS
-from webui.engines.base import Model, RecognitionOptions, Samples, SpeechOptions, Waveform
+from webui.engines.base import AnyModel, RecognitionOptions, Recognizer, Samples, SpeechOptions, Synthesizer, Waveform
 from webui.hosting.key_value import KeyValueStore
 
 log = logging.getLogger(__name__)
@@ -27,6 +26,9 @@ SENTENCE = "今天天气很好。"
 _RATE = 16_000
 _PACKAGES = ("torch", *PLUGINS)
 _DRIVERS = tuple(file for vendor in VENDORS for file in vendor.driver_files)
+
+Trial = Callable[[], float]  # seconds of audio that it worked on
+Stop = Callable[[], bool]  # whether nobody waits for the measurement any more
 
 
 @dataclass(frozen=True)
@@ -64,26 +66,25 @@ class Calibrations:
         self._memory = memory
         self.lock = threading.Lock()  # held by who measures
 
-    def find(self, model: Model, device: str) -> Speeds | None:
+    def find(self, model: AnyModel, device: str) -> Speeds | None:
         """What is known of `model` on the kind of `device`."""
         kept = self._memory.load(_key(model, device))
         if not kept or kept.get("of") != _conditions(model):
             return None
         return Speeds(kept["device"], kept["there"], kept["cpu"])
 
-    def keep(self, model: Model, speeds: Speeds) -> None:
+    def keep(self, model: AnyModel, speeds: Speeds) -> None:
         value = {"of": _conditions(model), "device": speeds.device, "there": speeds.there, "cpu": speeds.cpu}
         self._memory.save(_key(model, speeds.device), value)
         log.info("%s: %s", model.name, speeds)
 
 
-def measure(engine: Any, model: Model, stop: Callable[[], bool], enough: float = float("inf")) -> float:
+def measure(trial: Trial, stop: Stop, enough: float = float("inf")) -> float:
     """Seconds of audio in a second of work; a few seconds. The first of two trials, which may compile, does not count,
     unless it is already slower than `enough`, half of what it is compared with.
 
-    Raises Stopped, and what the engine raises.
+    Raises Stopped, and what the trial raises.
     """
-    trial = _hearing(engine) if model.kind == "recognizer" else _speaking(engine, stop)
     first = _timed(trial, stop)
     return first if first < enough / 2 else _timed(trial, stop)
 
@@ -100,9 +101,9 @@ def versions() -> str:
     return ", ".join(found)
 
 
-def _conditions(model: Model) -> list[Any]:
+def _conditions(model: AnyModel) -> list[object]:
     """What a measurement of `model` holds for: its weights, the form that the CPU computes with, the versions."""
-    return [model.revision, (model.optimised or {}).get("use"), versions()]
+    return [model.revision, model.optimised["use"] if model.optimised else None, versions()]
 
 
 def synthetic_voice(seconds: float) -> Samples:
@@ -118,7 +119,7 @@ def _figure(speed: float) -> str:
     return f"{speed:.0f}" if speed >= 10 else f"{speed:.2g}"
 
 
-def _timed(trial: Callable[[], float], stop: Callable[[], bool]) -> float:
+def _timed(trial: Trial, stop: Stop) -> float:
     if stop():
         raise Stopped
     began = time.perf_counter()
@@ -126,7 +127,8 @@ def _timed(trial: Callable[[], float], stop: Callable[[], bool]) -> float:
     return seconds / (time.perf_counter() - began)
 
 
-def _hearing(engine: Any) -> Callable[[], float]:
+def recognizing(engine: Recognizer, _stop: Stop) -> Trial:
+    """A few seconds of sound to recognise."""
     batch = [Waveform(synthetic_voice(PIECE_S), _RATE)] * 2
 
     def trial() -> float:
@@ -136,7 +138,8 @@ def _hearing(engine: Any) -> Callable[[], float]:
     return trial
 
 
-def _speaking(engine: Any, stop: Callable[[], bool]) -> Callable[[], float]:
+def speaking(engine: Synthesizer, stop: Stop) -> Trial:
+    """A sentence in a voice that is enrolled before. Raises what the engine raises; the trial Stopped too."""
     voice = engine.enrol(Waveform(synthetic_voice(PIECE_S), _RATE), "")
 
     def trial() -> float:
@@ -150,5 +153,5 @@ def _speaking(engine: Any, stop: Callable[[], bool]) -> Callable[[], float]:
     return trial
 
 
-def _key(model: Model, device: str) -> str:
+def _key(model: AnyModel, device: str) -> str:
     return f"speed {model.kind} {model.name} {devices.kind_of(device)}"

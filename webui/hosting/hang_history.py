@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from webui.engines.base import Model
+from webui.engines.base import AnyModel
 from webui.errors import Notice
 from webui.hosting.key_value import KeyValueStore
 from webui.hosting.watchdog import Call
@@ -42,7 +42,7 @@ class HangHistory:
         named = [found["device"] for found in self._found() if found["model"] is None]
         return {device: Notice("DEVICE_HUNG", {"device": device}) for device in named}
 
-    def of(self, model: Model) -> Mapping[str, Notice]:
+    def of(self, model: AnyModel) -> Mapping[str, Notice]:
         """The devices on which `model` is not loaded, and why; exchanged weights are tried anew."""
         named = [found["device"] for found in self._found() if found["model"] == _identity(model)]
         return {device: Notice("MODEL_HUNG", {"model": model.name, "device": device}) for device in named}
@@ -59,7 +59,7 @@ class HangHistory:
         return [found for found in kept["found"] if abs(time.time() - found["at"]) < REMEMBERED_S]
 
 
-def _identity(model: Model) -> list[str]:
+def _identity(model: AnyModel) -> list[str]:
     return [model.kind, model.name, model.revision]
 
 

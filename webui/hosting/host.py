@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar, cast
 
 from webui import devices
 from webui.devices.vendors import BY_KIND
-from webui.engines.base import EngineError, Model
+from webui.engines.base import AnyModel, Engine, EngineError, Model
 from webui.errors import Notice, UserError
 from webui.hosting.calibration import Calibrations
 from webui.hosting.hang_history import HangHistory
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 SLOWEST_READ = 5e6  # bytes of weights in a second: what loads more slowly than that hangs
 CLOSING_S = 5.0  # how long `close` waits for what is at work
 
+E = TypeVar("E", bound=Engine)
 _Key = tuple[str, str, str]  # model, kind, device
 
 
@@ -66,7 +67,7 @@ class ModelHost:
         self._slots: dict[_Key, _Slot] = {}
         self._lock = threading.Lock()  # of the dictionary; never held while a model loads or works
 
-    def place(self, model: Model, device: str = "auto") -> str:
+    def place(self, model: AnyModel, device: str = "auto") -> str:
         """The device on which `model` would run: CPU engines run on the CPU wherever the worker is.
 
         Raises UserError DEVICE_UNAVAILABLE.
@@ -76,8 +77,8 @@ class ModelHost:
         return devices.resolve(device).device if device in ("auto", *BY_KIND) else device
 
     @contextmanager
-    def use(self, model: Model, device: str = "auto", limit_s: float = math.inf, work: Any = None) -> Iterator[Any]:
-        """The Recognizer or Synthesizer, loaded if it is not, for this thread alone.
+    def use(self, model: Model[E], device: str = "auto", limit_s: float = math.inf, work: object = None) -> Iterator[E]:
+        """The engine, loaded if it is not, for this thread alone.
 
         `limit_s`: work that takes longer counts as hanging; loading has a limit of its own, by the size of the weights;
         waiting for another thread has none. `work`: what `watch` tells of a call that hangs.
@@ -92,7 +93,7 @@ class ModelHost:
                     with self.watch.over(model, slot.device, self._loading_limit(model), work, loading=True):
                         self._load(slot)
                 with self.watch.over(model, slot.device, limit_s, work):
-                    yield slot.instance
+                    yield cast(E, slot.instance)  # a slot holds what a model of that name and kind loaded
             finally:
                 if self._keeps(slot):
                     slot.unload_after(self._idle_unload_s)
@@ -111,7 +112,7 @@ class ModelHost:
         unloaded = tuple(slot.model.name for slot in slots if slot.unload_if_unused())
         return Freed(unloaded, devices.free_memory())
 
-    def unload(self, model: Model, device: str) -> None:
+    def unload(self, model: AnyModel, device: str) -> None:
         """Unload one model, where it is not at work."""
         self._slot(model, device).unload_if_unused()
 
@@ -148,11 +149,11 @@ class ModelHost:
         with self._lock:
             return [self._slots.pop(key) for key in list(self._slots) if key[2] == device]
 
-    def _loading_limit(self, model: Model) -> float:
+    def _loading_limit(self, model: AnyModel) -> float:
         """Seconds."""
         return self._hang_limit_s + model.size_bytes / SLOWEST_READ
 
-    def _slot(self, model: Model, device: str) -> _Slot:
+    def _slot(self, model: AnyModel, device: str) -> _Slot:
         key = (model.name, model.kind, device)
         with self._lock:
             slot = self._slots.get(key)
@@ -192,11 +193,11 @@ class ModelHost:
 class _Slot:
     """One model on one device. All but `described` and `unload_after` need `lock`, held by whoever uses it."""
 
-    def __init__(self, model: Model, device: str) -> None:
+    def __init__(self, model: AnyModel, device: str) -> None:
         self.model = model
         self.device = device
         self.lock = threading.RLock()
-        self.instance: Any = None
+        self.instance: Engine | None = None
         self._used = time.monotonic()
         self._timer: threading.Timer | None = None
 
@@ -243,7 +244,7 @@ class _Slot:
             devices.free_memory()
 
 
-def _understood(model: Model, error: Exception) -> Exception:
+def _understood(model: AnyModel, error: Exception) -> Exception:
     """What a user may see of a failure to load."""
     if isinstance(error, (UserError, EngineError)):
         return error

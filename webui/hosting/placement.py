@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from webui import devices
 from webui.devices import Choice
-from webui.engines.base import Model
+from webui.engines.base import AnyModel
 from webui.errors import Notice
 from webui.hosting.hang_history import HangHistory
 
@@ -38,7 +38,7 @@ class Placement:
         self._lost: dict[str, Notice] = {}
         self._refusals: dict[tuple[str, str, str], Refusal] = {}
 
-    def choose(self, model: Model, device: str) -> Choice:
+    def choose(self, model: AnyModel, device: str) -> Choice:
         """Where `model` runs when `device` (a card, or "cpu") is wanted for it."""
         if device == "cpu":
             return Choice("cpu")
@@ -53,7 +53,7 @@ class Placement:
             return Choice(device)
         return Choice(_another(device, lost), lost[device])
 
-    def refuse(self, model: Model, device: str, operator: str) -> None:
+    def refuse(self, model: AnyModel, device: str, operator: str) -> None:
         """`device` cannot compute `operator`: from now on `model` runs on the CPU."""
         log.warning("%s lacks %s: %s runs on the cpu from now on", device, operator, model.name)
         with self._lock:

@@ -17,7 +17,7 @@ import soxr
 from webui import devices
 from webui.audio.vad import RATE, SpeechDetector
 from webui.engines import basic, funasr
-from webui.engines.base import Model, RecognitionOptions, Recognizer, Samples, SpeechOptions, Waveform
+from webui.engines.base import RecognitionOptions, RecognizerModel, Samples, SpeechOptions, SynthesizerModel, Waveform
 from webui.errors import UserError
 from webui.settings import ROOT, Settings
 
@@ -69,9 +69,10 @@ def run(settings: Settings, only: str = "auto") -> Iterator[Outcome]:
             yield Outcome(device, problem=error)
 
 
-def _model(settings: Settings) -> Model:
+def _model(settings: Settings) -> RecognizerModel:
     bundled = settings.model_copy(update={"models": ROOT / "models", "model_path": None})
-    model = next((model for model in funasr.models(bundled) if model.name == MODEL), None)
+    recognizers = (model for model in funasr.models(bundled) if isinstance(model, RecognizerModel))
+    model = next((model for model in recognizers if model.name == MODEL), None)
     if model is None:
         raise UserError("MODEL_NOT_FOUND", model=MODEL, available="")
     if model.problem is not None:
@@ -81,7 +82,7 @@ def _model(settings: Settings) -> Model:
 
 def _speak(settings: Settings) -> Samples:
     """All sentences with silence between them, 16 kHz."""
-    voice = next(model for model in basic.models(settings) if model.kind == "synthesizer").load("cpu")
+    voice = next(model for model in basic.models(settings) if isinstance(model, SynthesizerModel)).load("cpu")
     gap = np.zeros(round(_GAP_SECONDS * RATE), np.float32)
     parts = [gap]
     try:
@@ -100,8 +101,8 @@ def _find(samples: Samples) -> list[Waveform]:
     return [Waveform(samples[round(span.start * RATE) : round(span.end * RATE)], RATE) for span in spans]
 
 
-def _try(model: Model, device: str, segments: list[Waveform]) -> Outcome:
-    recognizer: Recognizer = model.load(device)
+def _try(model: RecognizerModel, device: str, segments: list[Waveform]) -> Outcome:
+    recognizer = model.load(device)
     options = RecognitionOptions("zh", itn=False)
     try:
         recognizer.recognize(segments[:1], options)  # an accelerator prepares its kernels in the first call

@@ -7,9 +7,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-from webui.engines.base import Model
+from webui.engines.base import AnyModel
 
 
 @dataclass(frozen=True)
@@ -20,11 +19,11 @@ class Call:
     """
 
     thread: int
-    model: Model
+    model: AnyModel
     device: str
     began: float
     limit_s: float
-    work: Any = None
+    work: object = None
     loading: bool = False
 
     @property
@@ -41,7 +40,7 @@ class Watchdog:
 
     @contextmanager
     def over(
-        self, model: Model, device: str, limit_s: float, work: Any = None, *, loading: bool = False
+        self, model: AnyModel, device: str, limit_s: float, work: object = None, *, loading: bool = False
     ) -> Iterator[None]:
         """Watchdog what this thread does inside."""
         call = Call(threading.get_ident(), model, device, time.monotonic(), limit_s, work, loading)

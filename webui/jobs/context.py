@@ -6,14 +6,13 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TypeVar
 
 from webui.audio.intake import Decoder
 from webui.disk import disk_full
-from webui.engines.base import Model
+from webui.engines.base import AnyModel, SpeechDetector
 from webui.errors import UserError
 from webui.hosting.host import ModelHost
-from webui.jobs.detection import Detector
 from webui.settings import Settings
 from webui.store.jobs import JobStore
 from webui.store.queue import Queue
@@ -21,6 +20,8 @@ from webui.store.rows import Claim, JobRow
 from webui.store.voices import VoiceStore
 
 MOST_IN_BATCH = 64  # segments
+
+M = TypeVar("M", bound=AnyModel)
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,13 @@ class Context:
     voices: VoiceStore
     host: ModelHost
     decoder: Decoder
-    detector: Detector
-    models: Callable[[], list[Model]]
+    detector: SpeechDetector
+    models: Callable[[], list[AnyModel]]
     stopping: Callable[[], bool]
 
-    def model(self, name: str, kind: Literal["recognizer", "synthesizer"]) -> Model:
+    def model(self, name: str, kind: type[M]) -> M:
         """Raises UserError MODEL_NOT_FOUND."""
-        present = [model for model in self.models() if model.kind == kind]
+        present = [model for model in self.models() if isinstance(model, kind)]
         for model in present:
             if model.name == name:
                 return model

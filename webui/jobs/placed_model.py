@@ -12,12 +12,12 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from webui.devices.faults import Fault, fault_in
-from webui.engines.base import Model
+from webui.engines.base import Engine, Model
 from webui.errors import Notice
-from webui.hosting.calibration import Speeds, Stopped, measure
+from webui.hosting.calibration import Speeds, Stop, Stopped, Trial, measure
 from webui.jobs.context import Context, Worker
 from webui.store.rows import Claim, Lease, SegmentRow
 from webui.store.states import RUNNING
@@ -29,6 +29,7 @@ SLOWEST = 100.0  # seconds of work for a second of audio: what is slower than th
 LONGEST_TRIAL_S = 10.0  # seconds of audio
 
 T = TypeVar("T")
+E = TypeVar("E", bound=Engine)
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,28 @@ class Done(Generic[T]):
     seconds: float
 
 
-class PlacedModel:
-    """`stage`: under which the job's row names the devices that worked (transcribe, speak, convert)."""
+class PlacedModel(Generic[E]):
+    """`stage`: under which the job's row names the devices that worked (transcribe, speak, convert).
 
-    def __init__(self, context: Context, claim: Claim, model: Model, worker: Worker, stage: str) -> None:
+    `trial`: of `hosting.calibration`, by which the model's speed is measured.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        claim: Claim,
+        model: Model[E],
+        worker: Worker,
+        stage: str,
+        trial: Callable[[E, Stop], Trial],
+    ) -> None:
         """Load the model. Raises UserError, EngineError where it cannot be had, LeaseLost."""
         self._context = context
         self._claim = claim
         self._model = model
         self._wanted = worker.device
         self._stage = stage
+        self._trial = trial
         self._automatic = context.settings.device == "auto" and claim.job.device == "auto"
         self._noted: list[str] = []
         self._retried = False
@@ -78,7 +91,7 @@ class PlacedModel:
         self._begun = Begun(self._claim.lease)
         self.device = self.run(_nothing, 0).device  # the CPU, where the device has no room for the model
 
-    def run(self, work: Callable[[Any], T], seconds: float, divisible: bool = False) -> Done[T]:
+    def run(self, work: Callable[[E], T], seconds: float, divisible: bool = False) -> Done[T]:
         """`work(engine)` on the device, or where it can be done instead; `seconds`: of audio, for the time limit.
 
         Raises what `work` raises where the device is not to blame; for want of memory only where the work can be
@@ -103,7 +116,7 @@ class PlacedModel:
                 self._context.host.free()
                 freed = True
 
-    def _attempt(self, work: Callable[[Any], T], seconds: float, device: str) -> Done[T]:
+    def _attempt(self, work: Callable[[E], T], seconds: float, device: str) -> Done[T]:
         with self._context.host.use(self._model, device, self._limit(seconds), self._begun) as engine:
             began = time.monotonic()  # loading is not the owner's service
             value = work(engine)
@@ -161,7 +174,7 @@ class PlacedModel:
 
     def _measured(self, device: str, enough: float = math.inf) -> float:
         with self._context.host.use(self._model, device, self._limit(LONGEST_TRIAL_S), self._begun) as engine:
-            return measure(engine, self._model, self._unwanted, enough)
+            return measure(self._trial(engine, self._unwanted), self._unwanted, enough)
 
     def _unwanted(self) -> bool:
         """Whether the job was cancelled or the program ends."""
@@ -177,5 +190,5 @@ class PlacedModel:
             self._context.note_device(self._claim, self._stage, device)
 
 
-def _nothing(_engine: Any) -> None:
+def _nothing(_engine: Engine) -> None:
     """The work of a trial run: to have the model loaded."""

@@ -14,9 +14,9 @@ from webui.audio.intake import Decoding
 from webui.audio.loudness import LoudnessMeter
 from webui.audio.vad import Span
 from webui.audio.working_copy import WorkingCopy, WorkingCopyWriter
+from webui.engines.base import DetectorSession
 from webui.errors import Notice, UserError
 from webui.jobs.context import Context
-from webui.jobs.detection import DetectorSession
 from webui.store.rows import ArtifactRow, Claim, JobRow, NewSegment
 from webui.store.states import CONVERT, SPEAK
 from webui.text import sentences

@@ -84,6 +84,7 @@ class JobRunner:
         self._threads: list[_Loop] = []
         self._lock: AppLock | None = None
         self._unsubscribe: Callable[[], object] = _nothing
+        models = partial(catalog.available, settings)
         self.context = Context(
             settings=settings,
             queue=Queue(database),
@@ -91,8 +92,8 @@ class JobRunner:
             voices=VoiceStore(database),
             host=host,
             decoder=Decoder(settings),
-            detector=detector_for(settings),
-            models=partial(catalog.available, settings),
+            detector=detector_for(settings, models),
+            models=models,
             stopping=self._stopping.is_set,
         )
 

@@ -10,14 +10,14 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from webui.audio.encode import AudioWriter
 from webui.audio.input_gain import with_gain
 from webui.audio.working_copy import WorkingCopy
 from webui.devices.faults import fault_in
-from webui.engines.base import EngineError, Model, SpeechOptions, Synthesizer, VoiceFeatures, Waveform
+from webui.engines.base import EngineError, SpeechOptions, Synthesizer, SynthesizerModel, VoiceFeatures, Waveform
 from webui.errors import Notice, UserError
+from webui.hosting.calibration import speaking
 from webui.hosting.output_checks import checked_waveform
 from webui.jobs.context import Context, Worker
 from webui.jobs.live import LiveWriter, live_file
@@ -43,7 +43,7 @@ def speak(context: Context, claim: Claim, worker: Worker) -> None:
 
     Raises LeaseLost, Cancelled, UserError, EngineError where the model or the voice cannot be had.
     """
-    model = context.model(claim.job.model, "synthesizer")
+    model = context.model(claim.job.model, SynthesizerModel)
     turn = SpeakTurn(context, claim, model, worker)
     while turn.next_sentence():
         if context.hand_over(claim, worker):
@@ -54,7 +54,7 @@ def speak(context: Context, claim: Claim, worker: Worker) -> None:
 class SpeakTurn:
     """One worker's turn at one job."""
 
-    def __init__(self, context: Context, claim: Claim, model: Model, worker: Worker) -> None:
+    def __init__(self, context: Context, claim: Claim, model: SynthesizerModel, worker: Worker) -> None:
         self._context = context
         self._claim = claim
         self._job = claim.job
@@ -65,7 +65,7 @@ class SpeakTurn:
         self._voice = voice and with_transcript(context, claim, model, voice, worker)
         self._features: VoiceFeatures | None = None
         self._noted: set[tuple[str, str]] = set()
-        self._placed = PlacedModel(context, claim, model, worker, self._job.kind)
+        self._placed = PlacedModel(context, claim, model, worker, self._job.kind, speaking)
 
     def next_sentence(self) -> bool:
         """Make and commit one segment; False where nothing is left."""
@@ -116,7 +116,7 @@ class SpeakTurn:
     def _whole_speech(self, segment: SegmentRow, synthesizer: Synthesizer) -> list[Waveform]:
         return list(self._speech(synthesizer, segment))
 
-    def _speech(self, synthesizer: Any, segment: SegmentRow) -> Iterator[Waveform]:
+    def _speech(self, synthesizer: Synthesizer, segment: SegmentRow) -> Iterator[Waveform]:
         self._note_stages(synthesizer)
         if self._voice is not None and self._features is None:
             self._features = features(self._context, self._model, synthesizer, self._voice)
@@ -127,9 +127,9 @@ class SpeakTurn:
             return iter(synthesizer.convert(Waveform(with_gain(source, copy.rate), copy.rate), self._features, options))
         return iter(synthesizer.speak(self._lexicon.apply(segment.source.strip()), self._features, options))
 
-    def _note_stages(self, synthesizer: Any) -> None:
+    def _note_stages(self, synthesizer: Synthesizer) -> None:
         """Show in the job's row where each of the engine's own stages runs, where it has several."""
-        for stage in set(getattr(synthesizer, "devices", {}).items()) - self._noted:
+        for stage in set(synthesizer.devices.items()) - self._noted:
             self._noted.add(stage)
             self._context.note_device(self._claim, *stage)
 
@@ -166,7 +166,7 @@ def _parts(segment: SegmentRow) -> list[SegmentRow]:
     return [replace(segment, end_ms=middle), replace(segment, start_ms=middle)]
 
 
-def streams(job: JobRow, model: Model) -> bool:
+def streams(job: JobRow, model: SynthesizerModel) -> bool:
     """Whether the job's sentences are made in pieces; another speed needs the whole sentence."""
     return bool(job.params.get("stream")) and model.capabilities.streaming and job.params.get("speed", 1.0) == 1.0
 
@@ -186,7 +186,7 @@ def speech_options(job: JobRow, sentence: str, idx: int, stream: bool = False) -
     )
 
 
-def features(context: Context, model: Model, synthesizer: Any, voice: VoiceRow) -> VoiceFeatures:
+def features(context: Context, model: SynthesizerModel, synthesizer: Synthesizer, voice: VoiceRow) -> VoiceFeatures:
     """What the engine keeps of a voice: from the store, else enrolled now and stored.
 
     Raises UserError (PROMPT_…, MISSING_INPUT) where the prompt is of no use.
@@ -194,7 +194,7 @@ def features(context: Context, model: Model, synthesizer: Any, voice: VoiceRow) 
     kept = context.voices.features(voice.id, model.engine, model.revision)
     if kept is not None:
         return VoiceFeatures.from_bytes(kept)
-    enrolled: VoiceFeatures = synthesizer.enrol(read_prompt(context, voice), voice.transcript)
+    enrolled = synthesizer.enrol(read_prompt(context, voice), voice.transcript)
     context.voices.keep_features(voice.id, model.engine, model.revision, enrolled.to_bytes())
     return enrolled
 

@@ -6,38 +6,36 @@ import zipfile
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from webui.audio.speaker_clusters import Embedding, cluster
 from webui.audio.working_copy import WorkingCopy
-from webui.engines import funasr
-from webui.engines.base import Waveform
-from webui.engines.funasr.speakers import cluster
+from webui.engines import catalog
+from webui.engines.base import EmbedderModel, Waveform
 from webui.jobs.context import Context, Worker
 from webui.jobs.prepare import WORKING_COPY
 from webui.store.rows import Claim, SegmentRow
 from webui.store.states import DONE
 
-Print = NDArray[np.float32] | None  # None: too short to tell a voice
 _AT_ONCE = 32  # segments between two looks at who is next
 _KEPT = "voices.npz"  # embeddings taken so far, beside the working copy
 
 
 class SpeakerStep:
-    """One worker's turn at telling the speakers of a job apart. A print is kept over turns; hours of them fit."""
+    """One worker's turn at telling the speakers of a job apart. Embeddings are kept over turns; hours of them fit."""
 
     def __init__(self, context: Context, claim: Claim) -> None:
         self._context = context
         self._claim = claim
         self._copy = WorkingCopy(context.upload(claim.job, WORKING_COPY))
         self._kept = context.upload(claim.job, _KEPT)
-        self._embeddings: dict[int, Print] = {}
+        self._embeddings: dict[int, Embedding | None] = {}  # None: too short to tell a voice
 
     def run(self, worker: Worker) -> Mapping[int, str] | None:
         """Segment → speaker, "1", "2" … in order of appearance; None where it is someone else's turn first.
 
         Empty where no model for it is present. Raises LeaseLost, Cancelled, UserError, EngineError.
         """
-        model = funasr.speaker_embedder(self._context.settings)
+        model = catalog.best(self._context.models(), EmbedderModel)
         rows = self._context.jobs.segments(self._claim.lease.owner_id, self._claim.lease.uid)
         done = [row for row in rows if row.state == DONE]
         if model is None or not done:

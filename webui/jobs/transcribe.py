@@ -9,8 +9,17 @@ from dataclasses import dataclass
 from webui import devices
 from webui.audio.input_gain import with_gain
 from webui.audio.working_copy import WorkingCopy
-from webui.engines.base import Capabilities, EngineError, Model, Recognition, RecognitionOptions, Recognizer, Waveform
+from webui.engines.base import (
+    EngineError,
+    Recognition,
+    RecognitionOptions,
+    Recognizer,
+    RecognizerCapabilities,
+    RecognizerModel,
+    Waveform,
+)
 from webui.errors import Notice, UserError
+from webui.hosting.calibration import recognizing
 from webui.hosting.output_checks import checked_recognitions
 from webui.jobs.context import MOST_IN_BATCH, Context, Worker
 from webui.jobs.placed_model import PlacedModel
@@ -31,8 +40,8 @@ def transcribe(context: Context, claim: Claim, worker: Worker) -> None:
 
     Raises LeaseLost, Cancelled, UserError, EngineError where the model cannot be had.
     """
-    model = context.model(claim.job.model, "recognizer")
-    language = spoken_language(claim.job, model.capabilities)
+    model = context.model(claim.job.model, RecognizerModel)
+    language = spoken_language(claim.job, model)
     if not knows(model.capabilities, language):
         _skip_all(context, claim, worker)
         return
@@ -47,15 +56,15 @@ def transcribe(context: Context, claim: Claim, worker: Worker) -> None:
         context.queue.finish(claim.lease, warnings=_warnings(model), speakers=speakers)
 
 
-def spoken_language(job: JobRow, capabilities: Capabilities) -> str:
-    """The language to recognise; the basic engine knows one, so that none given means that one."""
+def spoken_language(job: JobRow, model: RecognizerModel) -> str:
+    """The language to recognise; what is not dependable is not asked to guess it, but takes its first."""
     language = str(job.params.get("language") or "auto")
-    if language == "auto" and capabilities.basic:
-        return capabilities.languages[0]
+    if language == "auto" and not model.dependable and model.capabilities.languages:
+        return model.capabilities.languages[0]
     return language
 
 
-def knows(capabilities: Capabilities, language: str) -> bool:
+def knows(capabilities: RecognizerCapabilities, language: str) -> bool:
     """Whether a model recognises `language`; regional variants count as their language."""
     known = {code.split("-")[0].lower() for code in capabilities.languages}
     return language == "auto" or not known or language.split("-")[0].lower() in known
@@ -74,14 +83,14 @@ class TranscribeTurn:
     """One worker's turn at one job."""
 
     def __init__(
-        self, context: Context, claim: Claim, model: Model, options: RecognitionOptions, worker: Worker
+        self, context: Context, claim: Claim, model: RecognizerModel, options: RecognitionOptions, worker: Worker
     ) -> None:
         self._context = context
         self._claim = claim
         self._model = model
         self._options = options
         self._copy = WorkingCopy(context.upload(claim.job, WORKING_COPY))
-        self._placed = PlacedModel(context, claim, model, worker, "transcribe")
+        self._placed = PlacedModel(context, claim, model, worker, "transcribe", recognizing)
 
     def next_batch(self) -> bool:
         """Recognise and commit one batch; False where nothing is left."""
@@ -173,7 +182,7 @@ def _skip_all(context: Context, claim: Claim, worker: Worker) -> None:
     context.queue.finish(claim.lease, error=Notice("MODEL_NEEDED", {"language": language}))
 
 
-def _batch_limits(capabilities: Capabilities, device: str) -> tuple[float, int]:
+def _batch_limits(capabilities: RecognizerCapabilities, device: str) -> tuple[float, int]:
     """Seconds and segments of a batch. On a CPU a batch gains nothing, and a crash or a cancellation loses one."""
     together = capabilities.batch_seconds > 0 and device != "cpu"
     return (capabilities.batch_seconds, MOST_IN_BATCH) if together else (0, 1)
@@ -183,7 +192,7 @@ def _hotwords(job: JobRow) -> tuple[str, ...]:
     return tuple(job.params.get("hotwords", ()))
 
 
-def _diarize(job: JobRow, capabilities: Capabilities) -> bool:
+def _diarize(job: JobRow, capabilities: RecognizerCapabilities) -> bool:
     """Whether voices are to be told apart; of split channels each is a speaker already."""
     return bool(job.params.get("diarize")) and job.params.get("channels") != "split" and capabilities.speakers
 
@@ -192,10 +201,8 @@ def _itn(job: JobRow) -> bool:
     return bool(job.params.get("itn", True))
 
 
-def _warnings(model: Model) -> list[Notice]:
-    if model.capabilities.self_test:
-        return [Notice("SELF_TEST_ONLY", {"model": model.name})]
-    return [Notice("BASIC_ENGLISH")] if model.capabilities.basic else []
+def _warnings(model: RecognizerModel) -> list[Notice]:
+    return [] if model.notice is None else [model.notice]
 
 
 def _ms(segment: SegmentRow, seconds: float) -> int:

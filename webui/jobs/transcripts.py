@@ -7,7 +7,8 @@ import logging
 import soundfile
 
 from webui.audio.resampling import resample
-from webui.engines.base import Model, RecognitionOptions, Waveform
+from webui.engines import catalog
+from webui.engines.base import RecognitionOptions, RecognizerModel, SynthesizerModel, Waveform
 from webui.errors import Notice, UserError
 from webui.jobs.context import Context, Worker
 from webui.jobs.transcribe import knows
@@ -20,7 +21,9 @@ log = logging.getLogger(__name__)
 RATE = 16_000  # Hz, of what a Recognizer is given
 
 
-def with_transcript(context: Context, claim: Claim, model: Model, voice: VoiceRow, worker: Worker) -> VoiceRow:
+def with_transcript(
+    context: Context, claim: Claim, model: SynthesizerModel, voice: VoiceRow, worker: Worker
+) -> VoiceRow:
     """`voice` with a transcript, where `model` speaks better with one and a real model recognises the language.
 
     It is kept with the voice, to be corrected there; the job's warnings tell where it comes from, and where there
@@ -54,18 +57,13 @@ def _language(claim: Claim) -> str:
     return dominant_language(claim.job.params["text"]) if language == "auto" else language
 
 
-def _recognizer(context: Context, language: str) -> Model | None:
+def _recognizer(context: Context, language: str) -> RecognizerModel | None:
     """The best model that recognises `language` dependably."""
-    able = [
-        model
-        for model in context.models()
-        if model.kind == "recognizer" and model.problem is None and model.default_rank >= 0
-        if not model.capabilities.basic and knows(model.capabilities, language)
-    ]
-    return max(able, key=lambda model: model.default_rank, default=None)
+    recognizers = [model for model in context.models() if isinstance(model, RecognizerModel) and model.dependable]
+    return catalog.best([model for model in recognizers if knows(model.capabilities, language)], RecognizerModel)
 
 
-def _recognised(context: Context, model: Model, voice: VoiceRow, worker: Worker) -> str:
+def _recognised(context: Context, model: RecognizerModel, voice: VoiceRow, worker: Worker) -> str:
     """What is said in the prompt, numbers in words as they are spoken; empty where recognition fails."""
     prompt = read_prompt(context, voice)
     heard = Waveform(resample(prompt.samples, prompt.rate, RATE), RATE)
@@ -75,4 +73,4 @@ def _recognised(context: Context, model: Model, voice: VoiceRow, worker: Worker)
     except Exception as error:  # a voice speaks without a transcript, too
         log.warning("%s did not recognise a prompt", model.name, exc_info=error)
         return ""
-    return str(found.text).strip()
+    return found.text.strip()

@@ -110,7 +110,7 @@ def _models(services: Services, language: str) -> dict[str, dict[str, Any]]:
         if model.problem is None:
             entry = {"id": model.name, "object": "model", "created": 0, "owned_by": model.engine, "capabilities": {}}
             capabilities = listed.setdefault(model.name, entry)["capabilities"]
-            capabilities[model.kind] = capabilities_view(model.capabilities, language)
+            capabilities[model.kind] = capabilities_view(model, language)
     return listed
 
 
@@ -163,7 +163,7 @@ async def speak(
 
 async def _streamed(services: Services, owner: int, job: Job, form: AudioFormat) -> StreamingResponse:
     """The answer begins with the first sound, so that what fails before it is still an error."""
-    rate = (await run_in_threadpool(services.models.resolve, job.model, "synthesizer")).capabilities.sample_rate
+    rate = (await run_in_threadpool(services.models.resolve, job.model, SynthesizerModel)).capabilities.sample_rate
     stream = services.streams.stream(owner, job.id, form, rate)
     first = await anext(stream)
 

@@ -10,13 +10,13 @@ from typing import Any
 from webui import devices
 from webui.devices import Device
 from webui.devices.vendors import BY_KIND
-from webui.engines.base import Model
+from webui.engines.base import AnyModel
 from webui.errors import Notice
 from webui.hosting.host import ModelHost
 
 
 def device_table(
-    host: ModelHost, models: Sequence[Model], language: str, found: Sequence[Device] | None = None
+    host: ModelHost, models: Sequence[AnyModel], language: str, found: Sequence[Device] | None = None
 ) -> list[dict[str, Any]]:
     """Every device as the outside sees it, given-up ones with the reason; `found`: the devices, where probed before.
 
@@ -34,7 +34,7 @@ def device_table(
     return rows
 
 
-def speed_of(host: ModelHost, model: Model) -> str:
+def speed_of(host: ModelHost, model: AnyModel) -> str:
     """What was measured of `model` on the accelerator of this machine, as text; "" where nothing was."""
     kinds = {device.kind for device in devices.probe(load=False) if device.kind != "cpu"}
     found = (host.calibrations.find(model, kind) for kind in sorted(kinds))
@@ -48,7 +48,7 @@ def _tested(device: Device) -> str:
     return "TESTED_SIMULATOR" if vendor and vendor.simulated else "UNTESTED"
 
 
-def _notes(host: ModelHost, models: Sequence[Model], device: Device, language: str) -> list[str]:
+def _notes(host: ModelHost, models: Sequence[AnyModel], device: Device, language: str) -> list[str]:
     refused = [refusal for refusal in host.placement.refusals() if refusal.kind == device.kind]
     notes = [refusal.reason().worded(language).message for refusal in refused]
     if device.kind != "cpu":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from webui.engines.base import Capabilities
+from webui.engines.base import SynthesizerCapabilities
 from webui.store.options import OptionStore
 from webui.text.lexicon import Lexicon, checked, has_marks
 
@@ -25,7 +25,7 @@ class LexiconService:
         self._options.set({KEY: kept}, owner_id)
         return kept
 
-    def frozen_for(self, text: str, capabilities: Capabilities) -> dict[str, str]:
+    def frozen_for(self, text: str, capabilities: SynthesizerCapabilities) -> dict[str, str]:
         """The entries that a job about `text` uses, as its parameters keep them; those the engine can read."""
         used = Lexicon(self.entries()).used_in(text)
         return {word: reading for word, reading in used.items() if capabilities.pronunciation or not has_marks(reading)}

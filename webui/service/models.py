@@ -6,11 +6,11 @@ import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from webui import devices
 from webui.engines import catalog
-from webui.engines.base import Capabilities, Model
+from webui.engines.base import RecognizerCapabilities, RecognizerModel, SynthesizerCapabilities, SynthesizerModel
 from webui.errors import Notice, UserError
 from webui.hosting.host import ModelHost
 from webui.service.device_table import speed_of
@@ -21,9 +21,11 @@ from webui.store.options import OptionStore
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["recognizer", "synthesizer"]
+Chosen = RecognizerModel | SynthesizerModel
+M = TypeVar("M", bound=Chosen)
 
 DEFAULTS = frozenset({"", "auto", "whisper-1", "tts-1", "gpt-4o-transcribe", "gpt-4o-mini-tts"})
+_KINDS: tuple[type[RecognizerModel], type[SynthesizerModel]] = (RecognizerModel, SynthesizerModel)
 _OPTION = {"recognizer": "default_recognizer", "synthesizer": "default_synthesizer"}
 _USE = {"recognizer": "KIND_TRANSCRIBE", "synthesizer": "KIND_SPEAK"}
 
@@ -58,10 +60,11 @@ class ModelService:
         self._optimisations = Optimisations(done=host.free)
         self._lock = threading.Lock()
 
-    def available(self) -> list[Model]:
-        return catalog.available(self._settings)
+    def available(self) -> list[Chosen]:
+        """The recognizers and synthesizers; the models that help them are not chosen by anybody."""
+        return catalog.to_choose(catalog.available(self._settings))
 
-    def resolve(self, name: str, kind: Kind) -> Model:
+    def resolve(self, name: str, kind: type[M]) -> M:
         """The model meant by `name`; a default's name means the administrator's choice, else the best present.
 
         Raises MODEL_NOT_FOUND, MODEL_WRONG_KIND, MODEL_BROKEN.
@@ -72,20 +75,15 @@ class ModelService:
             raise _named_problem(found, found.problem).as_error(param="model")
         return found
 
-    def with_own_voice(self) -> Model | None:
+    def with_own_voice(self) -> SynthesizerModel | None:
         """The best usable synthesizer that speaks without a prompt."""
-        ranked = [
-            model
-            for model in self.available()
-            if model.kind == "synthesizer" and model.capabilities.own_voice
-            if model.problem is None and model.default_rank >= 0
-        ]
-        return max(ranked, key=lambda model: model.default_rank, default=None)
+        synthesizers = [model for model in self.available() if isinstance(model, SynthesizerModel)]
+        return catalog.best([model for model in synthesizers if model.capabilities.own_voice], SynthesizerModel)
 
-    def dependable_recognizer(self, language: str) -> Model:
-        """The default recognizer, where it is not the basic engine. Raises MODEL_NEEDED."""
-        model = self.resolve("auto", "recognizer")
-        if model.capabilities.basic:
+    def dependable_recognizer(self, language: str) -> RecognizerModel:
+        """The default recognizer, where it is no stopgap. Raises MODEL_NEEDED."""
+        model = self.resolve("auto", RecognizerModel)
+        if not model.dependable:
             raise UserError("MODEL_NEEDED", param="file", language=language)
         return model
 
@@ -101,7 +99,7 @@ class ModelService:
             raise UserError("DEVICE_UNAVAILABLE", param="device", device=device, reason=Notice("DEVICE_NOT_SERVED"))
         return device
 
-    def default_name(self, kind: Kind) -> str | None:
+    def default_name(self, kind: type[Chosen]) -> str | None:
         """The default's name, None where no model of the kind can be used."""
         try:
             return self.resolve("auto", kind).name
@@ -111,7 +109,7 @@ class ModelService:
     def listing(self, language: str) -> dict[str, Any]:
         """The models that are present and those of the catalogue, as `GET /api/v1/models` gives them."""
         models = self.available()
-        defaults = {kind: self.default_name(kind) for kind in _OPTION}  # type: ignore[arg-type]
+        defaults = {kind.kind: self.default_name(kind) for kind in _KINDS}
         loaded: dict[tuple[str, str], list[str]] = {}
         for instance in self._host.loaded():
             loaded.setdefault((instance.name, instance.kind), []).append(instance.device)
@@ -135,8 +133,9 @@ class ModelService:
 
     def set_options(self, values: Mapping[str, Any], owner_id: int | None = None) -> Options:
         """Change what is given. Raises MODEL_…, SELF_TEST_ONLY, DEVICE_UNAVAILABLE for what cannot be used."""
-        for kind, option in _OPTION.items():
-            if values.get(option) and self.resolve(values[option], kind).capabilities.self_test:  # type: ignore[arg-type]
+        for kind in _KINDS:
+            option = _OPTION[kind.kind]
+            if values.get(option) and not self.resolve(values[option], kind).offered:
                 raise UserError("SELF_TEST_ONLY", param=option, model=values[option])
         self.device_for(values.get("device", "auto"))
         self._options.set(values, owner_id)
@@ -160,10 +159,10 @@ class ModelService:
         """
         if name in DEFAULTS:
             raise UserError(
-                "MODEL_NOT_FOUND", param="model", model=name, available=_names(self.available(), "recognizer")
+                "MODEL_NOT_FOUND", param="model", model=name, available=_names(self.available(), RecognizerModel)
             )
-        able = {model.kind for model in self.available() if model.name == name and model.optimise}
-        self._optimisations.begin(self.resolve(name, "synthesizer" if "synthesizer" in able else "recognizer"))
+        able = {type(model) for model in self.available() if model.name == name and model.optimise}
+        self._optimisations.begin(self.resolve(name, SynthesizerModel if SynthesizerModel in able else RecognizerModel))
 
     def _pull(self, name: str, source: str | None, pull: _Pull) -> None:
         from webui.engines.download import pull as download
@@ -184,16 +183,16 @@ class ModelService:
         with self._lock:
             del self._pulls[name]
 
-    def _default(self, models: list[Model], kind: Kind) -> Model:
-        usable = [model for model in models if model.kind == kind and _for_people(model)]
-        chosen = getattr(self.options(), _OPTION[kind])
+    def _default(self, models: list[Chosen], kind: type[M]) -> M:
+        usable = [model for model in models if isinstance(model, kind) and model.problem is None and model.offered]
+        chosen = getattr(self.options(), _OPTION[kind.kind])
         for model in usable:
             if model.name == chosen:
                 return model
-        ranked = [model for model in usable if model.default_rank >= 0]
-        if not ranked:
+        best = catalog.best(usable, kind)
+        if best is None:
             raise UserError("MODEL_NOT_FOUND", param="model", model="auto", available=_names(models, kind))
-        return max(ranked, key=lambda model: model.default_rank)
+        return best
 
     def _entry_view(self, entry: catalog.Entry, language: str) -> dict[str, Any]:
         pull = self._pulls.get(entry.name)
@@ -211,38 +210,37 @@ class ModelService:
         }
 
 
-def capabilities_view(capabilities: Capabilities, language: str) -> dict[str, Any]:
-    """The capabilities as JSON, with the reason in words for every control that is not there."""
+def capabilities_view(model: Chosen, language: str) -> dict[str, Any]:
+    """What a model can do as JSON, the same fields whatever its kind; with a reason for every control it lacks."""
+    every = asdict(RecognizerCapabilities()) | asdict(SynthesizerCapabilities())
     reasons = {
-        control: message(Notice(code), language).model_dump() for control, code in capabilities.unavailable.items()
+        control: message(Notice(code), language).model_dump()
+        for control, code in model.capabilities.unavailable.items()
     }
-    return {**asdict(capabilities), "unavailable": reasons}
+    policy = {"basic": not model.dependable, "self_test": not model.offered}
+    return {**every, **asdict(model.capabilities), **policy, "unavailable": reasons}
 
 
-def _named(models: list[Model], name: str, kind: Kind) -> Model:
+def _named(models: list[Chosen], name: str, kind: type[M]) -> M:
     matching = [model for model in models if model.name == name]
     for model in matching:
-        if model.kind == kind:
+        if isinstance(model, kind):
             return model
     if matching:
-        raise UserError("MODEL_WRONG_KIND", param="model", model=name, kind=Notice(_USE[kind]))
+        raise UserError("MODEL_WRONG_KIND", param="model", model=name, kind=Notice(_USE[kind.kind]))
     raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=_names(models, kind))
 
 
-def _for_people(model: Model) -> bool:
-    return model.problem is None and not model.capabilities.self_test
+def _names(models: list[Chosen], kind: type[M]) -> str:
+    return ", ".join(model.name for model in models if isinstance(model, kind))
 
 
-def _named_problem(model: Model, problem: Notice) -> Notice:
+def _named_problem(model: Chosen, problem: Notice) -> Notice:
     """A plug-in need not repeat the model's name."""
     return Notice(problem.code, {"model": model.name, **problem.params})
 
 
-def _names(models: list[Model], kind: Kind) -> str:
-    return ", ".join(model.name for model in models if model.kind == kind)
-
-
-def _model_view(model: Model, loaded_on: list[str], language: str) -> dict[str, Any]:
+def _model_view(model: Chosen, loaded_on: list[str], language: str) -> dict[str, Any]:
     problem = _named_problem(model, model.problem) if model.problem else None
     return {
         "name": model.name,
@@ -250,8 +248,8 @@ def _model_view(model: Model, loaded_on: list[str], language: str) -> dict[str, 
         "kind": model.kind,
         "revision": model.revision,
         "size_bytes": model.size_bytes,
-        "capabilities": capabilities_view(model.capabilities, language),
-        "self_test": model.capabilities.self_test,
+        "capabilities": capabilities_view(model, language),
+        "self_test": not model.offered,
         "problem": message(problem, language).model_dump() if problem else None,
         "loaded_on": loaded_on,
     }

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from webui.engines.base import Model
+from webui.engines.base import AnyModel
 from webui.errors import Notice, UserError
 from webui.service.wording import message
 
@@ -23,7 +23,7 @@ class Optimisations:
         self._errors: dict[str, Notice] = {}
         self._lock = threading.Lock()
 
-    def begin(self, model: Model) -> None:
+    def begin(self, model: AnyModel) -> None:
         """Start it, where it is not running already. Raises NOT_CAPABLE."""
         if model.optimise is None:
             raise UserError("NOT_CAPABLE", param="model", model=model.name, feature=Notice("FEATURE_OPTIMISE"))
@@ -35,7 +35,7 @@ class Optimisations:
         work = threading.Thread(target=self._work, args=(model.name, model.optimise), daemon=True)
         work.start()
 
-    def view(self, model: Model, language: str) -> dict[str, Any] | None:
+    def view(self, model: AnyModel, language: str) -> dict[str, Any] | None:
         """{"state": none | running | failed | done, "use", "errors", "error"}; None where it cannot be done."""
         if model.optimise is None:
             return None

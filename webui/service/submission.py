@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from webui.audio.intake import AudioInfo, Decoder
-from webui.engines.base import Capabilities, Model
+from webui.engines.base import (
+    Capabilities,
+    RecognizerCapabilities,
+    RecognizerModel,
+    SynthesizerCapabilities,
+    SynthesizerModel,
+)
 from webui.errors import Notice, UserError
 from webui.jobs.params import Consent, ConvertParams, SpeakParams, TranscribeParams
 from webui.service import archives
@@ -76,7 +82,7 @@ class Submitter:
         self, owner_id: int, uploads: Sequence[Upload], params: TranscribeParams, key: SubmissionKey
     ) -> Submission:
         """One job per recording. Raises what the decoder's probe raises, MODEL_…, QUEUE_FULL, DISK_FULL."""
-        model = self._models.resolve(params.model, "recognizer")
+        model = self._models.resolve(params.model, RecognizerModel)
         words, remarks = hotwords.clean(params.hotwords)
         frozen = {
             **params.model_dump(mode="json"),
@@ -90,7 +96,7 @@ class Submitter:
         )
         return self._submit_files(owner_id, uploads, template, key)
 
-    def successor(self, job: JobRow) -> Model | None:
+    def successor(self, job: JobRow) -> RecognizerModel | None:
         """Today's default recognizer for a job whose own model did not know its language; else None."""
         if job.error is None or job.error.code != "MODEL_NEEDED":
             return None
@@ -105,7 +111,7 @@ class Submitter:
         self, owner_id: int, uploads: Sequence[Upload], params: ConvertParams, key: SubmissionKey
     ) -> Submission:
         """One job per recording, read again in another voice."""
-        model = self._models.resolve(params.model, "synthesizer")
+        model = self._models.resolve(params.model, SynthesizerModel)
         if not model.capabilities.convert:
             raise UserError("NOT_CAPABLE", param="model", model=model.name, feature=Notice("KIND_CONVERT"))
         voice = self._voices.to_use(owner_id, params.voice)
@@ -141,7 +147,7 @@ class Submitter:
         return submission
 
     def _speak(
-        self, owner_id: int, params: SpeakParams, model: Model, voice: VoiceRow | None, key: SubmissionKey
+        self, owner_id: int, params: SpeakParams, model: SynthesizerModel, voice: VoiceRow | None, key: SubmissionKey
     ) -> Submission:
         check_text(params, model.capabilities)
         if voice is not None:
@@ -166,12 +172,12 @@ class Submitter:
         )
         return self._write(owner_id, [job], key)
 
-    def _speaker(self, params: SpeakParams, cloned: bool) -> Model:
+    def _speaker(self, params: SpeakParams, cloned: bool) -> SynthesizerModel:
         """The model asked for. For the builtin voice the default is one that has a voice of its own.
 
         Raises MODEL_…, NOT_CAPABLE for the builtin voice of a model that has none.
         """
-        model = self._models.resolve(params.model, "synthesizer")
+        model = self._models.resolve(params.model, SynthesizerModel)
         if cloned or model.capabilities.own_voice:
             return model
         if params.model in DEFAULTS and (other := self._models.with_own_voice()) is not None:
@@ -241,7 +247,7 @@ class Submitter:
             shutil.rmtree(self._settings.uploads / job.uid, ignore_errors=True)
 
 
-def check_text(params: SpeakParams, capabilities: Capabilities) -> None:
+def check_text(params: SpeakParams, capabilities: SynthesizerCapabilities) -> None:
     """Raises TEXT_TOO_LONG, INSTRUCT_TOO_LONG, UNKNOWN_PRONUNCIATION or NOTHING_TO_SAY."""
     if len(params.text) > MAX_TEXT:
         raise UserError("TEXT_TOO_LONG", param="text", length=len(params.text), most=MAX_TEXT)
@@ -253,25 +259,26 @@ def check_text(params: SpeakParams, capabilities: Capabilities) -> None:
         raise UserError("NOTHING_TO_SAY", param="text")
 
 
-def check_prompt(voice: VoiceRow, capabilities: Capabilities) -> None:
+def check_prompt(voice: VoiceRow, capabilities: SynthesizerCapabilities) -> None:
     """Raises PROMPT_RATE for a voice whose recording has fewer samples a second than the model needs."""
     for finding in voice.findings:
         if finding.code == "PROMPT_RATE" and finding.params["rate"] < capabilities.prompt_rate:
             raise finding.as_error(param="voice")
 
 
-def _language(asked: str, model: Model) -> str:
-    """`basic` knows English only and is not asked to guess. Raises LANGUAGE_UNSUPPORTED."""
+def _language(asked: str, model: RecognizerModel | SynthesizerModel) -> str:
+    """What is recognised undependably is not refused: such a model is not asked to guess, and its job ends
+    MODEL_NEEDED. Raises LANGUAGE_UNSUPPORTED."""
     languages = model.capabilities.languages
-    if model.capabilities.basic and model.kind == "recognizer":
-        return "en" if asked == "auto" else asked
+    if isinstance(model, RecognizerModel) and not model.dependable:
+        return languages[0] if asked == "auto" and languages else asked
     if asked != "auto" and languages and asked.split("-")[0] not in {known.split("-")[0] for known in languages}:
         known = ", ".join(languages)
         raise UserError("LANGUAGE_UNSUPPORTED", param="language", model=model.name, language=asked, available=known)
     return asked
 
 
-def _transcribe_warnings(params: TranscribeParams, capabilities: Capabilities) -> tuple[Notice, ...]:
+def _transcribe_warnings(params: TranscribeParams, capabilities: RecognizerCapabilities) -> tuple[Notice, ...]:
     asked = {"hotwords": bool(params.hotwords), "speakers": params.diarize}
     able = {"hotwords": capabilities.hotwords, "speakers": capabilities.speakers or params.channels == "split"}
     codes = {"hotwords": "HOTWORDS_UNSUPPORTED", "speakers": "SPEAKERS_UNSUPPORTED"}
@@ -283,7 +290,7 @@ def _prompt_warnings(voice: VoiceRow | None) -> tuple[Notice, ...]:
     return () if voice is None or voice.saved else tuple(voice.findings)
 
 
-def _speak_warnings(params: SpeakParams, capabilities: Capabilities) -> tuple[Notice, ...]:
+def _speak_warnings(params: SpeakParams, capabilities: SynthesizerCapabilities) -> tuple[Notice, ...]:
     if not params.instruct or capabilities.instruct:
         return ()
     return (_unable("instruct", "INSTRUCT_UNSUPPORTED", capabilities),)
@@ -293,7 +300,7 @@ def _unable(control: str, default: str, capabilities: Capabilities) -> Notice:
     return Notice(capabilities.unavailable.get(control, default))
 
 
-def _template(kind: str, model: Model, frozen: dict[str, Any], device: str) -> NewJob:
+def _template(kind: str, model: RecognizerModel | SynthesizerModel, frozen: dict[str, Any], device: str) -> NewJob:
     return NewJob(
         uid=new_uid(),
         kind=kind,

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DatabaseError
 from webui import __version__
 from webui.audio.formats import AUDIO_FORMATS
 from webui.disk import ROOM_TO_WORK, free_bytes, worded
+from webui.engines.base import RecognizerModel
 from webui.errors import Notice, UserError
 from webui.hosting.host import ModelHost
 from webui.service.device_table import device_table
@@ -120,7 +121,7 @@ class SystemService:
             problems.append(Notice("UNAVAILABLE", {"reason": Notice("DATABASE_LOCKED")}))
         if (free := self._too_little_room()) is not None:
             problems.append(Notice("DISK_FULL", {"free": worded(free)}))
-        if self._models.default_name("recognizer") is None:
+        if self._models.default_name(RecognizerModel) is None:
             problems.append(Notice("UNAVAILABLE", {"reason": Notice("NO_MODEL")}))
         return Readiness(tuple(problems))
 

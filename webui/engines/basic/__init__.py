@@ -5,7 +5,14 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from webui.engines.base import Capabilities, Model
+from webui.engines.base import (
+    AnyModel,
+    RecognizerCapabilities,
+    RecognizerModel,
+    SynthesizerCapabilities,
+    SynthesizerModel,
+)
+from webui.errors import Notice
 
 if TYPE_CHECKING:
     from webui.engines.basic.recognizer import BasicRecognizer
@@ -14,28 +21,26 @@ if TYPE_CHECKING:
 
 ALGORITHM = "1"  # grows when the vocoder, the conversion or the reading of texts changes what is heard
 
-_RECOGNIZER = Capabilities(
+_RECOGNIZER = RecognizerCapabilities(
     languages=("en",),
     word_times=True,
-    basic=True,
     unavailable={
         "hotwords": "HOTWORDS_UNSUPPORTED",
         "itn": "ITN_UNSUPPORTED",
         "speakers": "SPEAKERS_UNSUPPORTED",
     },
 )
-_SYNTHESIZER = Capabilities(
+_SYNTHESIZER = SynthesizerCapabilities(
     languages=("zh", "en"),
     pronunciation=True,
     convert=True,
     similarity=True,
     sample_rate=24000,
-    basic=True,
     unavailable={"instruct": "INSTRUCT_UNSUPPORTED"},
 )
 
 
-def models(settings: Settings) -> list[Model]:
+def models(settings: Settings) -> list[AnyModel]:
     """Both halves of the engine, always present."""
     recognizer_revision = _packages("pocketsphinx")
     synthesizer_revision = f"{ALGORITHM} {_packages('espeakng-loader', 'pypinyin', 'wetext')}"
@@ -53,8 +58,16 @@ def models(settings: Settings) -> list[Model]:
         return BasicSynthesizer(_SYNTHESIZER, synthesizer_revision, espeak)
 
     return [
-        Model("basic", "basic", "recognizer", recognizer_revision, _RECOGNIZER, recognizer),
-        Model("basic", "basic", "synthesizer", synthesizer_revision, _SYNTHESIZER, synthesizer),
+        RecognizerModel(
+            "basic",
+            "basic",
+            recognizer_revision,
+            _RECOGNIZER,
+            recognizer,
+            dependable=False,
+            notice=Notice("BASIC_ENGLISH"),
+        ),
+        SynthesizerModel("basic", "basic", synthesizer_revision, _SYNTHESIZER, synthesizer, dependable=False),
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import soxr
 
-from webui.engines.base import Capabilities, EngineError, Recognition, RecognitionOptions, Waveform, Word
+from webui.engines.base import EngineError, Recognition, RecognitionOptions, RecognizerCapabilities, Waveform, Word
 
 RATE = 16_000  # Hz
 _FRAMES_PER_SECOND = 100
@@ -22,7 +22,7 @@ _VARIANT = re.compile(r"\(\d+\)$")  # "the(2)": the second pronunciation of a wo
 class BasicRecognizer:
     """Implements engines.base.Recognizer. Threads may share one; they take turns."""
 
-    def __init__(self, capabilities: Capabilities) -> None:
+    def __init__(self, capabilities: RecognizerCapabilities) -> None:
         from pocketsphinx import Decoder
 
         self.capabilities = capabilities

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from webui.engines.base import Capabilities, SpeechOptions, VoiceFeatures, Waveform, prompt_hash
+from webui.engines.base import SpeechOptions, SynthesizerCapabilities, VoiceFeatures, Waveform, prompt_hash
 from webui.engines.basic import conversion
 from webui.engines.basic.conversion import NoVoice, Timbre
 from webui.engines.basic.espeak import Espeak
@@ -24,7 +24,9 @@ _PEAK = 0.97  # resampling may overshoot
 class BasicSynthesizer:
     """Implements engines.base.Synthesizer. Threads may share one: only espeak's own requests queue up."""
 
-    def __init__(self, capabilities: Capabilities, revision: str, espeak: Espeak) -> None:
+    devices: Mapping[str, str] = {}
+
+    def __init__(self, capabilities: SynthesizerCapabilities, revision: str, espeak: Espeak) -> None:
         self.capabilities = capabilities
         self._revision = revision
         self._espeak = espeak

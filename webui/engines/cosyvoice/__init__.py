@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from webui.devices import load_torch
-from webui.engines.base import Model
+from webui.engines.base import SynthesizerModel
 from webui.engines.cosyvoice import optimising
 from webui.engines.cosyvoice.folder import CAPABILITIES, files, find_problem, folders, revision
 from webui.engines.subprocesses import optimise_in_subprocess
@@ -36,7 +36,7 @@ def load(folder: Path | str, device: str = "cpu", dtype: Any = "float32") -> Run
     return Runtime.load(Path(folder), device, dtype)
 
 
-def models(settings: Settings) -> list[Model]:
+def models(settings: Settings) -> list[SynthesizerModel]:
     """The CosyVoice models in `models/` and at `model_path`, the broken ones with their problem; without torch."""
     return [_model(folder, settings) for folder in folders(settings)]
 
@@ -51,13 +51,12 @@ def optimise(name: str, settings: Settings) -> None:
     optimising.optimise(present[name], settings)
 
 
-def _model(folder: Path, settings: Settings) -> Model:
+def _model(folder: Path, settings: Settings) -> SynthesizerModel:
     found = find_problem(folder)
     report = None if found else optimising.find(folder, settings)
-    return Model(
+    return SynthesizerModel(
         name=folder.name,
         engine="cosyvoice",
-        kind="synthesizer",
         revision=revision(folder),
         capabilities=CAPABILITIES,
         load=partial(_load, folder, settings),

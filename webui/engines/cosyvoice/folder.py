@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from webui.engines.base import Capabilities
+from webui.engines.base import SynthesizerCapabilities
 from webui.engines.cosyvoice.prompts import INSTRUCTIONS, MOST_INSTRUCTION
 from webui.errors import Notice, UserError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LANGUAGES = ("zh", "yue", "en", "ja", "ko", "de", "es", "fr", "it", "ru")
 LEAST_RATE = 16000  # Hz, of a prompt
-CAPABILITIES = Capabilities(
+CAPABILITIES = SynthesizerCapabilities(
     languages=LANGUAGES,
     streaming=True,
     instruct=True,

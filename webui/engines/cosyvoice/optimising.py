@@ -11,9 +11,9 @@ import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import process_time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from webui.engines.base import SpeechOptions, Waveform
+from webui.engines.base import OptimisedForm, SpeechOptions, SynthesizerModel, Waveform
 from webui.engines.cosyvoice.folder import revision
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Report:
     gains: dict[str, float]
     format: int = _FORMAT
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> OptimisedForm:
         """What `engines.base.Model.optimised` holds."""
         errors = {f"{part} int8": error for part, error in self.errors.items()}
         return {"use": " + ".join(["int8"] * bool(self.use) + [self.plain] * (self.use != PARTS)), "errors": errors}
@@ -132,7 +132,7 @@ def _prompt(settings: Settings) -> Waveform:
     """The transcript in the voice that is always there."""
     from webui.engines import basic
 
-    voice = next(model for model in basic.models(settings) if model.kind == "synthesizer").load("cpu")
+    voice = next(model for model in basic.models(settings) if isinstance(model, SynthesizerModel)).load("cpu")
     try:
         return next(iter(voice.speak(_TRANSCRIPT, None, SpeechOptions(language="zh"))))
     finally:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from webui.engines.base import Capabilities, Samples, SpeechOptions, VoiceFeatures, Waveform, prompt_hash
+from webui.engines.base import Samples, SpeechOptions, SynthesizerCapabilities, VoiceFeatures, Waveform, prompt_hash
 from webui.engines.cosyvoice import features, precision
 from webui.engines.cosyvoice.folder import CAPABILITIES, LANGUAGES
 from webui.engines.cosyvoice.hift import RATE
@@ -30,7 +30,7 @@ _RULES = {"zh": "zh", "yue": "zh", "en": "en"}  # language → the rules by whic
 class CosyVoiceSynthesizer:
     """Implements engines.base.Synthesizer. `devices` tells where each stage runs."""
 
-    capabilities: Capabilities = CAPABILITIES
+    capabilities: SynthesizerCapabilities = CAPABILITIES
 
     def __init__(self, runtime: Runtime, name: str, revision: str) -> None:
         self._runtime: Runtime | None = runtime

@@ -5,25 +5,39 @@ We decode, split, batch, decide and time; FunASR supplies the code of the models
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
-from webui.engines.base import Capabilities, Model
+from webui.engines.base import (
+    AnyModel,
+    Capabilities,
+    DetectorModel,
+    EmbedderModel,
+    PunctuatorModel,
+    RecognizerModel,
+)
 from webui.engines.funasr.families import with_speakers
-from webui.engines.funasr.folder import Folder, folders, helper
+from webui.engines.funasr.folder import Folder, folders
 from webui.engines.funasr.onnx import export
 from webui.engines.subprocesses import optimise_in_subprocess
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 
 if TYPE_CHECKING:
+    from webui.engines.funasr.punctuation import Punctuator
+    from webui.engines.funasr.recognizer import FunasrRecognizer
+    from webui.engines.funasr.speakers import SpeakerEmbedder
+    from webui.engines.funasr.vad import FsmnDetector
     from webui.settings import Settings
 
 
-def models(settings: Settings) -> list[Model]:
-    """The recognizers among the folders in `models/`, quick and without torch."""
+def models(settings: Settings) -> list[AnyModel]:
+    """What is in the folders in `models/`, quick and without torch."""
     found = list(folders(settings.models, settings.model_path))
     speakers = any(folder.family.role == "speaker" and folder.problem is None for folder in found)
-    return [_model(folder, settings, speakers) for folder in found if folder.family.role == "recognizer"]
+    recognizers = [_recognizer(folder, settings, speakers) for folder in found if folder.family.role == "recognizer"]
+    helpers = [_HELPERS[role](folder, settings) for folder in found if (role := folder.family.role) in _HELPERS]
+    return [*recognizers, *helpers]
 
 
 def optimise(name: str, settings: Settings) -> None:
@@ -37,40 +51,84 @@ def optimise(name: str, settings: Settings) -> None:
     export.optimise(present[name], settings)
 
 
-def speaker_embedder(settings: Settings) -> Model | None:
-    """The CAM++ model in `models/`, whose instances are SpeakerEmbedders; None where there is none that can be used."""
-    folder = helper("speaker", settings.models)
-    if folder is None:
-        return None
-
-    def load(device: str) -> Any:
-        from webui.engines.funasr.speakers import SpeakerEmbedder
-
-        return SpeakerEmbedder(folder, device)
-
-    return Model(folder.name, "funasr", "speaker", folder.revision, Capabilities(), load, ("any",))
-
-
-def _model(folder: Folder, settings: Settings, speakers: bool) -> Model:
-    def load(device: str) -> Any:
+def _recognizer(folder: Folder, settings: Settings, speakers: bool) -> RecognizerModel:
+    def load(device: str) -> FunasrRecognizer:
         from webui.engines.funasr.opening import open_recognizer
 
         return open_recognizer(folder, device, settings)
 
-    exported = export.find(folder, settings)
-    return Model(
+    family, exported = folder.family, export.find(folder, settings)
+    return RecognizerModel(
         name=folder.name,
         engine="funasr",
-        kind="recognizer",
         revision=folder.revision,
-        capabilities=with_speakers(folder.family.capabilities) if speakers else folder.family.capabilities,
+        capabilities=with_speakers(family.capabilities) if speakers else family.capabilities,
         load=load,
         device_kinds=("any",),
-        default_rank=folder.family.rank,
+        default_rank=family.rank,
         size_bytes=folder.size_bytes,
         problem=folder.problem,
+        offered=not family.self_test,
+        notice=Notice("SELF_TEST_ONLY", {"model": folder.name}) if family.self_test else None,
         optimise=partial(optimise_in_subprocess, optimise, folder.name, settings)
         if export.optimisable(folder)
         else None,
         optimised={"use": exported.report.use, "errors": exported.report.errors} if exported else None,
     )
+
+
+def _detector(folder: Folder, _settings: Settings) -> DetectorModel:
+    def load(device: str) -> FsmnDetector:
+        from webui.engines.funasr.vad import FsmnDetector
+
+        return FsmnDetector(folder, device)
+
+    return DetectorModel(**_helper(folder), load=load)
+
+
+def _embedder(folder: Folder, _settings: Settings) -> EmbedderModel:
+    def load(device: str) -> SpeakerEmbedder:
+        from webui.engines.funasr.speakers import SpeakerEmbedder
+
+        return SpeakerEmbedder(folder, device)
+
+    return EmbedderModel(**_helper(folder), load=load, device_kinds=("any",))
+
+
+def _punctuator(folder: Folder, settings: Settings) -> PunctuatorModel:
+    def load(device: str) -> Punctuator:
+        from webui.engines.funasr.punctuation import Punctuator
+
+        return Punctuator(folder, settings.cache, device)
+
+    return PunctuatorModel(**_helper(folder), load=load)
+
+
+class _Described(TypedDict):
+    name: str
+    engine: str
+    revision: str
+    capabilities: Capabilities
+    default_rank: int
+    size_bytes: int
+    problem: Notice | None
+
+
+def _helper(folder: Folder) -> _Described:
+    """What is said of the folder of a model that serves a part of the work."""
+    return {
+        "name": folder.name,
+        "engine": "funasr",
+        "revision": folder.revision,
+        "capabilities": folder.family.capabilities,
+        "default_rank": folder.family.rank,
+        "size_bytes": folder.size_bytes,
+        "problem": folder.problem,
+    }
+
+
+_HELPERS: Mapping[str, Callable[[Folder, Settings], AnyModel]] = {
+    "vad": _detector,
+    "speaker": _embedder,
+    "punctuation": _punctuator,
+}

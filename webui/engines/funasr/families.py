@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from webui.engines.base import Capabilities
+from webui.engines.base import RecognizerCapabilities
 
 Role = Literal["recognizer", "vad", "punctuation", "speaker", "other"]
 
@@ -28,17 +28,19 @@ _MLT_LANGUAGES = tuple(NANO_LANGUAGES)  # Fun-ASR-MLT-Nano's 31
 class Family:
     """`kind` names the code that drives it; `optional`: prefixes of weights that releases lawfully lack.
 
-    `rank`: which of the present models is the default; below 0 = never chosen by itself.
+    `rank`: which of the present models is the default; below 0 = never chosen by itself. `self_test`: it knows nothing
+    but the self-test's voice.
     """
 
     kind: Literal["sensevoice", "paraformer", "contextual", "streaming", "nano", "generic", "helper"]
     role: Role
-    capabilities: Capabilities = field(default_factory=Capabilities)
+    capabilities: RecognizerCapabilities = field(default_factory=RecognizerCapabilities)
     rank: int = 0
     optional: tuple[str, ...] = ()
+    self_test: bool = False
 
 
-_PARAFORMER = Capabilities(
+_PARAFORMER = RecognizerCapabilities(
     languages=("zh",), hotwords=True, word_times=True, batch_seconds=300, unavailable=_NO_SPEAKERS
 )
 
@@ -46,7 +48,7 @@ _FAMILIES = {
     "SenseVoiceSmall": Family(
         "sensevoice",
         "recognizer",
-        Capabilities(
+        RecognizerCapabilities(
             languages=_SENSE_VOICE,
             hotwords=True,
             itn=True,
@@ -63,7 +65,7 @@ _FAMILIES = {
     "ParaformerStreaming": Family(
         "streaming",
         "recognizer",
-        Capabilities(
+        RecognizerCapabilities(
             languages=("zh",),
             hotwords=True,
             streaming=True,
@@ -74,7 +76,7 @@ _FAMILIES = {
     "FunASRNano": Family(
         "nano",
         "recognizer",
-        Capabilities(
+        RecognizerCapabilities(
             languages=("zh", "en", "ja"),
             hotwords=True,
             itn=True,
@@ -94,7 +96,7 @@ _FAMILIES = {
 _OTHERS = {"Emotion2vec", "MonotonicAligner", "OpenAIWhisperLIDModel", "ERes2NetV2", "SileroVad"}
 _OTHERS |= {"FsmnKWS", "FsmnKWSConvert", "FsmnKWSMT", "FsmnKWSMTConvert", "SanmKWS", "SanmKWSStreaming"}
 _OTHER = Family("helper", "other")
-_GENERIC = Family("generic", "recognizer", Capabilities(hotwords=True, unavailable=_NO_SPEAKERS), rank=5)
+_GENERIC = Family("generic", "recognizer", RecognizerCapabilities(hotwords=True, unavailable=_NO_SPEAKERS), rank=5)
 
 
 def family_of(class_name: str, config: Mapping[str, Any], multilingual: bool = False) -> Family:
@@ -116,10 +118,10 @@ def speaking(family: Family, languages: tuple[str, ...]) -> Family:
 
 def for_self_test(family: Family, languages: tuple[str, ...]) -> Family:
     """The family of a model that knows nothing but the self-test's voice: never chosen by itself."""
-    return replace(family, rank=-1, capabilities=replace(family.capabilities, self_test=True, languages=languages))
+    return replace(speaking(family, languages), rank=-1, self_test=True)
 
 
-def with_speakers(capabilities: Capabilities) -> Capabilities:
+def with_speakers(capabilities: RecognizerCapabilities) -> RecognizerCapabilities:
     """What a model can do beside a model of voice prints."""
     unavailable = {control: code for control, code in capabilities.unavailable.items() if control != "speakers"}
     return replace(capabilities, speakers=True, unavailable=unavailable)

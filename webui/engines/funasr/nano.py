@@ -12,7 +12,7 @@ from typing import Any
 
 from webui.devices import load_torch
 from webui.devices.precision import half_dtype
-from webui.engines.base import Capabilities, Recognition, RecognitionOptions, Waveform, Word
+from webui.engines.base import Recognition, RecognitionOptions, RecognizerCapabilities, Waveform, Word
 from webui.engines.funasr import transcript
 from webui.engines.funasr.families import NANO_LANGUAGES
 from webui.engines.funasr.loading import Built
@@ -41,7 +41,7 @@ class Nano(FunasrRecognizer):
 
     takes_hotwords = True
 
-    def __init__(self, built: Built, capabilities: Capabilities) -> None:
+    def __init__(self, built: Built, capabilities: RecognizerCapabilities) -> None:
         super().__init__(built, capabilities)
         head = _take_head(built.model)
         self._head = head if capabilities.word_times else None

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from webui.engines.base import Capabilities, Recognition, RecognitionOptions, Waveform
+from webui.engines.base import Recognition, RecognitionOptions, RecognizerCapabilities, Waveform
 from webui.engines.funasr import features, transcript
 from webui.engines.funasr.frontend import PrecomputedFeatures
 from webui.engines.funasr.loading import Built
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 class Paraformer(FunasrRecognizer):
     """Mandarin, without punctuation; character times from the predictor."""
 
-    def __init__(self, built: Built, capabilities: Capabilities, punctuator: Any = None) -> None:
+    def __init__(self, built: Built, capabilities: RecognizerCapabilities, punctuator: Any = None) -> None:
         super().__init__(built, capabilities)
         self._settings = features.settings_from(built.config["frontend_conf"])
         self._punctuator = punctuator

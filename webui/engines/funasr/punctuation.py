@@ -41,6 +41,9 @@ class Punctuator:
         marked = transcript.tidy(str(answer[0].get("text", "")))
         return marked if _letters(marked) == _letters(text) else text
 
+    def close(self) -> None:
+        self._built = None
+
 
 def _keep_dictionary_in(folder: Path) -> None:
     """jieba reads what it kept with `marshal`, from the system's temporary folder, where anybody may have put it."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from webui.devices import is_out_of_memory, load_torch
-from webui.engines.base import Capabilities, EngineError, Recognition, RecognitionOptions, Waveform
+from webui.engines.base import EngineError, Recognition, RecognitionOptions, RecognizerCapabilities, Waveform
 from webui.engines.funasr import batching, transcript
 from webui.engines.funasr.loading import Built
 from webui.engines.funasr.lookahead import prepared
@@ -33,7 +33,7 @@ class FunasrRecognizer(ABC):
 
     takes_hotwords = False  # the model itself; of the others the text is corrected by sound afterwards
 
-    def __init__(self, built: Built, capabilities: Capabilities) -> None:
+    def __init__(self, built: Built, capabilities: RecognizerCapabilities) -> None:
         self.capabilities = capabilities
         self._built: Built | None = built
         self._lock = threading.Lock()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webui.devices import load_torch
-from webui.engines.base import Capabilities, Recognition, RecognitionOptions, Waveform
+from webui.engines.base import Recognition, RecognitionOptions, RecognizerCapabilities, Waveform
 from webui.engines.funasr import features, transcript
 from webui.engines.funasr.loading import Built
 from webui.engines.funasr.recognizer import FunasrRecognizer
@@ -48,7 +48,7 @@ class TorchEncoder:
 class SenseVoice(FunasrRecognizer):
     """Recognizes Mandarin, Cantonese, English, Japanese and Korean; with a switch for ITN."""
 
-    def __init__(self, built: Built, capabilities: Capabilities, encoder: Encoder | None = None) -> None:
+    def __init__(self, built: Built, capabilities: RecognizerCapabilities, encoder: Encoder | None = None) -> None:
         super().__init__(built, capabilities)
         self._encoder = encoder or TorchEncoder(built)
         self._settings = features.settings_from(built.config["frontend_conf"])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from webui.audio.vad import Span
 from webui.devices import load_torch
+from webui.engines.base import EngineError
 from webui.engines.funasr.folder import Folder
 from webui.engines.funasr.loading import Built, build
 
@@ -25,12 +26,22 @@ class FsmnDetector:
         built = build(folder, device)
         # Only the constructor's value counts: given with a call it is ignored.
         built.model.vad_opts.max_single_segment_time = int(max_segment * 1000)
-        self._built = built
+        self._built: Built | None = built
         self._lock = threading.Lock()
 
     def session(self, end_silence_ms: int = END_SILENCE_MS) -> FsmnSession:
         """A new recording."""
-        return FsmnSession(self._built, self._lock, end_silence_ms)
+        return FsmnSession(self.built, self._lock, end_silence_ms)
+
+    def close(self) -> None:
+        """Open sessions keep the model until they end."""
+        self._built = None
+
+    @property
+    def built(self) -> Built:
+        if self._built is None:
+            raise EngineError("ENGINE_FAILED", "the model was unloaded")
+        return self._built
 
 
 class FsmnSession:
