@@ -122,6 +122,8 @@ class SpeakTurn:
             self._features = features(self._context, self._model, synthesizer, self._voice)
         options = speech_options(self._job, segment.source, segment.idx, self._streamed)
         if self._job.kind == CONVERT:
+            if self._features is None:
+                raise UserError("VOICE_NOT_FOUND", voice="builtin")
             copy = WorkingCopy(self._context.upload(self._job, WORKING_COPY))
             source = copy.read(segment.start_ms / 1000, segment.end_ms / 1000, segment.channel)
             return iter(synthesizer.convert(Waveform(with_gain(source, copy.rate), copy.rate), self._features, options))

@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from webui.audio.formats import AudioFormat
+from webui.engines.base import SynthesizerModel
 from webui.errors import UserError
 from webui.jobs.params import Asked, SpeakParams, TranscribeParams
 from webui.server.dependencies import FILE, TEXT, Caller, Language, Service, form_body
