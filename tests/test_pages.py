@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from webui.pages import application
-from webui.settings import Settings
+from webui.settings import Settings, work_offline
 
 PAGES = Path(application.__file__).parent
 SOURCES = {path: path.read_text("utf-8") for path in [*PAGES.glob("*.py"), *PAGES.glob("static/*.js")]}
@@ -126,7 +126,7 @@ def test_gradio_is_told_to_stay_offline_before_it_is_imported(tmp_path: Path, mo
 
     monkeypatch.setenv("GRADIO_VIBE_MODE", "1")
     monkeypatch.delenv("GRADIO_ANALYTICS_ENABLED", raising=False)
-    application.keep_gradio_offline(tmp_path)
+    work_offline(Settings(data=tmp_path))
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
     assert os.environ["HF_HUB_OFFLINE"] == "1"
     assert "GRADIO_VIBE_MODE" not in os.environ

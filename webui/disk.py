@@ -1,12 +1,14 @@
-"""Room on the disk, and the one error for having none."""
+"""Room on the disk, the one error for having none, and the checksum of a file."""
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
 from webui.errors import UserError
 
+_BLOCK = 2**20  # bytes read at once
 ROOM_TO_WORK = 16 * 2**20  # bytes free, below which no job is worked on after the disk was full
 
 
@@ -18,6 +20,15 @@ def free_bytes(path: Path) -> int:
 def disk_full(path: Path) -> UserError:
     """The error that says how much is left."""
     return UserError("DISK_FULL", free=worded(free_bytes(path)))
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256 in hex, at constant memory. Raises OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def worded(size: int) -> str:

@@ -202,6 +202,7 @@ def work_offline(settings: Settings) -> None:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported; later calls do not stop it
     os.environ["GRADIO_TEMP_DIR"] = str(settings.cache / "gradio")
+    os.environ.pop("GRADIO_VIBE_MODE", None)
     os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.cache / "numba"))
     os.environ.setdefault("ASCEND_SLOG_PRINT_TO_STDOUT", "0")
 

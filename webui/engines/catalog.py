@@ -6,7 +6,6 @@ folders they can load. Nothing here imports torch.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 import logging
@@ -18,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from webui.disk import disk_full, free_bytes
+from webui.disk import disk_full, free_bytes, sha256
 from webui.engines import marker
 from webui.engines.base import AnyModel, RecognizerModel, SynthesizerModel
 from webui.errors import Notice, UserError
@@ -162,15 +161,6 @@ def need_space(settings: Settings, size: int) -> None:
         raise disk_full(settings.models)
 
 
-def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def _catalogue(settings: Settings) -> dict[str, Any]:
     own = settings.models / "catalog.toml"
     return read_toml(own if own.is_file() else ROOT / "models" / "catalog.toml")
@@ -241,7 +231,7 @@ def _check_file(path: Path, relative: str, expected: Mapping[str, Any]) -> Itera
     if expected.get("size") not in (None, size):
         yield Notice("FILE_SIZE", {"file": relative, "size": size, "expected": expected["size"]})
     elif expected.get("sha256"):
-        if checksum(path) != expected["sha256"]:
+        if sha256(path) != expected["sha256"]:
             yield Notice("FILE_CHANGED", {"file": relative})
     elif not _readable(path):
         yield Notice("FILE_DAMAGED", {"file": relative})

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from webui.engines.catalog import INCOMING, MANIFEST, Entry, checksum, entries, hub, need_space
+from webui.disk import sha256
+from webui.engines.catalog import INCOMING, MANIFEST, Entry, entries, hub, need_space
 from webui.errors import UserError
 from webui.settings import Settings
 
@@ -119,7 +120,7 @@ def _fetch(url: str, file: RemoteFile, target: Path, progress: Callable[[int], N
         _append(url, part, progress)
     if part.stat().st_size < file.size:
         raise http.client.IncompleteRead(b"", file.size - part.stat().st_size)
-    if part.stat().st_size > file.size or (file.sha256 and checksum(part) != file.sha256):
+    if part.stat().st_size > file.size or (file.sha256 and sha256(part) != file.sha256):
         part.unlink()
         raise UserError("PULL_BROKEN", file=file.path)
     part.rename(target)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 import time
@@ -16,6 +15,7 @@ import numpy as np
 
 from webui import devices
 from webui.devices.vendors import PLUGINS, VENDORS
+from webui.disk import sha256
 from webui.engines.base import AnyModel, RecognitionOptions, Recognizer, Samples, SpeechOptions, Synthesizer, Waveform
 from webui.hosting.key_value import KeyValueStore
 
@@ -97,7 +97,7 @@ def versions() -> str:
             found.append(f"{package} {version(package)}")
     for file in map(Path, _DRIVERS):
         with suppress(OSError):
-            found.append(hashlib.sha256(file.read_bytes()).hexdigest()[:12])
+            found.append(sha256(file)[:12])
     return ", ".join(found)
 
 

@@ -14,6 +14,11 @@ BLOCK = 2**18  # bytes read at once
 WIDTH = np.dtype("<f4").itemsize
 
 
+def segment_name(idx: int) -> str:
+    """The WAV of a segment, below its job's folder of outputs."""
+    return f"segments/{idx:05d}.wav"
+
+
 def live_file(segment: Path) -> Path:
     """Where the samples of a segment stand while it is made; `segment` is its WAV."""
     return segment.with_suffix(".live")

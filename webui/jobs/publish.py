@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
@@ -17,8 +16,10 @@ from webui.audio.encode import AudioWriter
 from webui.audio.formats import AUDIO_FORMATS, AudioFormat
 from webui.audio.joining import Joiner
 from webui.audio.resampling import Samples
+from webui.disk import sha256
 from webui.errors import UserError
 from webui.jobs.context import Context
+from webui.jobs.live import segment_name
 from webui.store.rows import ArtifactRow, Claim, JobRow, SegmentRow
 from webui.store.states import DONE, SPEAK
 
@@ -29,7 +30,7 @@ _Sentences = Sequence[tuple[SegmentRow, Path]]
 
 
 def segment_file(context: Context, job: JobRow, idx: int) -> Path:
-    return context.output(job, f"segments/{idx:05d}.wav")
+    return context.output(job, segment_name(idx))
 
 
 def publish(context: Context, claim: Claim) -> None:
@@ -126,14 +127,10 @@ def _write(context: Context, job: JobRow, content: _Spoken | _Converted) -> tupl
 
 
 def _artifact(context: Context, path: Path, audio_format: AudioFormat, label: AigcLabel) -> ArtifactRow:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
     return ArtifactRow(
         "output",
         context.relative(path),
-        digest.hexdigest(),
+        sha256(path),
         path.stat().st_size,
         AUDIO_FORMATS[audio_format].mime,
         label.produce_id,

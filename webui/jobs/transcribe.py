@@ -29,6 +29,7 @@ from webui.store.queue import LeaseLost
 from webui.store.rows import Claim, JobRow, SegmentResult, SegmentRow
 from webui.store.states import FAILED, SKIPPED
 from webui.text import itn
+from webui.text.languages import is_among
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +66,9 @@ def spoken_language(job: JobRow, model: RecognizerModel) -> str:
 
 
 def knows(capabilities: RecognizerCapabilities, language: str) -> bool:
-    """Whether a model recognises `language`; regional variants count as their language."""
-    known = {code.split("-")[0].lower() for code in capabilities.languages}
-    return language == "auto" or not known or language.split("-")[0].lower() in known
+    """Whether a model recognises `language`."""
+    known = capabilities.languages
+    return language == "auto" or not known or is_among(language, known)
 
 
 @dataclass(frozen=True)

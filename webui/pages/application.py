@@ -6,7 +6,6 @@ No Gradio event runs Python and no Gradio route takes a file, so the mounted app
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from webui.pages.gradio_import import without_stubs
-from webui.settings import Settings
+from webui.settings import Settings, work_offline
 
 FOLDER = Path(__file__).resolve().parent
 STATIC = FOLDER / "static"
@@ -43,7 +42,7 @@ class Revalidated(StaticFiles):
 
 def mount(app: FastAPI, services: HasSettings) -> None:
     """Serve the page at `/` and its files at `/static/`; imports gradio, which takes seconds."""
-    keep_gradio_offline(services.settings.cache)
+    work_offline(services.settings)
     with without_stubs():
         import gradio
 
@@ -71,17 +70,6 @@ def mount(app: FastAPI, services: HasSettings) -> None:
     # No event of the page is queued, and the queue's idle loops would wake a thousand times a second.
     page._queue.sleep_when_free = page._queue.progress_update_sleep_when_free = IDLE_S
     page.has_launched = True  # without it a mounted Gradio reads any file of the server that an event names
-
-
-def keep_gradio_offline(cache: Path) -> None:
-    """Settings that Gradio and its hub client read when they are imported: no telemetry, no version check."""
-    os.environ.update(
-        GRADIO_ANALYTICS_ENABLED="False",
-        GRADIO_TEMP_DIR=str(cache / "gradio"),
-        HF_HUB_OFFLINE="1",
-        HF_HUB_DISABLE_TELEMETRY="1",
-    )
-    os.environ.pop("GRADIO_VIBE_MODE", None)
 
 
 def read_texts(language: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +18,6 @@ from webui.store.rows import JobFilter, JobRow
 from webui.store.states import FINAL_STATES, TRANSCRIBE
 from webui.text.file_names import csv_cell, safe_name
 
-COLUMNS = (
-    "id",
-    "kind",
-    "state",
-    "created_at",
-    "finished_at",
-    "file_name",
-    "duration_s",
-    "model",
-    "device",
-    "language",
-    "hotwords",
-    "itn",
-    "text",
-    "text_raw",
-    "voice",
-    "error_code",
-)
 CHUNK = 64 * 1024  # bytes gathered before they are handed on
 BLOCK = 256 * 1024  # bytes of a file read at a time
 
@@ -123,29 +105,13 @@ class _Outbox(io.RawIOBase):
         return data
 
 
-def csv_row(row: JobRow) -> list[str]:
-    """The cells of `COLUMNS`, safe to open in a spreadsheet."""
-    hotwords = row.params.get("hotwords")
+def _hotwords(row: JobRow) -> str | None:
+    return "\n".join(row.params.get("hotwords") or ()) or None
+
+
+def _itn(row: JobRow) -> str | None:
     itn = row.params.get("itn")
-    values = (
-        row.uid,
-        row.kind,
-        row.state,
-        iso(row.created_at),
-        iso(row.finished_at),
-        row.file_name,
-        None if row.duration_ms is None else row.duration_ms / 1000,
-        row.model,
-        _device(row),
-        row.language,
-        "\n".join(hotwords) if hotwords else None,
-        None if itn is None else str(bool(itn)).lower(),
-        row.text,
-        row.text_raw,
-        row.params.get("voice"),
-        row.error.code if row.error else None,
-    )
-    return [csv_cell("" if value is None else str(value)) for value in values]
+    return None if itn is None else str(bool(itn)).lower()
 
 
 def _device(row: JobRow) -> str:
@@ -153,11 +119,37 @@ def _device(row: JobRow) -> str:
     return row.devices.get(row.kind) or next(iter(row.devices.values()), "")
 
 
+COLUMNS: tuple[tuple[str, Callable[[JobRow], object]], ...] = (
+    ("id", lambda row: row.uid),
+    ("kind", lambda row: row.kind),
+    ("state", lambda row: row.state),
+    ("created_at", lambda row: iso(row.created_at)),
+    ("finished_at", lambda row: iso(row.finished_at)),
+    ("file_name", lambda row: row.file_name),
+    ("duration_s", lambda row: None if row.duration_ms is None else row.duration_ms / 1000),
+    ("model", lambda row: row.model),
+    ("device", _device),
+    ("language", lambda row: row.language),
+    ("hotwords", _hotwords),
+    ("itn", _itn),
+    ("text", lambda row: row.text),
+    ("text_raw", lambda row: row.text_raw),
+    ("voice", lambda row: row.params.get("voice")),
+    ("error_code", lambda row: row.error.code if row.error else None),
+)
+
+
+def csv_row(row: JobRow) -> list[str]:
+    """The cells of `COLUMNS`, safe to open in a spreadsheet."""
+    values = (value(row) for _, value in COLUMNS)
+    return [csv_cell("" if value is None else str(value)) for value in values]
+
+
 def _csv_lines(rows: Iterator[JobRow]) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     yield "\ufeff"
-    writer.writerow(COLUMNS)
+    writer.writerow(name for name, _ in COLUMNS)
     for row in rows:
         writer.writerow(csv_row(row))
         yield _drain(buffer)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import OrderedDict
 from pathlib import Path
 
+from webui.disk import sha256
 from webui.errors import UserError
 from webui.store.rows import ArtifactRow
 
 log = logging.getLogger(__name__)
 
-BLOCK = 2**20  # bytes hashed at a time
 REMEMBERED = 1000  # files
 
 
@@ -28,17 +27,9 @@ class LabelIntegrity:
         state = (status.st_mtime_ns, status.st_size)
         if self._known.get(path) == state:
             return
-        if not artifact.produce_id or artifact.sha256 != _digest(path):
+        if not artifact.produce_id or artifact.sha256 != sha256(path):
             log.warning("%s is not the file whose label was checked", path.name)
             raise UserError("LABEL_MISSING")
         self._known[path] = state
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -25,7 +25,7 @@ from webui.audio.joining import Joiner
 from webui.audio.resampling import Samples
 from webui.errors import Notice, UserError
 from webui.jobs.changes import ChangeFeed
-from webui.jobs.live import LiveReader, live_file
+from webui.jobs.live import LiveReader, live_file, segment_name
 from webui.settings import Settings
 from webui.store.jobs import JobStore
 from webui.store.rows import JobRow, SegmentRow
@@ -126,7 +126,7 @@ class _Player:
 
     def _new(self, job: JobRow, segment: SegmentRow) -> Iterator[Samples]:
         """What may be heard now: of the growing file where there is one, else, once it is done, the whole sentence."""
-        path = self._settings.outputs / job.uid / "segments" / f"{segment.idx:05d}.wav"
+        path = self._settings.outputs / job.uid / segment_name(segment.idx)
         if self._live is None:
             with contextlib.suppress(FileNotFoundError):
                 self._live = LiveReader(live_file(path))

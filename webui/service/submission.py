@@ -33,6 +33,7 @@ from webui.store.rows import ArtifactRow, JobRow, NewJob, VoiceRow
 from webui.store.states import CONVERT, INTERACTIVE, SPEAK, TRANSCRIBE
 from webui.text import hotwords
 from webui.text.file_names import safe_name
+from webui.text.languages import is_among
 from webui.text.lexicon import Lexicon
 from webui.text.pronunciation import parse
 from webui.text.sentences import speakable
@@ -272,7 +273,7 @@ def _language(asked: str, model: RecognizerModel | SynthesizerModel) -> str:
     languages = model.capabilities.languages
     if isinstance(model, RecognizerModel) and not model.dependable:
         return languages[0] if asked == "auto" and languages else asked
-    if asked != "auto" and languages and asked.split("-")[0] not in {known.split("-")[0] for known in languages}:
+    if asked != "auto" and languages and not is_among(asked, languages):
         known = ", ".join(languages)
         raise UserError("LANGUAGE_UNSUPPORTED", param="language", model=model.name, language=asked, available=known)
     return asked

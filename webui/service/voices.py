@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from webui.audio.encode import AudioWriter
 from webui.audio.intake import Decoder
 from webui.audio.prompts import Prompt, read_prompt
+from webui.disk import sha256
 from webui.errors import UserError
 from webui.jobs.params import Consent
 from webui.service.uploads import Upload, check_space
@@ -228,4 +228,4 @@ def _write_prompt(path: Path, prompt: Prompt) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     with AudioWriter(path, "wav", prompt.rate) as writer:
         writer.write(prompt.samples)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return sha256(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import sqlite3
@@ -11,6 +10,7 @@ from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
 
+from webui.disk import sha256
 from webui.settings import Settings
 
 _MOST_SHOWN = 20
@@ -35,7 +35,7 @@ def back_up(settings: Settings, folder: Path, media: bool = False) -> Path:
     finally:
         part.unlink(missing_ok=True)
     copied = sum(_copy_tree(root, folder / root.name) for root in _media(settings)) if media else 0
-    manifest = {"database": target.name, "sha256": _sha256(target), "files_copied": copied, "created_at": stamp}
+    manifest = {"database": target.name, "sha256": sha256(target), "files_copied": copied, "created_at": stamp}
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return target
 
@@ -76,11 +76,3 @@ def _copy_tree(source: Path, target: Path) -> int:
             shutil.copy2(path, there)
             copied += 1
     return copied
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -11,6 +11,7 @@ import numpy as np
 import soxr
 
 from webui.engines.base import EngineError, Recognition, RecognitionOptions, RecognizerCapabilities, Waveform, Word
+from webui.text.languages import primary
 
 RATE = 16_000  # Hz
 _FRAMES_PER_SECOND = 100
@@ -34,7 +35,7 @@ class BasicRecognizer:
 
         Raises EngineError: MODEL_NEEDED for a language other than English.
         """
-        if options.language != "auto" and options.language.split("-")[0] != "en":
+        if options.language != "auto" and primary(options.language) != "en":
             raise EngineError("MODEL_NEEDED", options.language)
         return [self._recognized(waveform) for waveform in batch]
 

@@ -17,6 +17,7 @@ from webui.engines.cosyvoice.prompts import Mode
 from webui.engines.cosyvoice.runtime import PromptFeatures, Runtime, check_length, checked_wave
 from webui.engines.cosyvoice.tokenizer import spell, without_control
 from webui.errors import Notice, UserError
+from webui.text.languages import is_among, primary
 from webui.text.normalisation import Normaliser
 from webui.text.sentences import dominant_language
 
@@ -113,11 +114,11 @@ class CosyVoiceSynthesizer:
 
     def _in_words(self, text: str, language: str) -> str:
         """Numbers and signs read out, in the languages for which there are rules."""
-        read_in = _RULES.get(language.split("-")[0], "") or (dominant_language(text) if language == "auto" else "")
+        read_in = _RULES.get(primary(language), "") or (dominant_language(text) if language == "auto" else "")
         return self._normaliser.normalise(text, read_in) if read_in else text
 
     def _check_language(self, language: str) -> None:
-        if language != "auto" and language.split("-")[0] not in LANGUAGES:
+        if language != "auto" and not is_among(language, LANGUAGES):
             raise UserError(
                 "LANGUAGE_UNSUPPORTED",
                 param="language",

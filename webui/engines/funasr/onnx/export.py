@@ -14,17 +14,14 @@ import tempfile
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Literal
 
 from webui.devices import load_torch
 from webui.engines.funasr.folder import Folder
 from webui.engines.funasr.import_guard import import_guarded
 from webui.engines.funasr.loading import build
 from webui.engines.funasr.onnx.graphs import REPLACED, Graph, graphs
-from webui.engines.funasr.onnx.session import OnnxSession
+from webui.engines.funasr.onnx.session import OnnxSession, relative_error
 from webui.errors import Notice, UserError
 
 if TYPE_CHECKING:
@@ -164,9 +161,5 @@ def _error(graph: Graph, directory: Path, precision: Precision) -> float:
             expected = graph.module(*inputs)
         wanted = (expected[-1] if isinstance(expected, tuple) else expected).numpy()
         given = {name: value.numpy() for name, value in zip(graph.inputs, inputs, strict=True)}
-        worst = max(worst, _relative(session.run(graph.outputs[-1:], given)[0], wanted))
+        worst = max(worst, relative_error(session.run(graph.outputs[-1:], given)[0], wanted))
     return worst
-
-
-def _relative(found: NDArray[Any], wanted: NDArray[Any]) -> float:
-    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))

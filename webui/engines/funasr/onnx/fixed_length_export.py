@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from webui.devices import load_torch
+from webui.disk import sha256
 from webui.engines.funasr.folder import Folder, folders
 from webui.engines.funasr.onnx.fixed_length import BUCKETS, Features, padded, repeated
 from webui.engines.funasr.onnx.fixed_length_manifest import Bucket, Manifest
-from webui.engines.funasr.onnx.fixed_length_sessions import OrtSession, digest, relative_error
+from webui.engines.funasr.onnx.fixed_length_sessions import OrtSession
+from webui.engines.funasr.onnx.session import relative_error
 from webui.errors import UserError
 
 if TYPE_CHECKING:
@@ -107,7 +109,7 @@ def _bucket(module: Any, frames: int, size: int, masked: bool, target: Path) -> 
         )
     shapes = {name: list(value.shape) for name, value in example.items()}
     error = max(_error(module, file, round(frames * part), frames, size, masked) for part in _FILLED)
-    return Bucket(frames, file.name, digest(file), shapes, [output], error)
+    return Bucket(frames, file.name, sha256(file), shapes, [output], error)
 
 
 def _error(module: Any, file: Path, frames: int, bucket: int, size: int, masked: bool) -> float:

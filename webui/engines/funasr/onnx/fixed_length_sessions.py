@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
+from webui.disk import sha256
 from webui.engines.funasr.onnx.fixed_length import Features, choose, padded, repeated
-from webui.engines.funasr.onnx.fixed_length_manifest import Manifest
+from webui.engines.funasr.onnx.fixed_length_manifest import Bucket, Manifest
 from webui.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class OfflineEncoder:
         self._buckets = {bucket.frames: bucket for bucket in self.manifest.buckets}
         self._sessions: dict[int, EncoderSession] = {}
         for bucket in self.manifest.buckets:
-            if digest(folder / bucket.file) != bucket.sha256:
+            if not _is_intact(folder / bucket.file, bucket):
                 raise UserError("MODEL_BROKEN", model=self.manifest.model, reason=bucket.file)
 
     def run(self, features: Features) -> dict[str, NDArray[Any]]:
@@ -76,18 +76,7 @@ class OfflineEncoder:
         return self._sessions[frames]
 
 
-def digest(file: Path) -> str:
-    """SHA-256 of a file, "" where there is none."""
-    found = hashlib.sha256()
-    try:
-        with file.open("rb") as source:
-            while block := source.read(1 << 20):
-                found.update(block)
-    except OSError:
-        return ""
-    return found.hexdigest()
-
-
-def relative_error(found: NDArray[Any], wanted: NDArray[Any]) -> float:
-    """Relative L2 error."""
-    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
+def _is_intact(file: Path, bucket: Bucket) -> bool:
+    with suppress(OSError):
+        return sha256(file) == bucket.sha256
+    return False

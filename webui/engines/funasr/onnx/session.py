@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from webui.devices import load_torch
@@ -27,3 +28,8 @@ class OnnxSession:
     def run(self, outputs: Sequence[str], inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """The named outputs. One call at a time."""
         return self._session.run(list(outputs), dict(inputs))
+
+
+def relative_error(found: NDArray[Any], wanted: NDArray[Any]) -> float:
+    """The relative L2 error: |found - wanted| / |wanted|."""
+    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
