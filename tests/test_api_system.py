@@ -205,7 +205,7 @@ def test_every_route_refuses_a_strange_host_and_a_foreign_origin(server: Server,
     paths: dict[str, Any] = client.get("/openapi.json").json()["paths"]
     for path, methods in paths.items():
         for method in methods:
-            address = path.format(uid="0" * 32, number=0, form="txt", batch="0" * 32, name="x")
+            address = path.format(uid="0" * 32, number=0, file_format="txt", batch="0" * 32, name="x")
             strange = client.request(method, address, headers={"host": "evil.example"})
             assert code(strange) == (403, "FORBIDDEN_HOST"), path
             if method != "get":

@@ -157,12 +157,12 @@ def test_a_card_that_hung_is_left_alone_after_the_restart(tmp_path: Path, cards:
         ended = opened.ended(job)
         assert (ended["codes"].count("HUNG"), ended["on"][2:]) == (1, ["npu:1"] * 2)
         assert ended["warnings"] == [["DEVICE_HUNG", {"device": "npu:0"}]]
-        assert device_table(opened.host, [], "en")[0]["reason"]
+        assert device_table(opened.host, [])[0].device.problem
         opened.host.hangs.forget()
     with house(tmp_path, model=listener(lambda _device: Hears()), **given) as opened:
         again = opened.planned(2)
         opened.runner.start()
-        assert set(opened.ended(again)["on"]) == {"npu:0"} and device_table(opened.host, [], "en")[0]["usable"]
+        assert set(opened.ended(again)["on"]) == {"npu:0"} and device_table(opened.host, [])[0].device.usable
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -184,7 +184,7 @@ def test_a_model_that_does_not_load_on_a_card_runs_elsewhere_and_the_card_is_use
         assert (ended["state"], set(ended["on"]), loaded) == ("done", {"npu:1"}, ["npu:0", "npu:1"])
         assert ended["warnings"] == [["MODEL_HUNG", {"model": "listener", "device": "npu:0"}]]
         assert set(opened.ended(beside)["on"]) == {"npu:0"}
-        assert "listener" in device_table(opened.host, [model], "en")[0]["notes"][0]
+        assert device_table(opened.host, [model])[0].notes[0].params["model"] == "listener"
 
 
 def test_what_hung_is_forgotten_after_a_day_and_with_a_new_start_of_the_machine(

@@ -27,6 +27,12 @@ def literals() -> Iterator[tuple[str, str | int, str]]:
                     yield name, place, str(value.value)
 
 
+def defaults(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr]]:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    yield from zip(reversed(positional), reversed(arguments.defaults), strict=False)
+    yield from ((name, value) for name, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value)
+
+
 def test_no_code_is_misspelt() -> None:
     found = set(literals())
     taking = {(name, place) for name, place, value in found if value in codes()}
@@ -42,6 +48,19 @@ def test_no_code_is_without_use() -> None:
         if isinstance(node, ast.Constant)
     }
     assert codes() - used == set()
+
+
+def test_nobody_reads_in_a_locale_that_was_forgotten() -> None:
+    """No signature of the program gives `locale` a default."""
+    given = [
+        (source.name, function.name, argument.arg)
+        for source in SOURCES
+        for function in ast.walk(ast.parse(source.read_text("utf-8")))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for argument, default in defaults(function.args)
+        if argument.arg == "locale" or (argument.arg == "language" and ast.unparse(default) == "'zh'")
+    ]
+    assert given == []
 
 
 def test_what_is_stored_comes_back_as_it_was() -> None:

@@ -73,9 +73,10 @@ def test_a_failure_is_shown_and_may_be_tried_again(raised: Exception, shown: str
     for number in (1, 2):
         optimisations.begin(model)
         assert tried.acquire(timeout=10)
-        while (view := optimisations.view(model, "en"))["state"] == "running":
+        while (found := optimisations.of(model)) and found.state == "running":
             time.sleep(0.01)
-        assert (view["state"], view["error"]["code"], len(tries)) == ("failed", shown, number)
+        assert found and found.error
+        assert (found.state, found.error.code, len(tries)) == ("failed", shown, number)
 
 
 def test_it_is_for_this_machine_and_for_models_that_can(server: Server) -> None:

@@ -99,7 +99,7 @@ def test_a_choice_that_cannot_be_used_is_not_kept(service: ModelService) -> None
 def test_the_self_tests_model_is_used_by_name_only(service: ModelService, monkeypatch: pytest.MonkeyPatch) -> None:
     own = replace(model("own", rank=-1), offered=False)
     monkeypatch.setattr(service, "available", lambda: [own])
-    assert service.resolve("own", RecognizerModel) is own and service.listing("en")["models"][0]["self_test"]
+    assert service.resolve("own", RecognizerModel) is own and service.listing().models[0].model is own
     assert refusal(service, "auto").code == "MODEL_NOT_FOUND"
     with pytest.raises(UserError, match="SELF_TEST_ONLY"):
         service.set_options({"default_recognizer": "own"})
@@ -117,7 +117,7 @@ def test_a_job_waits_only_for_a_device_that_this_server_works_on(service: ModelS
 def test_a_download_shows_how_far_it_is_and_why_it_failed(
     service: ModelService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = service.listing("zh")["catalog"][0]["name"]
+    name = service.listing().catalog[0].entry.name
 
     def offline(_settings: Settings, name: str, _source: str | None, progress: download.Progress) -> Path:
         progress(3, 10)
@@ -126,10 +126,10 @@ def test_a_download_shows_how_far_it_is_and_why_it_failed(
     monkeypatch.setattr(download, "pull", offline)
     service.pull(name)
     deadline = time.monotonic() + 10
-    while (pull := service.listing("zh")["catalog"][0]["pull"])["state"] == "running":
+    while (pull := service.listing().catalog[0].pull) and pull.state == "running":
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    assert (pull["done"], pull["total"], pull["error"]["code"]) == (3, 10, "PULL_OFFLINE")
+    assert pull and (pull.done, pull.total, pull.error) == (3, 10, Notice("PULL_OFFLINE", {"model": name}))
     with pytest.raises(UserError, match="MODEL_NOT_FOUND"):
         service.pull("nobody")
 

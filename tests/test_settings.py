@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from webui.settings import BadSettings, Settings, load, origins, terminal_language
+from webui.settings import BadSettings, Settings, load, origins, terminal_locale
 
 
 @pytest.fixture(autouse=True)
@@ -144,4 +144,4 @@ def test_the_terminals_language(variables: dict[str, str], language: str, monkey
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert terminal_language() == language
+    assert terminal_locale() == language

@@ -189,7 +189,7 @@ def origins(config: Path | None = None, **overrides: Any) -> dict[str, str]:
     return found
 
 
-def terminal_language() -> str:
+def terminal_locale() -> str:
     """ "zh" or "en", by the locale variables in their order of precedence (POSIX: LC_ALL, LC_MESSAGES, LANG)."""
     named = next((value for key in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(key))), "")
     return "zh" if named.lower().startswith("zh") else "en"
@@ -264,4 +264,4 @@ def _bad_value(error: ValidationError) -> BadSettings:
 
 
 def _bad(code: str, **params: Any) -> BadSettings:
-    return BadSettings(Notice(code, params).worded(terminal_language()).message)
+    return BadSettings(Notice(code, params).worded(terminal_locale()).message)

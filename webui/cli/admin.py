@@ -12,23 +12,24 @@ import typer
 
 from webui.cli.common import DONE, FAILED, Failed, WrongUsage, complain, private_files, settings_of
 from webui.cli.texts import help_text, say
-from webui.settings import Settings, origins, terminal_language
+from webui.settings import Settings, origins, terminal_locale
 
 
 def export_history(
     context: typer.Context,
-    form: Annotated[str, typer.Option("--format", help=help_text("export_format"))] = "csv",
+    file_format: Annotated[str, typer.Option("--format", help=help_text("export_format"))] = "csv",
     out: Annotated[Path | None, typer.Option("--out", "-o", help=help_text("export_out"))] = None,
 ) -> int:
-    if form not in ("csv", "json"):
+    if file_format not in ("csv", "json"):
         raise WrongUsage(say("one_of", option="--format", known="csv, json"))
     from webui.cli.running import opened
+    from webui.server.exports import history_csv, history_json
     from webui.store.rows import JobFilter
 
     with opened(settings_of(context), workers=False) as services:
         everybody = JobFilter(owner_id=None)
-        exports = services.exports
-        blocks = exports.csv(everybody) if form == "csv" else exports.json(everybody, terminal_language())
+        rows = services.jobs.stream(everybody)
+        blocks = history_csv(rows) if file_format == "csv" else history_json(rows, terminal_locale())
         with out.open("wb") if out else nullcontext(sys.stdout.buffer) as target:
             for block in blocks:
                 target.write(block)

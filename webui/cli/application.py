@@ -69,7 +69,7 @@ def _unexpected(error: Exception) -> str:
 
 
 def build() -> typer.Typer:
-    """All commands, worded in the terminal's language."""
+    """All commands, worded in the terminal's locale."""
     program = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     program.callback(help=help_text("program"))(_common)
     for name, command in _COMMANDS.items():

@@ -21,7 +21,7 @@ from webui.disk import ROOM_TO_WORK
 from webui.engines import catalog
 from webui.engines.base import RecognizerModel, SynthesizerModel
 from webui.errors import UserError
-from webui.settings import ROOT, Settings, terminal_language
+from webui.settings import ROOT, Settings, terminal_locale
 
 State = Literal["ok", "note", "bad"]
 
@@ -132,7 +132,7 @@ def _torch(_settings: Settings) -> Iterator[Line]:
         try:
             torch = devices.load_torch()
         except UserError as error:
-            worded = error.notice.worded(terminal_language())
+            worded = error.notice.worded(terminal_locale())
             yield Line("torch", "bad", worded.message, worded.hint)
             return
         version, build = torch.__version__, f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU"
@@ -146,7 +146,7 @@ def _torch(_settings: Settings) -> Iterator[Line]:
 def _devices(settings: Settings) -> Iterator[Line]:
     """Those there are, and the one that the configuration names, where it cannot be used."""
     for device in hardware.probe():
-        shown = device.worded(terminal_language())
+        shown = device.worded(terminal_locale())
         memory = f", {device.memory_total / 2**30:.0f} GiB" if device.memory_total else ""
         state: State = "ok" if device.usable else "bad"
         yield Line(device.id, state, shown["reason"] or f"{device.name}{memory}", shown["hint"])
@@ -155,7 +155,7 @@ def _devices(settings: Settings) -> Iterator[Line]:
     try:
         devices.resolve(settings.device)
     except UserError as error:
-        worded = error.notice.worded(terminal_language())
+        worded = error.notice.worded(terminal_locale())
         yield Line("device", "bad", worded.message, worded.hint)
 
 
@@ -164,7 +164,7 @@ def _models(settings: Settings) -> Iterator[Line]:
     only_cpu = all(device.id == "cpu" for device in hardware.probe() if device.usable)
     for model in found:
         if model.problem:
-            worded = model.problem.worded(terminal_language())
+            worded = model.problem.worded(terminal_locale())
             yield Line(model.name, "bad", worded.message, worded.hint)
         else:
             yield Line(model.name, "ok", f"{model.engine}, {model.kind}")

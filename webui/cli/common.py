@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from webui.errors import UserError
-from webui.settings import Settings, load, terminal_language
+from webui.settings import Settings, load, terminal_locale
 
 DONE, FAILED, WRONG_USAGE, PARTLY_DONE = 0, 1, 2, 3
 
@@ -47,8 +47,8 @@ def private_files() -> Iterator[None]:
 
 
 def sentence(error: UserError) -> str:
-    """Message and cure in the terminal's language."""
-    worded = error.notice.worded(terminal_language())
+    """Message and cure in the words of the terminal's locale."""
+    worded = error.notice.worded(terminal_locale())
     return " ".join(part for part in (worded.message, worded.hint) if part)
 
 

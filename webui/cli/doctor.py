@@ -11,7 +11,7 @@ from webui.cli import hardware
 from webui.cli.common import DONE, FAILED, complain, sentence, settings_of
 from webui.cli.texts import help_text
 from webui.errors import UserError
-from webui.settings import Settings, terminal_language, work_offline
+from webui.settings import Settings, terminal_locale, work_offline
 
 _MARKS = {"ok": "[ ok ]", "note": "[note]", "bad": "[FAIL]"}
 
@@ -83,12 +83,14 @@ def _device_table(settings: Settings, retry: bool) -> list[dict[str, Any]]:
     """
     from webui.cli.running import opened
     from webui.hosting.host import ModelHost
+    from webui.server.present_machine import device_views
     from webui.service.device_table import device_table
 
     found = hardware.probe()
     if not settings.database.exists():
-        return device_table(ModelHost(settings), [], terminal_language(), found)
+        return device_views(device_table(ModelHost(settings), [], found), terminal_locale())
     with opened(settings, workers=False) as services:
         if retry:
             services.host.hangs.forget()
-        return device_table(services.host, services.models.available(), terminal_language(), found)
+        table = device_table(services.host, services.models.available(), found)
+        return device_views(table, terminal_locale())

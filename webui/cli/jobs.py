@@ -14,16 +14,16 @@ from webui.audio.formats import AUDIO_FORMATS
 from webui.cli.common import DONE, FAILED, PARTLY_DONE, WrongUsage, complain, sentence, settings_of
 from webui.cli.running import opened
 from webui.cli.texts import help_text, say
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 from webui.jobs.params import Consent, SpeakParams, TranscribeParams
 from webui.service.validation import checked
-from webui.settings import Settings, terminal_language
+from webui.settings import Settings, terminal_locale
 from webui.store import states
 from webui.text.formats import TRANSCRIPT_FORMATS
 
 if TYPE_CHECKING:
     from webui.service.services import Services
-    from webui.service.views import Job
+    from webui.store.rows import JobRow
 
 _LOOK_S = 1.0
 _BY_ENDING = {ending: name for name, row in AUDIO_FORMATS.items() for ending in row.endings}
@@ -61,9 +61,9 @@ def transcribe(
         taken: set[Path] = set()
         for file, found in zip(files, submitted, strict=True):
             for job in found:
-                if jobs[job.id].state in states.RESULT_STATES:
+                if jobs[job.uid].state in states.RESULT_STATES:
                     target = _free((out or file.parent) / _stem(file, job), taken)
-                    _write_results(services, owner, job.id, target, formats)
+                    _write_results(services, owner, job.uid, target, formats)
     return _outcome(jobs.values(), refused=submitted.count([]))
 
 
@@ -82,13 +82,15 @@ def speak(
     seed: Annotated[int, typer.Option(help=help_text("seed"))] = 0,
     steps: Annotated[int, typer.Option(help=help_text("steps"))] = 10,
     speed: Annotated[float, typer.Option(help=help_text("speed"))] = 1.0,
-    form: Annotated[str | None, typer.Option("--format", "-f", help=help_text("speech_format"))] = None,
+    file_format: Annotated[str | None, typer.Option("--format", "-f", help=help_text("speech_format"))] = None,
 ) -> int:
     if voice is None and not (prompt and consent and subject):
         raise WrongUsage(say("need_voice"))
     _check_files([prompt] if prompt else [])
     settings = settings_of(context)
-    form = form or _BY_ENDING.get(out.suffix.lower() if out else "", SpeakParams.model_fields["format"].default)
+    file_format = file_format or _BY_ENDING.get(
+        out.suffix.lower() if out else "", SpeakParams.model_fields["format"].default
+    )
     given = {
         "text": sys.stdin.read() if text == "-" else text,
         "model": model,
@@ -100,7 +102,7 @@ def speak(
         "seed": seed,
         "steps": steps,
         "speed": speed,
-        "format": form,
+        "format": file_format,
     }
     params = checked(SpeakParams, given)
     permission = checked(Consent, {"basis": consent, "subject": subject}) if prompt else None
@@ -108,20 +110,20 @@ def speak(
         owner = services.accounts.local_owner()
         job = _submit_speech(services, owner, settings, params, prompt, permission)
         jobs = _follow(services, owner, [job])
-        if jobs[job.id].state in states.RESULT_STATES:
-            _copy_audio(services, owner, job.id, out or Path(f"speech.{form}"))
+        if jobs[job.uid].state in states.RESULT_STATES:
+            _copy_audio(services, owner, job.uid, out or Path(f"speech.{file_format}"))
     return _outcome(jobs.values())
 
 
 def _submit_recording(
     services: Services, owner: int, settings: Settings, file: Path, params: TranscribeParams
-) -> list[Job]:
+) -> list[JobRow]:
     """The job of one recording, or those of the files in a ZIP; none where the file is refused: the others go on."""
     from webui.service.uploads import copy_in
 
     try:
         recording = copy_in(file, settings)
-        return services.jobs.submit_transcribe(owner, [recording], params, language=terminal_language()).jobs
+        return [job.row for job in services.jobs.submit_transcribe(owner, [recording], params).jobs]
     except UserError as error:
         if error.param or error.code.startswith("MODEL"):
             raise
@@ -136,49 +138,55 @@ def _submit_speech(
     params: SpeakParams,
     prompt: Path | None,
     consent: Consent | None,
-) -> Job:
+) -> JobRow:
     from webui.service.uploads import copy_in
 
     upload = copy_in(prompt, settings) if prompt else None
-    return services.jobs.submit_speak(owner, params, upload, consent, language=terminal_language()).jobs[0]
+    return services.jobs.submit_speak(owner, params, upload, consent).jobs[0].row
 
 
-def _follow(services: Services, owner: int, jobs: Sequence[Job]) -> dict[str, Job]:
+def _follow(services: Services, owner: int, jobs: Sequence[JobRow]) -> dict[str, JobRow]:
     """Wait for the jobs, showing progress on a terminal; Ctrl+C cancels them."""
-    ended: dict[str, Job] = {}
+    ended: dict[str, JobRow] = {}
     try:
         for job in jobs:
-            ended[job.id] = _wait(services, owner, job)
+            ended[job.uid] = _wait(services, owner, job)
     except KeyboardInterrupt:
         for job in jobs:
-            if job.id not in ended:
-                services.jobs.cancel(owner, job.id)
+            if job.uid not in ended:
+                services.jobs.cancel(owner, job.uid)
         raise
     return ended
 
 
-def _wait(services: Services, owner: int, job: Job) -> Job:
+def _wait(services: Services, owner: int, job: JobRow) -> JobRow:
     while not job.finished_at:
         if services.hung:
             raise UserError("DEVICE_HUNG", device=", ".join(services.host.placement.lost()))
-        job = services.jobs.wait(owner, job.id, _LOOK_S, terminal_language())
+        job = services.jobs.wait(owner, job.uid, _LOOK_S)
         _show_progress(job)
     if sys.stderr.isatty():
         complain("")
     for warning in job.warnings:
-        complain(f"{job.file_name or job.id[:8]}: {warning.message}")
+        complain(f"{job.file_name or job.uid[:8]}: {_message(warning)}")
     if job.error:
-        complain(say("failed", name=job.file_name or job.id[:8], message=job.error.message))
+        complain(say("failed", name=job.file_name or job.uid[:8], message=_message(job.error)))
     return job
 
 
-def _show_progress(job: Job) -> None:
+def _message(notice: Notice) -> str:
+    from webui.server.present import message
+
+    return message(notice, terminal_locale()).message
+
+
+def _show_progress(job: JobRow) -> None:
     if sys.stderr.isatty():
-        line = say("working", name=job.file_name or job.id[:8], percent=round(job.progress * 100))
+        line = say("working", name=job.file_name or job.uid[:8], percent=round(job.progress * 100))
         print(f"\r{line}", end="", file=sys.stderr, flush=True)
 
 
-def _stem(file: Path, job: Job) -> str:
+def _stem(file: Path, job: JobRow) -> str:
     """What a job's results are called: as the file given, or as its recording inside the ZIP given."""
     return file.stem if file.suffix == Path(job.file_name).suffix else Path(job.file_name).stem
 
@@ -195,10 +203,13 @@ def _free(target: Path, taken: set[Path]) -> Path:
 
 def _write_results(services: Services, owner: int, uid: str, name: Path, formats: Iterable[str]) -> None:
     """One file per format, `name` with the format behind it."""
+    from webui.server.results import write_result
+
     name.parent.mkdir(parents=True, exist_ok=True)
-    for form in formats:
-        target = name.with_name(f"{name.name}.{form}")
-        target.write_bytes(services.jobs.result(owner, uid, form, terminal_language()).content)
+    ended = services.jobs.ended_segments(owner, uid)
+    for file_format in formats:
+        target = name.with_name(f"{name.name}.{file_format}")
+        target.write_bytes(write_result(ended, file_format, terminal_locale()).content)
         typer.echo(say("written", file=target))
 
 
@@ -208,7 +219,7 @@ def _copy_audio(services: Services, owner: int, uid: str, target: Path) -> None:
     typer.echo(say("written", file=target))
 
 
-def _outcome(jobs: Iterable[Job], refused: int = 0) -> int:
+def _outcome(jobs: Iterable[JobRow], refused: int = 0) -> int:
     ended = [job.state for job in jobs]
     if not refused and all(state == states.DONE for state in ended):
         return DONE

@@ -13,7 +13,7 @@ import typer
 
 from webui.cli.common import DONE, FAILED, complain, settings_of
 from webui.cli.texts import help_text, say
-from webui.settings import terminal_language, work_offline
+from webui.settings import terminal_locale, work_offline
 
 if TYPE_CHECKING:
     from webui.engines.base import AnyModel
@@ -34,11 +34,11 @@ def list_models(
         typer.echo(json.dumps(shown, ensure_ascii=False, indent=2))
         return DONE
     for model in present:
-        problem = model.problem.worded(terminal_language()).message if model.problem else ""
+        problem = model.problem.worded(terminal_locale()).message if model.problem else ""
         typer.echo(f"{model.name:28} {model.engine:10} {model.kind:12} {problem}")
     typer.echo(say("obtainable"))
     for entry in missing:
-        typer.echo(f"  {entry.name:26} {_size(entry.size_bytes):>8}  {entry.title[terminal_language()]}")
+        typer.echo(f"  {entry.name:26} {_size(entry.size_bytes):>8}  {entry.title[terminal_locale()]}")
     return DONE
 
 
@@ -71,7 +71,7 @@ def verify_model(context: typer.Context, name: Annotated[str, typer.Argument(hel
 
     findings = catalog.verify(settings_of(context), name)
     for finding in findings:
-        worded = finding.worded(terminal_language())
+        worded = finding.worded(terminal_locale())
         complain(f"{worded.message}: {worded.hint}")
     if not findings:
         typer.echo(say("ok"))
@@ -127,14 +127,14 @@ def _as_json(model: AnyModel) -> dict[str, object]:
         "revision": model.revision,
         "languages": model.capabilities.languages,
         "size_bytes": model.size_bytes,
-        "problem": model.problem.worded(terminal_language()).message if model.problem else None,
+        "problem": model.problem.worded(terminal_locale()).message if model.problem else None,
     }
 
 
 def _entry_json(entry: Entry) -> dict[str, object]:
     return {
         "name": entry.name,
-        "title": entry.title[terminal_language()],
+        "title": entry.title[terminal_locale()],
         "kind": entry.kind,
         "languages": entry.languages,
         "size_bytes": entry.size_bytes or None,

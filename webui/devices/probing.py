@@ -43,9 +43,9 @@ class Device:
     memory_total: int | None = None
     memory_free: int | None = None
 
-    def worded(self, language: str) -> dict[str, Any]:
+    def worded(self, locale: str) -> dict[str, Any]:
         """The device as the outside sees it; `reason` and `hint` are empty where nothing is wrong."""
-        wording = self.problem.worded(language) if self.problem else None
+        wording = self.problem.worded(locale) if self.problem else None
         return {
             "id": self.id,
             "kind": self.kind,

@@ -1,4 +1,4 @@
-"""What routes ask for: the services, the caller, the language of the answer."""
+"""What routes ask for: the services, the caller, the locale of the answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from webui.errors import UserError
-from webui.server.errors import language_of
+from webui.server.errors import locale_of
 from webui.service.services import Services
 
 
@@ -23,8 +23,8 @@ def owner_of(request: Request) -> int:
     return owner
 
 
-def language_for(request: Request) -> str:
-    return language_of(request)
+def locale_for(request: Request) -> str:
+    return locale_of(request)
 
 
 def local_only(request: Request) -> None:
@@ -42,7 +42,7 @@ def _is_loopback(host: str) -> bool:
 
 
 Caller = Annotated[int, Depends(owner_of)]
-Language = Annotated[str, Depends(language_for)]
+Locale = Annotated[str, Depends(locale_for)]
 Service = Annotated[Services, Depends(services_of)]
 
 

@@ -7,11 +7,12 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
-from webui.server.dependencies import Language, Service
+from webui.server.dependencies import Locale, Service
+from webui.server.present_machine import device_views
 
 router = APIRouter(prefix="/api/v1", tags=["devices"])
 
 
 @router.get("/devices")
-async def listing(services: Service, language: Language) -> list[dict[str, Any]]:
-    return await run_in_threadpool(services.system.devices, language)
+async def listing(services: Service, locale: Locale) -> list[dict[str, Any]]:
+    return device_views(await run_in_threadpool(services.system.devices), locale)

@@ -1,4 +1,4 @@
-"""Errors on the wire: one JSON shape for every 4xx and 5xx, worded in the reader's language."""
+"""Errors on the wire: one JSON shape for every 4xx and 5xx, in the words of the reader's locale."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 
 from webui.errors import UserError
+from webui.server.views import Error, ErrorAnswer
 from webui.service.validation import invalid_field
-from webui.service.views import Error, ErrorAnswer
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ _CODES = {
 }
 
 
-def language_of(connection: HTTPConnection) -> str:
+def locale_of(connection: HTTPConnection) -> str:
     """`zh` or `en`: the first of the two in Accept-Language by its weight, `zh` where neither is named."""
     weights = {"zh": 0.0, "en": 0.0}
     for part in connection.headers.get("accept-language", "")[:500].split(","):
@@ -52,21 +52,21 @@ def _number(text: str) -> float:
         return 0.0
 
 
-def body_of(error: UserError, language: str) -> dict[str, Any]:
+def body_of(error: UserError, locale: str) -> dict[str, Any]:
     """The contract's error object."""
-    wording = error.notice.worded(language)
+    wording = error.notice.worded(locale)
     found = Error(code=error.code, message=wording.message, hint=wording.hint, type=wording.type, param=error.param)
     return ErrorAnswer(error=found).model_dump()
 
 
 def error_response(error: UserError, connection: HTTPConnection, status: int | None = None) -> JSONResponse:
     """`error` as a response; `status` where the catalogue's does not fit."""
-    language = language_of(connection)
-    headers = {MARK: error.code, "content-language": language, "vary": "accept-language"}
-    code = status or error.notice.worded(language).status
+    locale = locale_of(connection)
+    headers = {MARK: error.code, "content-language": locale, "vary": "accept-language"}
+    code = status or error.notice.worded(locale).status
     if code == HTTPStatus.TOO_MANY_REQUESTS:
         headers["retry-after"] = str(error.params.get("retry_after", RETRY_AFTER_S))
-    return JSONResponse(body_of(error, language), status_code=code, headers=headers)
+    return JSONResponse(body_of(error, locale), status_code=code, headers=headers)
 
 
 def status_response(status: int, connection: HTTPConnection) -> JSONResponse:

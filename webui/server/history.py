@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import StreamingResponse
 
-from webui.server.dependencies import Language, Service
+from webui.server.dependencies import Locale, Service
 from webui.server.downloads import attachment
+from webui.server.exports import history_csv, history_json
 from webui.server.jobs import Filter
 
 router = APIRouter(prefix="/api/v1", tags=["history"])
@@ -15,12 +16,12 @@ router = APIRouter(prefix="/api/v1", tags=["history"])
 @router.get("/history.csv", response_class=StreamingResponse)
 async def csv(services: Service, wanted: Filter) -> StreamingResponse:
     """For a spreadsheet: UTF-8 with BOM, formulas disarmed."""
-    stream = services.exports.csv(wanted)
+    stream = history_csv(services.jobs.stream(wanted))
     return StreamingResponse(stream, media_type="text/csv; charset=utf-8", headers=attachment("history.csv"))
 
 
 @router.get("/history.json", response_class=StreamingResponse)
-async def json(services: Service, wanted: Filter, language: Language) -> StreamingResponse:
+async def json(services: Service, wanted: Filter, locale: Locale) -> StreamingResponse:
     """One array of Jobs."""
-    stream = services.exports.json(wanted, language)
+    stream = history_json(services.jobs.stream(wanted), locale)
     return StreamingResponse(stream, media_type="application/json", headers=attachment("history.json"))

@@ -6,8 +6,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
-from webui.server.dependencies import Caller, Language, Service
-from webui.service.views import HotwordList
+from webui.server.dependencies import Caller, Locale, Service
+from webui.server.present import hotword_list_view
+from webui.server.views import HotwordList
 
 router = APIRouter(prefix="/api/v1/hotwords", tags=["hotwords"])
 
@@ -25,19 +26,20 @@ class Lists(BaseModel):
 
 
 @router.get("")
-async def listing(services: Service, owner: Caller) -> Lists:
-    return Lists(lists=await run_in_threadpool(services.hotwords.all, owner))
+async def listing(services: Service, owner: Caller, locale: Locale) -> Lists:
+    found = await run_in_threadpool(services.hotwords.all, owner)
+    return Lists(lists=[hotword_list_view(kept, locale) for kept in found])
 
 
 @router.get("/{name}")
-async def get(name: str, services: Service, owner: Caller) -> HotwordList:
-    return await run_in_threadpool(services.hotwords.get, owner, name)
+async def get(name: str, services: Service, owner: Caller, locale: Locale) -> HotwordList:
+    return hotword_list_view(await run_in_threadpool(services.hotwords.get, owner, name), locale)
 
 
 @router.put("/{name}")
-async def keep(name: str, given: Words, services: Service, owner: Caller, language: Language) -> HotwordList:
+async def keep(name: str, given: Words, services: Service, owner: Caller, locale: Locale) -> HotwordList:
     """Write the list, in the place of one of that name; the answer is what is kept."""
-    return await run_in_threadpool(services.hotwords.keep, owner, name, given.words, language)
+    return hotword_list_view(await run_in_threadpool(services.hotwords.keep, owner, name, given.words), locale)
 
 
 @router.delete("/{name}", status_code=204)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -13,15 +12,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, StreamingResponse
 
 from webui.jobs.params import ConvertParams, End, Moment, SpeakParams, Text, TranscribeParams
-from webui.server.dependencies import FILES, TEXT, Caller, Language, Service, form_body
+from webui.server.dependencies import FILES, TEXT, Caller, Locale, Service, form_body
 from webui.server.downloads import attachment, media_response
+from webui.server.exports import batch_archive
 from webui.server.multipart import Form, read_form
-from webui.service.jobs import JobFilter
+from webui.server.present import changes_view, page_view, queued_job_view, segment_views, submitted_view
+from webui.server.results import write_result
+from webui.server.views import Job, JobChanges, JobPage, Segment, Submitted
+from webui.service.jobs import JobFilter, SubmittedJobs
 from webui.service.services import Services
 from webui.service.submission import SubmissionKey
 from webui.service.uploads import check_space, incoming_folder
 from webui.service.validation import invalid, read_consent, read_params
-from webui.service.views import Job, JobChanges, JobPage, Segment, Submitted
 from webui.store.states import CONVERT, JOB_KINDS, SPEAK, TRANSCRIBE, JobKind, JobState
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
@@ -79,28 +81,28 @@ async def submit(
     request: Request,
     services: Service,
     owner: Caller,
-    language: Language,
+    locale: Locale,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> Submitted:
     """Queue one job per file (a ZIP is its files), or one for a text to speak."""
     await run_in_threadpool(check_space, services.settings, _length(request))
     async with read_form(request, incoming_folder(services.settings)) as form:
         key = SubmissionKey(form.value("batch") or None, idempotency_key)
-        return await run_in_threadpool(_submit, services, owner, form, key, language)
+        return submitted_view(await run_in_threadpool(_submit, services, owner, form, key), locale)
 
 
-def _submit(services: Services, owner: int, form: Form, key: SubmissionKey, language: str) -> Submitted:
+def _submit(services: Services, owner: int, form: Form, key: SubmissionKey) -> SubmittedJobs:
     uploads, params, kind = form.uploads(), form.value("params"), form.value("kind")
     jobs = services.jobs
     if kind == TRANSCRIBE:
         asked = read_params(TranscribeParams, params, "params")
-        return jobs.submit_transcribe(owner, uploads, asked, key, language)
+        return jobs.submit_transcribe(owner, uploads, asked, key)
     if kind == CONVERT:
-        return jobs.submit_convert(owner, uploads, read_params(ConvertParams, params, "params"), key, language)
+        return jobs.submit_convert(owner, uploads, read_params(ConvertParams, params, "params"), key)
     if kind == SPEAK:
         prompt = uploads[0] if uploads else None
         consent = read_consent(form.value("consent"))
-        return jobs.submit_speak(owner, read_params(SpeakParams, params, "params"), prompt, consent, key, language)
+        return jobs.submit_speak(owner, read_params(SpeakParams, params, "params"), prompt, consent, key)
     raise invalid("kind", "FIELD_CHOICE" if kind else "FIELD_MISSING", expected=", ".join(JOB_KINDS))
 
 
@@ -108,17 +110,18 @@ def _submit(services: Services, owner: int, form: Form, key: SubmissionKey, lang
 async def listing(
     services: Service,
     wanted: Filter,
-    language: Language,
+    locale: Locale,
     before: Annotated[str | None, Query(max_length=32)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JobPage:
     """The newest jobs; `next` is the `before` of the following page."""
-    return await run_in_threadpool(services.jobs.page, wanted, before=before, limit=limit, language=language)
+    page = await run_in_threadpool(services.jobs.page, wanted, before=before, limit=limit)
+    return await run_in_threadpool(page_view, page, locale)
 
 
 @router.get("/jobs/{uid}")
-async def one(uid: str, services: Service, owner: Caller, language: Language) -> Job:
-    return await run_in_threadpool(services.jobs.get, owner, uid, language)
+async def one(uid: str, services: Service, owner: Caller, locale: Locale) -> Job:
+    return queued_job_view(await run_in_threadpool(services.jobs.get, owner, uid), locale)
 
 
 @router.delete("/jobs/{uid}", status_code=204)
@@ -129,14 +132,14 @@ async def delete(uid: str, services: Service, owner: Caller) -> Response:
 
 
 @router.post("/jobs/{uid}/cancel")
-async def cancel(uid: str, services: Service, owner: Caller, language: Language) -> Job:
-    return await run_in_threadpool(services.jobs.cancel, owner, uid, language)
+async def cancel(uid: str, services: Service, owner: Caller, locale: Locale) -> Job:
+    return queued_job_view(await run_in_threadpool(services.jobs.cancel, owner, uid), locale)
 
 
 @router.post("/jobs/{uid}/retry")
-async def retry(uid: str, services: Service, owner: Caller, language: Language) -> Job:
+async def retry(uid: str, services: Service, owner: Caller, locale: Locale) -> Job:
     """Queue a partial, failed or cancelled job again; what is done is kept."""
-    return await run_in_threadpool(services.jobs.retry, owner, uid, language)
+    return queued_job_view(await run_in_threadpool(services.jobs.retry, owner, uid), locale)
 
 
 @router.get("/jobs/{uid}/segments")
@@ -144,22 +147,21 @@ async def segments(
     uid: str,
     services: Service,
     owner: Caller,
-    language: Language,
+    locale: Locale,
     after: Annotated[int | None, Query(ge=0, lt=BIG)] = None,
     words: bool = True,
 ) -> dict[str, list[Segment]]:
     """The segments; with `after`, those whose `change` is greater; without `words` these are left empty."""
-    read = partial(services.jobs.segments, owner, uid, after=after, words=words, language=language)
-    found = await run_in_threadpool(read)
-    return {"segments": found}
+    found = await run_in_threadpool(services.jobs.segments, owner, uid, after=after)
+    return {"segments": await run_in_threadpool(segment_views, found, locale, words=words)}
 
 
 @router.patch("/jobs/{uid}/segments/{number}")
 async def edit_segment(
-    uid: str, number: Number, edit: SegmentEdit, services: Service, owner: Caller, language: Language
+    uid: str, number: Number, edit: SegmentEdit, services: Service, owner: Caller, locale: Locale
 ) -> Segment:
     """Correct a segment's text or speaker; with `version` as read, 409 where somebody was quicker."""
-    return await run_in_threadpool(
+    edited = await run_in_threadpool(
         services.jobs.edit_segment,
         owner,
         uid,
@@ -167,8 +169,8 @@ async def edit_segment(
         version=edit.version,
         text=edit.text,
         speaker=edit.speaker,
-        language=language,
     )
+    return segment_views(edited, locale)[0]
 
 
 @router.patch("/jobs/{uid}/speakers")
@@ -178,11 +180,12 @@ async def name_speaker(uid: str, given: SpeakerName, services: Service, owner: C
     return {"changed": changed}
 
 
-@router.get("/jobs/{uid}/result.{form}", response_class=Response)
-async def result(uid: str, form: str, services: Service, owner: Caller, language: Language) -> Response:
+@router.get("/jobs/{uid}/result.{file_format}", response_class=Response)
+async def result(uid: str, file_format: str, services: Service, owner: Caller, locale: Locale) -> Response:
     """The transcript as txt, srt, vtt, json, csv or docx."""
-    found = await run_in_threadpool(services.jobs.result, owner, uid, form, language)
-    return Response(found.content, media_type=found.mime, headers=attachment(found.name))
+    ended = await run_in_threadpool(services.jobs.ended_segments, owner, uid)
+    written = await run_in_threadpool(write_result, ended, file_format, locale)
+    return Response(written.content, media_type=written.mime, headers=attachment(written.name))
 
 
 @router.get("/jobs/{uid}/audio", response_class=FileResponse)
@@ -195,7 +198,7 @@ async def audio(uid: str, services: Service, owner: Caller, download: bool = Fal
 async def changes(
     services: Service,
     owner: Caller,
-    language: Language,
+    locale: Locale,
     since: Annotated[int | None, Query(ge=0, lt=BIG)] = None,
     wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S)] = 25.0,
 ) -> JobChanges:
@@ -204,8 +207,9 @@ async def changes(
     Without `since` only the number to start with.
     """
     if since is None:
-        return await run_in_threadpool(services.jobs.changes, owner, None, language)
-    return await services.jobs.changes_after(owner, since, wait, language)
+        return changes_view(await run_in_threadpool(services.jobs.changes, owner, None), locale)
+    changed = await services.jobs.changes_after(owner, since, wait)
+    return await run_in_threadpool(changes_view, changed, locale)
 
 
 @router.get("/archives/{batch}.zip", response_class=StreamingResponse)
@@ -213,11 +217,11 @@ async def archive(
     batch: str,
     services: Service,
     owner: Caller,
-    language: Language,
-    form: Annotated[str, Query(alias="format")] = "txt",
+    locale: Locale,
+    file_format: Annotated[str, Query(alias="format")] = "txt",
 ) -> StreamingResponse:
     """The finished results of a batch: transcripts in `format`, and generated speech."""
-    stream = await run_in_threadpool(services.exports.archive, owner, batch, form, language)
+    stream = await run_in_threadpool(batch_archive, services.jobs, owner, batch, file_format, locale)
     return StreamingResponse(stream, media_type="application/zip", headers=attachment(f"{batch[:8]}.zip"))
 
 

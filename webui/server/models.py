@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from webui.server.dependencies import Caller, Language, Service, local_only
+from webui.server.dependencies import Caller, Locale, Service, local_only
+from webui.server.present_machine import listing_view
 
 router = APIRouter(prefix="/api/v1", tags=["models"])
 
@@ -25,29 +26,29 @@ class OptionsChange(BaseModel):
 
 
 @router.get("/models")
-async def listing(services: Service, language: Language) -> dict[str, Any]:
+async def listing(services: Service, locale: Locale) -> dict[str, Any]:
     """The models that are present, with what they can do, and those that could be had."""
-    return await run_in_threadpool(services.models.listing, language)
+    return listing_view(await run_in_threadpool(services.models.listing), locale)
 
 
 @router.post("/models/refresh", dependencies=[Depends(local_only)])
-async def refresh(services: Service, language: Language) -> dict[str, Any]:
+async def refresh(services: Service, locale: Locale) -> dict[str, Any]:
     """Look into the models folder again; the answer is the listing."""
-    return await run_in_threadpool(services.models.listing, language)
+    return listing_view(await run_in_threadpool(services.models.listing), locale)
 
 
 @router.post("/models/{name}/pull", status_code=202, dependencies=[Depends(local_only)])
-async def pull(name: str, services: Service, language: Language, source: str | None = None) -> dict[str, Any]:
+async def pull(name: str, services: Service, locale: Locale, source: str | None = None) -> dict[str, Any]:
     """Begin a download; `catalog[].pull` of the listing, which is the answer, shows how far it is."""
     await run_in_threadpool(services.models.pull, name, source)
-    return await run_in_threadpool(services.models.listing, language)
+    return listing_view(await run_in_threadpool(services.models.listing), locale)
 
 
 @router.post("/models/{name}/optimise", status_code=202, dependencies=[Depends(local_only)])
-async def optimise(name: str, services: Service, language: Language) -> dict[str, Any]:
+async def optimise(name: str, services: Service, locale: Locale) -> dict[str, Any]:
     """Begin to make a model faster on the CPU; `models[].optimise` of the listing shows what comes of it."""
     await run_in_threadpool(services.models.optimise, name)
-    return await run_in_threadpool(services.models.listing, language)
+    return listing_view(await run_in_threadpool(services.models.listing), locale)
 
 
 @router.get("/settings")

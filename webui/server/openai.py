@@ -18,13 +18,16 @@ from webui.audio.formats import AudioFormat
 from webui.engines.base import SynthesizerModel
 from webui.errors import UserError
 from webui.jobs.params import Asked, SpeakParams, TranscribeParams
-from webui.server.dependencies import FILE, TEXT, Caller, Language, Service, form_body
+from webui.server.dependencies import FILE, TEXT, Caller, Locale, Service, form_body
 from webui.server.multipart import Form, one_recording, read_form
-from webui.service.models import capabilities_view
+from webui.server.present import job_view, segment_views
+from webui.server.present_machine import capabilities_view
+from webui.server.results import write_result
+from webui.server.views import Job, Segment
 from webui.service.services import Services
 from webui.service.uploads import check_space, incoming_folder
 from webui.service.validation import checked, invalid
-from webui.service.views import Job, Segment
+from webui.store.rows import JobRow
 from webui.store.states import DONE
 
 router = APIRouter(prefix="/v1", tags=["openai"])
@@ -90,33 +93,33 @@ class SpeechRequest(Asked):
 
 
 @router.get("/models")
-async def models(services: Service, language: Language) -> dict[str, Any]:
+async def models(services: Service, locale: Locale) -> dict[str, Any]:
     """OpenAI's list; `capabilities` by what a model is: recognizer, synthesizer, or (`basic`) both."""
-    return {"object": "list", "data": list((await run_in_threadpool(_models, services, language)).values())}
+    return {"object": "list", "data": list((await run_in_threadpool(_models, services, locale)).values())}
 
 
 @router.get("/models/{name}")
-async def model(name: str, services: Service, language: Language) -> dict[str, Any]:
+async def model(name: str, services: Service, locale: Locale) -> dict[str, Any]:
     """One of the list."""
-    known = await run_in_threadpool(_models, services, language)
+    known = await run_in_threadpool(_models, services, locale)
     if name not in known:
         raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=", ".join(known))
     return known[name]
 
 
-def _models(services: Services, language: str) -> dict[str, dict[str, Any]]:
+def _models(services: Services, locale: str) -> dict[str, dict[str, Any]]:
     """By name, those that can be used."""
     listed: dict[str, dict[str, Any]] = {}
     for model in services.models.available():
         if model.problem is None:
             entry = {"id": model.name, "object": "model", "created": 0, "owned_by": model.engine, "capabilities": {}}
             capabilities = listed.setdefault(model.name, entry)["capabilities"]
-            capabilities[model.kind] = capabilities_view(model, language)
+            capabilities[model.kind] = capabilities_view(model, locale)
     return listed
 
 
 @router.post("/audio/transcriptions", openapi_extra=TRANSCRIPTION)
-async def transcribe(request: Request, services: Service, owner: Caller, language: Language) -> Response:
+async def transcribe(request: Request, services: Service, owner: Caller, locale: Locale) -> Response:
     """The text of a recording, in one of OpenAI's five formats."""
     await run_in_threadpool(check_space, services.settings)
     async with read_form(request, incoming_folder(services.settings)) as form:
@@ -124,48 +127,46 @@ async def transcribe(request: Request, services: Service, owner: Caller, languag
         if answer_format not in FORMATS:
             raise invalid("response_format", "FIELD_CHOICE", expected=", ".join(FORMATS))
         granularities = _granularities(form)
-        submitted = await run_in_threadpool(
-            services.jobs.submit_transcribe, owner, one_recording(form), _params(form), language=language
-        )
-    uid = submitted.jobs[0].id
+        submitted = await run_in_threadpool(services.jobs.submit_transcribe, owner, one_recording(form), _params(form))
+    uid = submitted.jobs[0].row.uid
     request.state.job = uid
     await services.jobs.ended(owner, uid)
-    job = await run_in_threadpool(services.jobs.successful, owner, uid, language)
+    job = job_view(await run_in_threadpool(services.jobs.successful, owner, uid), None, locale)
     if answer_format in ("srt", "vtt"):
-        result = await run_in_threadpool(services.jobs.result, owner, uid, answer_format, language)
+        ended = await run_in_threadpool(services.jobs.ended_segments, owner, uid)
+        result = await run_in_threadpool(write_result, ended, answer_format, locale)
         return Response(result.content, media_type=result.mime)
     if answer_format == "text":
         return PlainTextResponse(job.text + "\n")
     if answer_format == "json":
         return JSONResponse({"text": job.text, **_warnings(job)})
-    segments = await run_in_threadpool(services.jobs.segments, owner, uid, language=language)
+    found = await run_in_threadpool(services.jobs.segments, owner, uid)
+    segments = await run_in_threadpool(segment_views, found, locale)
     return JSONResponse(verbose(job, segments, granularities))
 
 
 @router.post("/audio/speech", response_class=Response)
-async def speak(
-    request: Request, asked: SpeechRequest, services: Service, owner: Caller, language: Language
-) -> Response:
+async def speak(request: Request, asked: SpeechRequest, services: Service, owner: Caller) -> Response:
     """Speech in the format asked for, labelled as generated."""
     try:
-        submitted = await run_in_threadpool(services.jobs.submit_speak, owner, asked.params(), language=language)
+        submitted = await run_in_threadpool(services.jobs.submit_speak, owner, asked.params())
     except UserError as error:
         error.param = OPENAI_NAMES.get(error.param or "", error.param)
         raise
-    uid = submitted.jobs[0].id
+    uid = submitted.jobs[0].row.uid
     request.state.job = uid
     if asked.stream:
-        return await _streamed(services, owner, submitted.jobs[0], asked.response_format)
+        return await _streamed(services, owner, submitted.jobs[0].row, asked.response_format)
     await services.jobs.ended(owner, uid)
-    await run_in_threadpool(services.jobs.successful, owner, uid, language)
+    await run_in_threadpool(services.jobs.successful, owner, uid)
     media = await run_in_threadpool(services.jobs.audio, owner, uid)
     return FileResponse(media.path, media_type=media.mime, filename=media.name)
 
 
-async def _streamed(services: Services, owner: int, job: Job, form: AudioFormat) -> StreamingResponse:
+async def _streamed(services: Services, owner: int, job: JobRow, file_format: AudioFormat) -> StreamingResponse:
     """The answer begins with the first sound, so that what fails before it is still an error."""
     rate = (await run_in_threadpool(services.models.resolve, job.model, SynthesizerModel)).capabilities.sample_rate
-    stream = services.streams.stream(owner, job.id, form, rate)
+    stream = services.streams.stream(owner, job.uid, file_format, rate)
     first = await anext(stream)
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -173,7 +174,7 @@ async def _streamed(services: Services, owner: int, job: Job, form: AudioFormat)
         async for piece in stream:
             yield piece
 
-    return StreamingResponse(pieces(), media_type=services.streams.mime(form))
+    return StreamingResponse(pieces(), media_type=services.streams.mime(file_format))
 
 
 def verbose(job: Job, segments: list[Segment], granularities: set[str]) -> dict[str, Any]:

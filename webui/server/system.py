@@ -14,9 +14,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from webui import __version__
-from webui.server.dependencies import Language, Service
+from webui.server.dependencies import Locale, Service
+from webui.server.present import messages
 from webui.service.services import Services
-from webui.service.wording import message
+from webui.service.system import Readiness
 
 router = APIRouter(tags=["system"])
 
@@ -28,10 +29,10 @@ async def alive() -> dict[str, str]:
 
 
 @router.get("/readyz", response_class=JSONResponse)
-async def ready(services: Service, language: Language) -> JSONResponse:
+async def ready(services: Service, locale: Locale) -> JSONResponse:
     """503 with the reasons while new work should go elsewhere."""
     found = await run_in_threadpool(services.system.readiness)
-    reasons = [message(problem, language).model_dump() for problem in found.problems]
+    reasons = _reasons(found, locale)
     if found.ready:
         return JSONResponse({"status": "ready"})
     first = {**reasons[0], "type": "server_error", "param": None}
@@ -52,14 +53,20 @@ async def metrics(services: Service) -> Response:
 
 
 @router.get("/api/v1/system")
-async def overview(services: Service, language: Language) -> dict[str, Any]:
-    return await run_in_threadpool(services.system.overview, language)
+async def overview(services: Service, locale: Locale) -> dict[str, Any]:
+    overview = await run_in_threadpool(services.system.overview)
+    readiness = await run_in_threadpool(services.system.readiness)
+    return {**overview, "problems": _reasons(readiness, locale)}
 
 
 @router.post("/api/v1/system/free-memory")
 async def free_memory(services: Service) -> dict[str, Any]:
     """Unload every model that is not at work."""
     return await run_in_threadpool(services.system.free_memory)
+
+
+def _reasons(readiness: Readiness, locale: str) -> list[dict[str, Any]]:
+    return [message.model_dump() for message in messages(readiness.problems, locale)]
 
 
 class _Figures(Collector):

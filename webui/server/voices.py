@@ -10,15 +10,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
 
 from webui.jobs.params import Consent, TranscribeParams
-from webui.server.dependencies import FILE, TEXT, Caller, Language, Service, form_body
+from webui.server.dependencies import FILE, TEXT, Caller, Locale, Service, form_body
 from webui.server.downloads import media_response
 from webui.server.multipart import Form, one_recording, read_form
+from webui.server.present import voice_view
+from webui.server.views import Voice
 from webui.service.jobs import Media
 from webui.service.services import Services
 from webui.service.uploads import incoming_folder
 from webui.service.validation import read_consent
-from webui.service.views import Voice
-from webui.service.voices import VoiceChange
+from webui.service.voices import KnownVoice, VoiceChange
 
 router = APIRouter(prefix="/api/v1/voices", tags=["voices"])
 
@@ -45,19 +46,20 @@ class Change(BaseModel):
 
 
 @router.get("")
-async def listing(services: Service, owner: Caller, language: Language) -> dict[str, list[Voice]]:
+async def listing(services: Service, owner: Caller, locale: Locale) -> dict[str, list[Voice]]:
     """One's own voices and the shared ones."""
-    return {"voices": await run_in_threadpool(services.voices.listing, owner, language)}
+    found = await run_in_threadpool(services.voices.listing, owner)
+    return {"voices": [voice_view(voice, owner, locale) for voice in found]}
 
 
 @router.post("", status_code=201, openapi_extra=ENROLMENT)
-async def create(request: Request, services: Service, owner: Caller, language: Language) -> Voice:
+async def create(request: Request, services: Service, owner: Caller, locale: Locale) -> Voice:
     """Keep a voice; without a consent 422 CONSENT_REQUIRED."""
     async with read_form(request, incoming_folder(services.settings)) as form:
-        return await run_in_threadpool(_create, services, owner, form, language)
+        return voice_view(await run_in_threadpool(_create, services, owner, form), owner, locale)
 
 
-def _create(services: Services, owner: int, form: Form, language: str) -> Voice:
+def _create(services: Services, owner: int, form: Form) -> KnownVoice:
     return services.voices.create(
         owner,
         next(iter(form.uploads()), None),
@@ -65,12 +67,11 @@ def _create(services: Services, owner: int, form: Form, language: str) -> Voice:
         form.value("transcript"),
         read_consent(form.value("consent")),
         shared=form.value("shared").lower() in ("1", "true", "on"),
-        language=language,
     )
 
 
 @router.post("/transcript", openapi_extra=TRANSCRIPT)
-async def transcript(request: Request, services: Service, owner: Caller, language: Language) -> dict[str, str]:
+async def transcript(request: Request, services: Service, owner: Caller) -> dict[str, str]:
     """What a prompt says, by the default recognizer: a draft to correct, of which no job stays behind.
 
     MODEL_NEEDED where only the basic engine is there.
@@ -79,29 +80,27 @@ async def transcript(request: Request, services: Service, owner: Caller, languag
         spoken = form.value("language") or "auto"
         await run_in_threadpool(services.models.dependable_recognizer, spoken)
         params = TranscribeParams(language=spoken, itn=False)
-        submitted = await run_in_threadpool(
-            services.jobs.submit_transcribe, owner, one_recording(form), params, language=language
-        )
-    uid = submitted.jobs[0].id
+        submitted = await run_in_threadpool(services.jobs.submit_transcribe, owner, one_recording(form), params)
+    uid = submitted.jobs[0].row.uid
     await services.jobs.ended(owner, uid)
     try:
-        job = await run_in_threadpool(services.jobs.successful, owner, uid, language)
+        job = await run_in_threadpool(services.jobs.successful, owner, uid)
     finally:
         await run_in_threadpool(services.jobs.delete, owner, uid)
     return {"transcript": job.text, "model": job.model}
 
 
 @router.get("/{uid}")
-async def one(uid: str, services: Service, owner: Caller, language: Language) -> Voice:
-    return await run_in_threadpool(services.voices.get, owner, uid, language)
+async def one(uid: str, services: Service, owner: Caller, locale: Locale) -> Voice:
+    return voice_view(await run_in_threadpool(services.voices.get, owner, uid), owner, locale)
 
 
 @router.patch("/{uid}")
-async def change(uid: str, given: Change, services: Service, owner: Caller, language: Language) -> Voice:
+async def change(uid: str, given: Change, services: Service, owner: Caller, locale: Locale) -> Voice:
     if given.consent is not None:
-        await run_in_threadpool(services.voices.renew_consent, owner, uid, given.consent, language)
+        await run_in_threadpool(services.voices.renew_consent, owner, uid, given.consent)
     wanted = VoiceChange(given.name, given.transcript, given.shared)
-    return await run_in_threadpool(services.voices.change, owner, uid, wanted, language)
+    return voice_view(await run_in_threadpool(services.voices.change, owner, uid, wanted), owner, locale)
 
 
 @router.delete("/{uid}", status_code=204)
@@ -111,9 +110,9 @@ async def delete(uid: str, services: Service, owner: Caller) -> Response:
 
 
 @router.post("/{uid}/revoke")
-async def revoke(uid: str, services: Service, owner: Caller, language: Language) -> Voice:
+async def revoke(uid: str, services: Service, owner: Caller, locale: Locale) -> Voice:
     """Withdraw the consent: the recording is removed and the voice can no longer be used."""
-    return await run_in_threadpool(services.voices.revoke, owner, uid, language)
+    return voice_view(await run_in_threadpool(services.voices.revoke, owner, uid), owner, locale)
 
 
 @router.get("/{uid}/audio", response_class=FileResponse)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from webui import devices
 from webui.devices import Device
@@ -15,22 +14,26 @@ from webui.errors import Notice
 from webui.hosting.host import ModelHost
 
 
-def device_table(
-    host: ModelHost, models: Sequence[AnyModel], language: str, found: Sequence[Device] | None = None
-) -> list[dict[str, Any]]:
-    """Every device as the outside sees it, given-up ones with the reason; `found`: the devices, where probed before.
+@dataclass(frozen=True)
+class DeviceStatus:
+    """`tested`: whether the program was ever run on such hardware; `notes`: per model what was measured on the device,
+    or why the model runs on the CPU instead."""
 
-    `tested`: whether the program was ever run on such hardware; `notes`: per model what was measured on the device,
-    or why the model runs on the CPU instead.
-    """
+    device: Device
+    tested: Notice
+    notes: Sequence[Notice]
+
+
+def device_table(
+    host: ModelHost, models: Sequence[AnyModel], found: Sequence[Device] | None = None
+) -> list[DeviceStatus]:
+    """Every device, given-up ones with the reason; `found`: the devices, where probed before."""
     lost = host.placement.lost()
     rows = []
     for device in devices.probe() if found is None else found:
         if device.kind != "cpu" and device.id in lost:
             device = replace(device, usable=False, problem=lost[device.id])
-        notes = _notes(host, models, device, language)
-        tested = Notice(_tested(device)).worded(language).message
-        rows.append({**device.worded(language), "tested": tested, "notes": notes})
+        rows.append(DeviceStatus(device, Notice(_tested(device)), _notes(host, models, device)))
     return rows
 
 
@@ -48,12 +51,12 @@ def _tested(device: Device) -> str:
     return "TESTED_SIMULATOR" if vendor and vendor.simulated else "UNTESTED"
 
 
-def _notes(host: ModelHost, models: Sequence[AnyModel], device: Device, language: str) -> list[str]:
+def _notes(host: ModelHost, models: Sequence[AnyModel], device: Device) -> list[Notice]:
     refused = [refusal for refusal in host.placement.refusals() if refusal.kind == device.kind]
-    notes = [refusal.reason().worded(language).message for refusal in refused]
+    notes = [refusal.reason() for refusal in refused]
     if device.kind != "cpu":
         for model in models:
             if speeds := host.calibrations.find(model, device.id):
-                notes.append(Notice("MEASURED", {"model": model.name, **speeds.figures()}).worded(language).message)
+                notes.append(Notice("MEASURED", {"model": model.name, **speeds.figures()}))
     hung = [why for model in models if (why := host.hangs.of(model).get(device.id))]
-    return notes + [why.worded(language).message for why in hung]
+    return notes + hung

@@ -7,7 +7,7 @@ import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,16 +15,13 @@ from webui.errors import Notice, UserError
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.params import Consent, ConvertParams, SpeakParams, TranscribeParams
 from webui.service.label_integrity import LabelIntegrity
-from webui.service.results import Result, write_result
 from webui.service.submission import SubmissionKey, Submitter
 from webui.service.uploads import Upload
-from webui.service.views import Job, JobChanges, JobPage, Segment, Submitted
 from webui.service.voices import VoiceService
-from webui.service.wording import job_view, segment_view
 from webui.settings import Settings
 from webui.store.history import PAGE, History
 from webui.store.jobs import JobStore, Submission
-from webui.store.rows import Changes, JobFilter, JobRow
+from webui.store.rows import Changes, JobFilter, JobRow, QueuePlace, SegmentRow
 from webui.store.states import CANCELLED, EXPIRED, FAILED, FINAL_STATES, TRANSCRIBE
 
 __all__ = ["JobFilter", "JobService", "Media"]
@@ -32,6 +29,43 @@ __all__ = ["JobFilter", "JobService", "Media"]
 LOOK_AGAIN_S = 30.0  # a waiter asks again after so long, whatever it heard
 MOST_PAUSE_S = 0.5
 MOST_ON_A_PAGE = 200
+
+
+@dataclass(frozen=True)
+class QueuedJob:
+    """A job's row, and where it stands in the queue."""
+
+    row: JobRow
+    place: QueuePlace | None
+
+
+@dataclass(frozen=True)
+class SubmittedJobs:
+    batch: str | None
+    jobs: Sequence[QueuedJob]
+
+
+@dataclass(frozen=True)
+class JobsOfPage:
+    """`next`: the `before` of the page that follows, None at the end."""
+
+    jobs: Sequence[QueuedJob]
+    next: str | None
+
+
+@dataclass(frozen=True)
+class ChangedJobs:
+    """`since` is the number to ask with next time; `deleted` holds uids."""
+
+    since: int
+    jobs: Sequence[QueuedJob] = ()
+    deleted: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class JobSegments:
+    job: JobRow
+    segments: Sequence[SegmentRow]
 
 
 @dataclass(frozen=True)
@@ -71,10 +105,9 @@ class JobService:
         uploads: Sequence[Upload],
         params: TranscribeParams,
         key: SubmissionKey = SubmissionKey(),
-        language: str = "zh",
-    ) -> Submitted:
+    ) -> SubmittedJobs:
         """A job per recording; the files are taken over or removed. Raises UserError, see `Submitter`."""
-        return self._submitted(self._submitter.transcribe(owner_id, uploads, params, key), key, language)
+        return self._submitted(self._submitter.transcribe(owner_id, uploads, params, key), key)
 
     def submit_convert(
         self,
@@ -82,10 +115,9 @@ class JobService:
         uploads: Sequence[Upload],
         params: ConvertParams,
         key: SubmissionKey = SubmissionKey(),
-        language: str = "zh",
-    ) -> Submitted:
+    ) -> SubmittedJobs:
         """A job per recording, each to be read again in another voice."""
-        return self._submitted(self._submitter.convert(owner_id, uploads, params, key), key, language)
+        return self._submitted(self._submitter.convert(owner_id, uploads, params, key), key)
 
     def submit_speak(
         self,
@@ -94,28 +126,28 @@ class JobService:
         prompt: Upload | None = None,
         consent: Consent | None = None,
         key: SubmissionKey = SubmissionKey(),
-        language: str = "zh",
-    ) -> Submitted:
+    ) -> SubmittedJobs:
         """One job; a `prompt` makes a voice for this job only."""
-        return self._submitted(self._submitter.speak(owner_id, params, prompt, consent, key), key, language)
+        return self._submitted(self._submitter.speak(owner_id, params, prompt, consent, key), key)
 
-    def get(self, owner_id: int, uid: str, language: str = "zh") -> Job:
-        return self._views([self._store.get(owner_id, uid)], language)[0]
+    def get(self, owner_id: int, uid: str) -> QueuedJob:
+        return self._placed([self._store.get(owner_id, uid)])[0]
 
-    def page(self, wanted: JobFilter, *, before: str | None = None, limit: int = PAGE, language: str = "zh") -> JobPage:
-        """Newest first; `next` is the `before` of the page that follows, None at the end."""
+    def page(self, wanted: JobFilter, *, before: str | None = None, limit: int = PAGE) -> JobsOfPage:
+        """Newest first."""
         limit = min(limit, MOST_ON_A_PAGE)
         rows = self._history.page(wanted, before=before, limit=limit + 1)
         shown = rows[:limit]
-        return JobPage(jobs=self._views(shown, language), next=shown[-1].uid if len(rows) > limit else None)
+        return JobsOfPage(self._placed(shown), next=shown[-1].uid if len(rows) > limit else None)
 
-    def segments(
-        self, owner_id: int, uid: str, *, after: int | None = None, words: bool = True, language: str = "zh"
-    ) -> list[Segment]:
-        """In time order; with `after`, those whose `change` is greater. Without `words` these are left empty."""
+    def stream(self, wanted: JobFilter) -> Iterator[JobRow]:
+        """Every row that the filter lets through, newest first, read in chunks."""
+        return self._history.stream(wanted)
+
+    def segments(self, owner_id: int, uid: str, *, after: int | None = None) -> JobSegments:
+        """In time order; with `after`, those whose `change` is greater."""
         job = self._store.get(owner_id, uid)
-        rows = self._store.segments(owner_id, uid, after=after)
-        return [segment_view(row, job, language, words=words) for row in rows]
+        return JobSegments(job, self._store.segments(owner_id, uid, after=after))
 
     def edit_segment(
         self,
@@ -126,27 +158,26 @@ class JobService:
         version: int | None = None,
         text: str | None = None,
         speaker: str | None = None,
-        language: str = "zh",
-    ) -> Segment:
-        """Correct a segment. Raises CONFLICT where a `version` is given that is no longer the newest."""
+    ) -> JobSegments:
+        """Correct a segment, and give it back. Raises CONFLICT where a `version` is given that is not the newest."""
         row = self._store.edit_segment(owner_id, uid, number, version=version, text=text, speaker=speaker)
-        return segment_view(row, self._store.get(owner_id, uid), language)
+        return JobSegments(self._store.get(owner_id, uid), [row])
 
     def rename_speaker(self, owner_id: int, uid: str, speaker: str, name: str) -> int:
         """Name a speaker in the whole job; how many segments that changed. Raises NOT_FOUND."""
         return self._store.rename_speaker(owner_id, uid, speaker, name)
 
-    def cancel(self, owner_id: int, uid: str, language: str = "zh") -> Job:
-        return self._views([self._store.request_cancel(owner_id, uid)], language)[0]
+    def cancel(self, owner_id: int, uid: str) -> QueuedJob:
+        return self._placed([self._store.request_cancel(owner_id, uid)])[0]
 
-    def retry(self, owner_id: int, uid: str, language: str = "zh") -> Job:
+    def retry(self, owner_id: int, uid: str) -> QueuedJob:
         """Queue it again; only what is not done runs. What needed a model gets the one installed since.
 
         Raises BAD_STATE.
         """
         model = self._submitter.successor(self._store.get(owner_id, uid))
         instead = {"model": model.name, "model_revision": model.revision} if model else {}
-        return self._views([self._store.retry(owner_id, uid, **instead)], language)[0]
+        return self._placed([self._store.retry(owner_id, uid, **instead)])[0]
 
     def delete(self, owner_id: int, uid: str) -> None:
         """The row's content, its files and the voice that was made for it are gone."""
@@ -158,18 +189,18 @@ class JobService:
         for folder in (self._settings.uploads / uid, self._settings.outputs / uid):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def changes(self, owner_id: int, since: int | None, language: str = "zh") -> JobChanges:
+    def changes(self, owner_id: int, since: int | None) -> ChangedJobs:
         """What changed after number `since`; without one, only the number to start with."""
         if since is None:
-            return JobChanges(since=self._feed.now(), jobs=[], deleted=[])
-        return self._changes_view(owner_id, self._history.changes_since(owner_id, since), language)
+            return ChangedJobs(self._feed.now())
+        return self._changed(owner_id, self._history.changes_since(owner_id, since))
 
-    async def changes_after(self, owner_id: int, since: int, timeout: float, language: str = "zh") -> JobChanges:
+    async def changes_after(self, owner_id: int, since: int, timeout: float) -> ChangedJobs:
         """`changes` as soon as there are any, or after `timeout` seconds."""
         found = await self._feed.wait_async(owner_id, since, timeout)
-        return await asyncio.to_thread(self._changes_view, owner_id, found, language)
+        return await asyncio.to_thread(self._changed, owner_id, found)
 
-    def wait(self, owner_id: int, uid: str, timeout: float, language: str = "zh") -> Job:
+    def wait(self, owner_id: int, uid: str, timeout: float) -> JobRow:
         """The job when it has ended, or as it is after `timeout` seconds or when the program ends."""
         deadline = time.monotonic() + timeout
         while True:
@@ -177,7 +208,7 @@ class JobService:
             row = self._store.get(owner_id, uid)
             left = deadline - time.monotonic()
             if row.final or left <= 0 or self._stopping.is_set():
-                return self._views([row], language)[0]
+                return row
             self._feed.wait(owner_id, since, min(left, LOOK_AGAIN_S))
 
     async def ended(self, owner_id: int, uid: str) -> None:
@@ -196,21 +227,21 @@ class JobService:
             await asyncio.sleep(pause)
             pause = min(pause * 1.3, MOST_PAUSE_S)
 
-    def successful(self, owner_id: int, uid: str, language: str = "zh") -> Job:
+    def successful(self, owner_id: int, uid: str) -> JobRow:
         """An ended job that has something to give. Raises what it failed of, MODEL_NEEDED, JOB_CANCELLED."""
         row = self._store.get(owner_id, uid)
         if row.state == CANCELLED:
             raise UserError("JOB_CANCELLED")
         if row.error and (row.state == FAILED or row.error.code == "MODEL_NEEDED"):
             raise row.error.as_error()
-        return self._views([row], language)[0]
+        return row
 
-    def result(self, owner_id: int, uid: str, form: str, language: str = "zh") -> Result:
-        """The transcript as txt, srt, vtt, json, csv or docx. Raises NOT_READY, NOT_FOUND for another form."""
+    def ended_segments(self, owner_id: int, uid: str) -> JobSegments:
+        """An ended job with its segments. Raises NOT_READY."""
         job = self._store.get(owner_id, uid)
         if job.state not in FINAL_STATES:
             raise UserError("NOT_READY")
-        return write_result(job, self._store.segments(owner_id, uid), form, language)
+        return JobSegments(job, self._store.segments(owner_id, uid))
 
     def audio(self, owner_id: int, uid: str) -> Media:
         """The result of speaking, or the recording in a form every browser plays.
@@ -231,17 +262,17 @@ class JobService:
         stem = Path(job.file_name).stem or job.uid[:8]
         return Media(path, files[0].mime or "audio/wav", stem + path.suffix)
 
-    def _changes_view(self, owner_id: int, found: Changes, language: str) -> JobChanges:
+    def _changed(self, owner_id: int, found: Changes) -> ChangedJobs:
         rows = []
         for uid in found.changed:
             with contextlib.suppress(UserError):  # deleted meanwhile
                 rows.append(self._store.get(owner_id, uid))
-        return JobChanges(since=found.now, jobs=self._views(rows, language), deleted=list(found.deleted))
+        return ChangedJobs(found.now, self._placed(rows), found.deleted)
 
-    def _submitted(self, submission: Submission, key: SubmissionKey, language: str) -> Submitted:
+    def _submitted(self, submission: Submission, key: SubmissionKey) -> SubmittedJobs:
         batch = submission.jobs[0].batch if submission.jobs else key.batch
-        return Submitted(batch=batch, jobs=self._views(submission.jobs, language))
+        return SubmittedJobs(batch, self._placed(submission.jobs))
 
-    def _views(self, rows: Sequence[JobRow], language: str) -> list[Job]:
+    def _placed(self, rows: Sequence[JobRow]) -> list[QueuedJob]:
         places = self._store.places(rows)
-        return [job_view(row, places.get(row.uid), language) for row in rows]
+        return [QueuedJob(row, places.get(row.uid)) for row in rows]

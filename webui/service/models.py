@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from webui import devices
 from webui.engines import catalog
-from webui.engines.base import RecognizerCapabilities, RecognizerModel, SynthesizerCapabilities, SynthesizerModel
+from webui.engines.base import RecognizerModel, SynthesizerModel
 from webui.errors import Notice, UserError
 from webui.hosting.host import ModelHost
 from webui.service.device_table import speed_of
-from webui.service.optimising import Optimisations
-from webui.service.wording import message
+from webui.service.optimising import Optimisation, Optimisations
 from webui.settings import Settings
 from webui.store.options import OptionStore
 
@@ -40,13 +39,40 @@ class Options:
 
 
 @dataclass
-class _Pull:
+class Pull:
     """A download: bytes `done` of `total`; `error` why it failed."""
 
     state: Literal["running", "failed"] = "running"
     done: int = 0
     total: int = 0
     error: Notice | None = None
+
+
+@dataclass(frozen=True)
+class ListedModel:
+    """`loaded_on`: devices; `speed`: what was measured on the accelerator, as text, "" where nothing was."""
+
+    model: Chosen
+    problem: Notice | None
+    loaded_on: Sequence[str]
+    default: bool
+    speed: str
+    optimisation: Optimisation | None
+
+
+@dataclass(frozen=True)
+class ListedEntry:
+    """A model of the catalogue; `present`: its folder is there."""
+
+    entry: catalog.Entry
+    present: bool
+    pull: Pull | None
+
+
+@dataclass(frozen=True)
+class ModelListing:
+    models: Sequence[ListedModel]
+    catalog: Sequence[ListedEntry]
 
 
 class ModelService:
@@ -56,7 +82,7 @@ class ModelService:
         self._settings = settings
         self._options = options
         self._host = host
-        self._pulls: dict[str, _Pull] = {}
+        self._pulls: dict[str, Pull] = {}
         self._optimisations = Optimisations(done=host.free)
         self._lock = threading.Lock()
 
@@ -69,11 +95,7 @@ class ModelService:
 
         Raises MODEL_NOT_FOUND, MODEL_WRONG_KIND, MODEL_BROKEN.
         """
-        models = self.available()
-        found = self._default(models, kind) if name in DEFAULTS else _named(models, name, kind)
-        if found.problem is not None:
-            raise _named_problem(found, found.problem).as_error(param="model")
-        return found
+        return self._resolve(self.available(), name, kind)
 
     def with_own_voice(self) -> SynthesizerModel | None:
         """The best usable synthesizer that speaks without a prompt."""
@@ -101,30 +123,32 @@ class ModelService:
 
     def default_name(self, kind: type[Chosen]) -> str | None:
         """The default's name, None where no model of the kind can be used."""
-        try:
-            return self.resolve("auto", kind).name
-        except UserError:
-            return None
+        return self._default_name(self.available(), kind)
 
-    def listing(self, language: str) -> dict[str, Any]:
-        """The models that are present and those of the catalogue, as `GET /api/v1/models` gives them."""
+    def listing(self) -> ModelListing:
+        """The models that are present and those of the catalogue."""
         models = self.available()
-        defaults = {kind.kind: self.default_name(kind) for kind in _KINDS}
+        defaults = {(kind.kind, self._default_name(models, kind)) for kind in _KINDS}
         loaded: dict[tuple[str, str], list[str]] = {}
         for instance in self._host.loaded():
             loaded.setdefault((instance.name, instance.kind), []).append(instance.device)
-        return {
-            "models": [
-                {
-                    **_model_view(model, loaded.get((model.name, model.kind), []), language),
-                    "default": defaults[model.kind] == model.name,
-                    "speed": speed_of(self._host, model),
-                    "optimise": self._optimisations.view(model, language),
-                }
+        return ModelListing(
+            [
+                ListedModel(
+                    model,
+                    problem=_named_problem(model, model.problem) if model.problem else None,
+                    loaded_on=loaded.get((model.name, model.kind), []),
+                    default=(model.kind, model.name) in defaults,
+                    speed=speed_of(self._host, model),
+                    optimisation=self._optimisations.of(model),
+                )
                 for model in models
             ],
-            "catalog": [self._entry_view(entry, language) for entry in catalog.entries(self._settings).values()],
-        }
+            [
+                ListedEntry(entry, (self._settings.models / entry.name).is_dir(), self._pulls.get(entry.name))
+                for entry in catalog.entries(self._settings).values()
+            ],
+        )
 
     def options(self) -> Options:
         stored = self._options.all()
@@ -149,7 +173,7 @@ class ModelService:
         with self._lock:
             if name in self._pulls and self._pulls[name].state == "running":
                 return
-            self._pulls[name] = pull = _Pull()
+            self._pulls[name] = pull = Pull()
         threading.Thread(target=self._pull, args=(name, source, pull), name=f"pull {name}", daemon=True).start()
 
     def optimise(self, name: str) -> None:
@@ -157,14 +181,14 @@ class ModelService:
 
         Raises MODEL_NOT_FOUND, MODEL_BROKEN, NOT_CAPABLE.
         """
+        models = self.available()
         if name in DEFAULTS:
-            raise UserError(
-                "MODEL_NOT_FOUND", param="model", model=name, available=_names(self.available(), RecognizerModel)
-            )
-        able = {type(model) for model in self.available() if model.name == name and model.optimise}
-        self._optimisations.begin(self.resolve(name, SynthesizerModel if SynthesizerModel in able else RecognizerModel))
+            raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=_names(models, RecognizerModel))
+        able = {type(model) for model in models if model.name == name and model.optimise}
+        kind = SynthesizerModel if SynthesizerModel in able else RecognizerModel
+        self._optimisations.begin(self._resolve(models, name, kind))
 
-    def _pull(self, name: str, source: str | None, pull: _Pull) -> None:
+    def _pull(self, name: str, source: str | None, pull: Pull) -> None:
         from webui.engines.download import pull as download
 
         def progress(done: int, total: int) -> None:
@@ -183,6 +207,18 @@ class ModelService:
         with self._lock:
             del self._pulls[name]
 
+    def _resolve(self, models: list[Chosen], name: str, kind: type[M]) -> M:
+        found = self._default(models, kind) if name in DEFAULTS else _named(models, name, kind)
+        if found.problem is not None:
+            raise _named_problem(found, found.problem).as_error(param="model")
+        return found
+
+    def _default_name(self, models: list[Chosen], kind: type[Chosen]) -> str | None:
+        try:
+            return self._resolve(models, "auto", kind).name
+        except UserError:
+            return None
+
     def _default(self, models: list[Chosen], kind: type[M]) -> M:
         usable = [model for model in models if isinstance(model, kind) and model.problem is None and model.offered]
         chosen = getattr(self.options(), _OPTION[kind.kind])
@@ -193,32 +229,6 @@ class ModelService:
         if best is None:
             raise UserError("MODEL_NOT_FOUND", param="model", model="auto", available=_names(models, kind))
         return best
-
-    def _entry_view(self, entry: catalog.Entry, language: str) -> dict[str, Any]:
-        pull = self._pulls.get(entry.name)
-        return {
-            "name": entry.name,
-            "title": entry.title.get(language) or next(iter(entry.title.values()), entry.name),
-            "kind": entry.kind,
-            "languages": list(entry.languages),
-            "size_bytes": entry.size_bytes,
-            "licence": entry.licence,
-            "source": dict(entry.sources),
-            "note": entry.note.get(language, ""),
-            "present": (self._settings.models / entry.name).is_dir(),
-            "pull": _pull_view(pull, language) if pull else None,
-        }
-
-
-def capabilities_view(model: Chosen, language: str) -> dict[str, Any]:
-    """What a model can do as JSON, the same fields whatever its kind; with a reason for every control it lacks."""
-    every = asdict(RecognizerCapabilities()) | asdict(SynthesizerCapabilities())
-    reasons = {
-        control: message(Notice(code), language).model_dump()
-        for control, code in model.capabilities.unavailable.items()
-    }
-    policy = {"basic": not model.dependable, "self_test": not model.offered}
-    return {**every, **asdict(model.capabilities), **policy, "unavailable": reasons}
 
 
 def _named(models: list[Chosen], name: str, kind: type[M]) -> M:
@@ -238,23 +248,3 @@ def _names(models: list[Chosen], kind: type[M]) -> str:
 def _named_problem(model: Chosen, problem: Notice) -> Notice:
     """A plug-in need not repeat the model's name."""
     return Notice(problem.code, {"model": model.name, **problem.params})
-
-
-def _model_view(model: Chosen, loaded_on: list[str], language: str) -> dict[str, Any]:
-    problem = _named_problem(model, model.problem) if model.problem else None
-    return {
-        "name": model.name,
-        "engine": model.engine,
-        "kind": model.kind,
-        "revision": model.revision,
-        "size_bytes": model.size_bytes,
-        "capabilities": capabilities_view(model, language),
-        "self_test": not model.offered,
-        "problem": message(problem, language).model_dump() if problem else None,
-        "loaded_on": loaded_on,
-    }
-
-
-def _pull_view(pull: _Pull, language: str) -> dict[str, Any]:
-    error = message(pull.error, language).model_dump() if pull.error else None
-    return {"state": pull.state, "done": pull.done, "total": pull.total, "error": error}

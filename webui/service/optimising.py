@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from webui.engines.base import AnyModel
 from webui.errors import Notice, UserError
-from webui.service.wording import message
+
+State = Literal["none", "running", "failed", "done"]
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """`use` (precision) and `errors` (part → relative): what came of it; `error`: why it failed."""
+
+    state: State
+    use: str | None
+    errors: Mapping[str, float] | None
+    error: Notice | None
 
 
 class Optimisations:
@@ -35,15 +47,15 @@ class Optimisations:
         work = threading.Thread(target=self._work, args=(model.name, model.optimise), daemon=True)
         work.start()
 
-    def view(self, model: AnyModel, language: str) -> dict[str, Any] | None:
-        """{"state": none | running | failed | done, "use", "errors", "error"}; None where it cannot be done."""
+    def of(self, model: AnyModel) -> Optimisation | None:
+        """How far it is; None where it cannot be done."""
         if model.optimise is None:
             return None
         with self._lock:
             running, error = model.name in self._running, self._errors.get(model.name)
-        report = dict(model.optimised or {"use": None, "errors": None})
-        state = "running" if running else "failed" if error else "done" if model.optimised else "none"
-        return {"state": state, **report, "error": message(error, language).model_dump() if error else None}
+        report = model.optimised or {"use": None, "errors": None}
+        state: State = "running" if running else "failed" if error else "done" if model.optimised else "none"
+        return Optimisation(state, report["use"], report["errors"], error)
 
     def _work(self, name: str, optimise: Callable[[], None]) -> None:
         error: Notice | None = None

@@ -10,7 +10,6 @@ from webui.hosting.host import ModelHost
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.runner import JobRunner
 from webui.service.accounts import AccountService
-from webui.service.exports import ExportService
 from webui.service.hotwords import HotwordService
 from webui.service.jobs import JobService
 from webui.service.lexicon import LexiconService
@@ -57,7 +56,6 @@ class Services:
         submitter = Submitter(settings, store, self.models, self.voices, self.lexicon, self._decoder)
         self.jobs = JobService(settings, store, history, submitter, self.voices, self.feed, self._stopping)
         self.streams = SpeechStreams(settings, store, self.feed, self._stopping)
-        self.exports = ExportService(history, self.jobs)
         self.system = SystemService(settings, self.database, store, self.models, self.host, self._stopping)
 
     @property

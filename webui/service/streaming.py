@@ -42,13 +42,13 @@ class SpeechStreams:
         self._stopping = stopping
 
     @staticmethod
-    def mime(form: AudioFormat) -> str:
-        return AUDIO_FORMATS[form].mime
+    def mime(file_format: AudioFormat) -> str:
+        return AUDIO_FORMATS[file_format].mime
 
-    async def stream(self, owner_id: int, uid: str, form: AudioFormat, rate: int) -> AsyncIterator[bytes]:
+    async def stream(self, owner_id: int, uid: str, file_format: AudioFormat, rate: int) -> AsyncIterator[bytes]:
         """Encoded pieces, until the job has ended. `rate`: of the model's speech, Hz. Raises what failed the job,
         where nothing was spoken yet."""
-        player = _Player(self._settings, self._store, uid, form, rate)
+        player = _Player(self._settings, self._store, uid, file_format, rate)
         spoken = 0
         try:
             while True:
@@ -79,9 +79,9 @@ class SpeechStreams:
 class _Player:
     """Encodes a job's segments one after the other, each as far as it is there."""
 
-    def __init__(self, settings: Settings, store: JobStore, uid: str, form: AudioFormat, rate: int) -> None:
+    def __init__(self, settings: Settings, store: JobStore, uid: str, file_format: AudioFormat, rate: int) -> None:
         self._settings, self._store = settings, store
-        self._form, self._rate = form, rate
+        self._file_format, self._rate = file_format, rate
         self._label = AigcLabel(settings.producer_code, uid).json()
         self._joiner = Joiner(rate)
         self._outbox = io.BytesIO()
@@ -119,7 +119,7 @@ class _Player:
 
     def _write(self, samples: Samples) -> None:
         if self._writer is None:
-            self._writer = AudioWriter(self._outbox, self._form, self._rate, self._label)
+            self._writer = AudioWriter(self._outbox, self._file_format, self._rate, self._label)
             gap = np.zeros(round(GAP_SECONDS * self._rate), np.float32)
             self._writer.write(np.concatenate([rhythm(self._rate), gap]))
         self._writer.write(samples)

@@ -17,9 +17,8 @@ from webui.disk import ROOM_TO_WORK, free_bytes, worded
 from webui.engines.base import RecognizerModel
 from webui.errors import Notice, UserError
 from webui.hosting.host import ModelHost
-from webui.service.device_table import device_table
+from webui.service.device_table import DeviceStatus, device_table
 from webui.service.models import ModelService
-from webui.service.wording import message
 from webui.settings import Settings
 from webui.store.database import Database
 from webui.store.jobs import JobStore
@@ -61,8 +60,8 @@ class SystemService:
         self.runner: JobRunner | None = None
         self._stopping = stopping
 
-    def overview(self, language: str) -> dict[str, Any]:
-        """What the System tab shows."""
+    def overview(self) -> dict[str, Any]:
+        """What the System tab shows beside the problems of `readiness`."""
         usage = shutil.disk_usage(self._settings.data)
         return {
             "version": __version__,
@@ -90,12 +89,11 @@ class SystemService:
                 "audio_hours": self._settings.max_audio_hours,
                 "queued_jobs": self._settings.max_queued_jobs,
             },
-            "problems": [message(problem, language).model_dump() for problem in self.readiness().problems],
         }
 
-    def devices(self, language: str) -> list[dict[str, Any]]:
+    def devices(self) -> list[DeviceStatus]:
         """Every device with why it cannot be used, where it cannot, and what was found out about models on it."""
-        return device_table(self._host, self._models.available(), language)
+        return device_table(self._host, self._models.available())
 
     def queue(self) -> dict[str, int]:
         return dict.fromkeys(OPEN_STATES, 0) | self._store.counts()

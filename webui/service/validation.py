@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with a request, as one INVALID_FIELD in the reader's language."""
+"""What pydantic finds wrong with a request, as one INVALID_FIELD."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +15,9 @@ from webui.errors import UserError
 from webui.jobs.params import Consent
 from webui.service.uploads import Upload, check_space
 from webui.service.validation import invalid
-from webui.service.views import Voice
-from webui.service.wording import voice_view
 from webui.settings import Settings
 from webui.store.jobs import new_uid
-from webui.store.rows import NewConsent, NewVoice, VoiceRow, now_ms
+from webui.store.rows import ConsentRow, NewConsent, NewVoice, VoiceRow, now_ms
 from webui.store.voices import VoiceStore
 from webui.text.file_names import safe_name
 
@@ -54,18 +53,27 @@ class VoiceChange:
     shared: bool | None = None
 
 
+@dataclass(frozen=True)
+class KnownVoice:
+    """`consents`: newest first; `usable`: one of them is live now."""
+
+    row: VoiceRow
+    consents: Sequence[ConsentRow]
+    usable: bool
+
+
 class VoiceService:
     def __init__(self, settings: Settings, store: VoiceStore, decoder: Decoder) -> None:
         self._settings = settings
         self._store = store
         self._decoder = decoder
 
-    def listing(self, owner_id: int, language: str = "zh") -> list[Voice]:
+    def listing(self, owner_id: int) -> list[KnownVoice]:
         """The owner's voices and the shared ones, by name."""
-        return [self._view(row, owner_id, language) for row in self._store.visible(owner_id)]
+        return [self._known(row) for row in self._store.visible(owner_id)]
 
-    def get(self, owner_id: int, name_or_uid: str, language: str = "zh") -> Voice:
-        return self._view(self._found(owner_id, name_or_uid), owner_id, language)
+    def get(self, owner_id: int, name_or_uid: str) -> KnownVoice:
+        return self._known(self._found(owner_id, name_or_uid))
 
     def create(
         self,
@@ -76,8 +84,7 @@ class VoiceService:
         consent: Consent | None = None,
         *,
         shared: bool = False,
-        language: str = "zh",
-    ) -> Voice:
+    ) -> KnownVoice:
         """Keep a voice. Raises CONSENT_REQUIRED, VOICE_NAME_RESERVED, VOICE_EXISTS, PROMPT_…, and decoding errors."""
         try:
             name = checked_name(name)
@@ -85,7 +92,7 @@ class VoiceService:
         finally:
             if upload is not None:
                 upload.discard()
-        return self._view(row, owner_id, language)
+        return self._known(row)
 
     def make_for_job(self, owner_id: int, upload: Upload, transcript: str, consent: Consent | None) -> VoiceRow:
         """A voice that one job uses and that no list shows."""
@@ -103,26 +110,26 @@ class VoiceService:
             raise UserError("CONSENT_EXPIRED", param="voice", voice=row.name)
         return row
 
-    def change(self, owner_id: int, uid: str, change: VoiceChange, language: str = "zh") -> Voice:
+    def change(self, owner_id: int, uid: str, change: VoiceChange) -> KnownVoice:
         """Raises VOICE_NOT_FOUND for another's voice, VOICE_EXISTS, VOICE_NAME_RESERVED."""
         name = None if change.name is None else checked_name(change.name)
         transcript = None if change.transcript is None else _checked_transcript(change.transcript)
         row = self._store.change(owner_id, uid, name=name, transcript=transcript, shared=change.shared)
-        return self._view(row, owner_id, language)
+        return self._known(row)
 
-    def renew_consent(self, owner_id: int, uid: str, consent: Consent, language: str = "zh") -> Voice:
+    def renew_consent(self, owner_id: int, uid: str, consent: Consent) -> KnownVoice:
         """A further consent, where the first has expired. Raises VOICE_NOT_FOUND, MISSING_INPUT after a revocation."""
         if not self._prompt_path(self._found(owner_id, uid)).is_file():
             raise UserError("MISSING_INPUT")
         self._store.add_consent(owner_id, uid, _new_consent(consent))
-        return self.get(owner_id, uid, language)
+        return self.get(owner_id, uid)
 
-    def revoke(self, owner_id: int, uid: str, language: str = "zh") -> Voice:
+    def revoke(self, owner_id: int, uid: str) -> KnownVoice:
         """Withdraw the consent: the recording and everything computed from it go, the record stays."""
         self._store.revoke(owner_id, uid)
         row = self._found(owner_id, uid)
         self._prompt_path(row).unlink(missing_ok=True)
-        return self._view(row, owner_id, language)
+        return self._known(row)
 
     def delete(self, owner_id: int, uid: str) -> None:
         """Forget the voice; consents stay as the record."""
@@ -190,8 +197,9 @@ class VoiceService:
     def _prompt_path(self, row: VoiceRow) -> Path:
         return self._settings.data / row.prompt_path
 
-    def _view(self, row: VoiceRow, owner_id: int, language: str) -> Voice:
-        return voice_view(row, self._store.consents(row.id), owner_id, now_ms(), language)
+    def _known(self, row: VoiceRow) -> KnownVoice:
+        consents, now = self._store.consents(row.id), now_ms()
+        return KnownVoice(row, consents, any(consent.live(now) for consent in consents))
 
 
 def checked_name(name: str) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from webui.errors import UserError
-from webui.service.wording import iso, job_view, segment_view
+from webui.server.present import iso, job_view, segment_view
+from webui.service.jobs import JobSegments
 from webui.store.rows import JobRow, SegmentRow
 from webui.store.states import DONE
 from webui.text.formats import TRANSCRIPT_FORMATS
@@ -31,20 +32,21 @@ class Result:
     name: str
 
 
-def write_result(job: JobRow, segments: Sequence[SegmentRow], form: str, language: str) -> Result:
-    """In one of TRANSCRIPT_FORMATS; JSON is the Job with its segments. Raises NOT_FOUND for another form."""
-    known = TRANSCRIPT_FORMATS.get(form)
+def write_result(found: JobSegments, file_format: str, locale: str) -> Result:
+    """In one of TRANSCRIPT_FORMATS; JSON is the Job with its segments. Raises NOT_FOUND for another format."""
+    job, segments = found.job, found.segments
+    known = TRANSCRIPT_FORMATS.get(file_format)
     if known is None:
         raise UserError("NOT_FOUND")
-    content = known.write(_of(job, segments, language)) if known.write else _json(job, segments, language)
+    content = known.write(_of(job, segments, locale)) if known.write else _json(job, segments, locale)
     stem = Path(job.file_name).stem or job.uid[:8]
-    return Result(content, known.mime, f"{stem}.{form}")
+    return Result(content, known.mime, f"{stem}.{file_format}")
 
 
-def _json(job: JobRow, segments: Sequence[SegmentRow], language: str) -> bytes:
+def _json(job: JobRow, segments: Sequence[SegmentRow], locale: str) -> bytes:
     """A segment a line, each encoded by itself: the words of hours as one object take half a gigabyte."""
-    head = _encoded(job_view(job, None, language).model_dump(), indent=1).removesuffix(b"\n}")
-    lines = (b"  " + _encoded(segment_view(segment, job, language).model_dump()) for segment in segments)
+    head = _encoded(job_view(job, None, locale).model_dump(), indent=1).removesuffix(b"\n}")
+    lines = (b"  " + _encoded(segment_view(segment, job, locale).model_dump()) for segment in segments)
     return head + b',\n "segments": [\n' + b",\n".join(lines) + b"\n ]\n}"
 
 
@@ -52,31 +54,31 @@ def _encoded(value: object, indent: int | None = None) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8", "replace")
 
 
-def _of(job: JobRow, segments: Sequence[SegmentRow], language: str) -> Transcript:
+def _of(job: JobRow, segments: Sequence[SegmentRow], locale: str) -> Transcript:
     split = any(segment.channel for segment in segments)
     return Transcript(
         title=job.file_name or job.uid[:8],
-        facts=_facts(job, language),
-        segments=tuple(_segment(segment, split, language) for segment in segments if segment.state == DONE),
+        facts=_facts(job, locale),
+        segments=tuple(_segment(segment, split, locale) for segment in segments if segment.state == DONE),
     )
 
 
-def _facts(job: JobRow, language: str) -> tuple[tuple[str, str], ...]:
+def _facts(job: JobRow, locale: str) -> tuple[tuple[str, str], ...]:
     seconds = None if job.duration_ms is None else f"{job.duration_ms / 1000:.1f} s"
     values = (job.file_name, iso(job.created_at), seconds, job.model, job.language, job.input_sha256)
-    return tuple((name, value) for name, value in zip(_NAMES[language], values, strict=True) if value)
+    return tuple((name, value) for name, value in zip(_NAMES[locale], values, strict=True) if value)
 
 
-def _segment(row: SegmentRow, split: bool, language: str) -> TranscriptSegment:
-    speaker = _speaker(row, split, language)
+def _segment(row: SegmentRow, split: bool, locale: str) -> TranscriptSegment:
+    speaker = _speaker(row, split, locale)
     words = tuple(TimedWord(text, start / 1000, end / 1000) for text, start, end, _ in row.words)
     return TranscriptSegment(row.start_ms / 1000, row.end_ms / 1000, row.shown_text, speaker, words)
 
 
-def _speaker(row: SegmentRow, split: bool, language: str) -> str | None:
+def _speaker(row: SegmentRow, split: bool, locale: str) -> str | None:
     """A name that was given; else the channel or the number, in words."""
     if row.speaker and not row.speaker.isdecimal():
         return row.speaker
     if split:
-        return _CHANNEL[language].format(row.channel + 1)
-    return _SPEAKER[language].format(row.speaker) if row.speaker else None
+        return _CHANNEL[locale].format(row.channel + 1)
+    return _SPEAKER[locale].format(row.speaker) if row.speaker else None

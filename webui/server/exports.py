@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from webui.errors import UserError
+from webui.server.present import iso, job_view
+from webui.server.results import Result, write_result
 from webui.service.jobs import JobService
-from webui.service.wording import iso, job_view
-from webui.store.history import History
 from webui.store.rows import JobFilter, JobRow
 from webui.store.states import FINAL_STATES, TRANSCRIBE
 from webui.text.file_names import csv_cell, safe_name
@@ -22,68 +22,66 @@ CHUNK = 64 * 1024  # bytes gathered before they are handed on
 BLOCK = 256 * 1024  # bytes of a file read at a time
 
 
-class ExportService:
-    def __init__(self, history: History, jobs: JobService) -> None:
-        self._history = history
+def history_csv(rows: Iterator[JobRow]) -> Iterator[bytes]:
+    """`history.csv` for a spreadsheet: UTF-8 with BOM, no cell that it would take for a formula."""
+    return _gathered(_csv_lines(rows))
+
+
+def history_json(rows: Iterator[JobRow], locale: str) -> Iterator[bytes]:
+    """`history.json`: one array of Jobs."""
+    return _gathered(_json_array(rows, locale))
+
+
+def batch_archive(jobs: JobService, owner_id: int, batch: str, file_format: str, locale: str) -> Iterator[bytes]:
+    """A ZIP of a batch's finished results. Raises NOT_FOUND for an unknown batch or format, NOT_READY while none is."""
+    wanted = JobFilter(owner_id, batch=batch)
+    if not jobs.page(wanted, limit=1).jobs:
+        raise UserError("NOT_FOUND")
+    first = next((row for row in jobs.stream(wanted) if row.state in FINAL_STATES), None)
+    if first is None:
+        raise UserError("NOT_READY")
+    archive = _Archive(jobs, owner_id, file_format, locale)
+    if first.kind == TRANSCRIBE:
+        archive.transcript(first.uid)  # before the first byte is sent
+    return archive.pieces(jobs.stream(wanted))
+
+
+class _Archive:
+    """Written while it is sent."""
+
+    def __init__(self, jobs: JobService, owner_id: int, file_format: str, locale: str) -> None:
         self._jobs = jobs
+        self._owner_id = owner_id
+        self._file_format = file_format
+        self._locale = locale
+        self._out = _Outbox()
+        self._taken: set[str] = set()
 
-    def csv(self, wanted: JobFilter) -> Iterator[bytes]:
-        """`history.csv` for a spreadsheet: UTF-8 with BOM, no cell that it would take for a formula."""
-        return _gathered(_csv_lines(self._history.stream(wanted)))
-
-    def json(self, wanted: JobFilter, language: str) -> Iterator[bytes]:
-        """`history.json`: one array of Jobs."""
-        return _gathered(_json_array(self._history.stream(wanted), language))
-
-    def archive(self, owner_id: int, batch: str, form: str, language: str) -> Iterator[bytes]:
-        """A ZIP of a batch's finished results. Raises NOT_FOUND for an unknown batch, NOT_READY while none is."""
-        wanted = JobFilter(owner_id, batch=batch)
-        if not self._history.page(wanted, limit=1):
-            raise UserError("NOT_FOUND")
-        finished = (row for row in self._history.stream(wanted) if row.state in FINAL_STATES)
-        first = next(finished, None)
-        if first is None:
-            raise UserError("NOT_READY")
-        self._result_name(owner_id, first, form, language)
-        return self._archive(owner_id, batch, form, language)
-
-    def _result_name(self, owner_id: int, row: JobRow, form: str, language: str) -> None:
-        """Raises NOT_FOUND for a form that does not exist, before the first byte is sent."""
-        if row.kind == TRANSCRIBE:
-            self._jobs.result(owner_id, row.uid, form, language)
-
-    def _archive(self, owner_id: int, batch: str, form: str, language: str) -> Iterator[bytes]:
-        out = _Outbox()
-        taken: set[str] = set()
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-            for row in self._history.stream(JobFilter(owner_id, batch=batch)):
+    def pieces(self, rows: Iterator[JobRow]) -> Iterator[bytes]:
+        with zipfile.ZipFile(self._out, "w", zipfile.ZIP_DEFLATED) as archive:
+            for row in rows:
                 try:
-                    yield from self._add(archive, out, owner_id, row, form, language, taken)
+                    yield from self._add(archive, row)
                 except UserError:  # not finished, nothing in it, or gone meanwhile
                     continue
-        yield out.take()
+        yield self._out.take()
 
-    def _add(
-        self,
-        archive: zipfile.ZipFile,
-        out: _Outbox,
-        owner_id: int,
-        row: JobRow,
-        form: str,
-        language: str,
-        taken: set[str],
-    ) -> Iterator[bytes]:
+    def transcript(self, uid: str) -> Result:
+        """Raises NOT_READY, NOT_FOUND for a format that does not exist."""
+        return write_result(self._jobs.ended_segments(self._owner_id, uid), self._file_format, self._locale)
+
+    def _add(self, archive: zipfile.ZipFile, row: JobRow) -> Iterator[bytes]:
         if row.kind == TRANSCRIBE:
-            result = self._jobs.result(owner_id, row.uid, form, language)
-            archive.writestr(_free_name(result.name, taken), result.content)
-            yield out.take()
+            result = self.transcript(row.uid)
+            archive.writestr(_free_name(result.name, self._taken), result.content)
+            yield self._out.take()
             return
-        media = self._jobs.audio(owner_id, row.uid)
-        info = zipfile.ZipInfo.from_file(media.path, _free_name(media.name, taken))
+        media = self._jobs.audio(self._owner_id, row.uid)
+        info = zipfile.ZipInfo.from_file(media.path, _free_name(media.name, self._taken))
         with media.path.open("rb") as source, archive.open(info, "w", force_zip64=True) as target:
             while block := source.read(BLOCK):
                 target.write(block)
-                yield out.take()
+                yield self._out.take()
 
 
 class _Outbox(io.RawIOBase):
@@ -156,10 +154,10 @@ def _csv_lines(rows: Iterator[JobRow]) -> Iterator[str]:
     yield _drain(buffer)
 
 
-def _json_array(rows: Iterator[JobRow], language: str) -> Iterator[str]:
+def _json_array(rows: Iterator[JobRow], locale: str) -> Iterator[str]:
     separator = "["
     for row in rows:
-        yield separator + json.dumps(job_view(row, None, language).model_dump(), ensure_ascii=False)
+        yield separator + json.dumps(job_view(row, None, locale).model_dump(), ensure_ascii=False)
         separator = ",\n"
     yield "]" if separator == ",\n" else "[]"
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from webui.service.results import write_result
-from webui.service.wording import job_view, segment_view
+from webui.server.present import job_view, segment_view
+from webui.server.results import write_result
+from webui.service.jobs import JobSegments
 from webui.store.rows import JobRow, SegmentRow
 
 
@@ -37,18 +38,18 @@ def said(count: int) -> list[SegmentRow]:
 
 def test_json_is_the_job_with_its_segments(job: JobRow) -> None:
     segments = said(3)
-    result = write_result(job, segments, "json", "zh")
+    result = write_result(JobSegments(job, segments), "json", "zh")
     views = [segment_view(segment, job, "zh").model_dump() for segment in segments]
     assert json.loads(result.content) == {**job_view(job, None, "zh").model_dump(), "segments": views}
-    assert json.loads(write_result(job, [], "json", "zh").content)["segments"] == []
+    assert json.loads(write_result(JobSegments(job, []), "json", "zh").content)["segments"] == []
 
 
 def test_json_of_hours_takes_little_more_memory_than_the_file_has(job: JobRow) -> None:
     segments = said(3000)
-    write_result(job, segments[:1], "json", "zh")
+    write_result(JobSegments(job, segments[:1]), "json", "zh")
     tracemalloc.start()
     try:
-        result = write_result(job, segments, "json", "zh")
+        result = write_result(JobSegments(job, segments), "json", "zh")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 
 class Message(BaseModel):
-    """An error or a warning, worded in the reader's language."""
+    """An error or a warning, in the words of the reader's locale."""
 
     code: str
     message: str

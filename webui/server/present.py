@@ -1,14 +1,17 @@
-"""Rows as the reader sees them: ISO times, seconds, and every error and warning worded in their language."""
+"""What the services return, as a reader sees it: ISO times, seconds, every notice in the words of their locale."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 from webui.errors import Notice
-from webui.service.views import Job, Message, Segment, Voice
-from webui.store.rows import ConsentRow, JobRow, QueuePlace, SegmentRow, VoiceRow
+from webui.server.views import HotwordList, Job, JobChanges, JobPage, Message, Segment, Submitted, Voice
+from webui.service.hotwords import KeptHotwords
+from webui.service.jobs import ChangedJobs, JobSegments, JobsOfPage, QueuedJob, SubmittedJobs
+from webui.service.voices import KnownVoice
+from webui.store.rows import ConsentRow, JobRow, QueuePlace, SegmentRow
 from webui.text.hotwords import Hit, find
 
 _NOWHERE = QueuePlace(None, None)
@@ -25,16 +28,24 @@ def iso(ms: int | None) -> str | None:
     return datetime.fromtimestamp(ms / 1000, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def message(notice: Notice, language: str) -> Message:
+def message(notice: Notice, locale: str) -> Message:
     """An error or a warning in words."""
     params = dict(notice.params)
     if "language" in params:  # a name where there is one: readers are no programmers
-        params["language"] = _LANGUAGES.get(language, {}).get(params["language"], params["language"])
-    wording = Notice(notice.code, params).worded(language)
+        params["language"] = _LANGUAGES.get(locale, {}).get(params["language"], params["language"])
+    wording = Notice(notice.code, params).worded(locale)
     return Message(code=notice.code, message=wording.message, hint=wording.hint)
 
 
-def job_view(row: JobRow, place: QueuePlace | None, language: str) -> Job:
+def messages(notices: Iterable[Notice], locale: str) -> list[Message]:
+    return [message(notice, locale) for notice in notices]
+
+
+def queued_job_view(job: QueuedJob, locale: str) -> Job:
+    return job_view(job.row, job.place, locale)
+
+
+def job_view(row: JobRow, place: QueuePlace | None, locale: str) -> Job:
     place = place or _NOWHERE
     return Job(
         id=row.uid,
@@ -54,8 +65,8 @@ def job_view(row: JobRow, place: QueuePlace | None, language: str) -> Job:
         language=row.language,
         text=row.text,
         text_raw=row.text_raw,
-        warnings=[message(warning, language) for warning in row.warnings],
-        error=message(row.error, language) if row.error else None,
+        warnings=messages(row.warnings, locale),
+        error=message(row.error, locale) if row.error else None,
         voice=row.params.get("voice"),
         created_at=iso(row.created_at) or "",
         started_at=iso(row.started_at),
@@ -63,7 +74,25 @@ def job_view(row: JobRow, place: QueuePlace | None, language: str) -> Job:
     )
 
 
-def segment_view(row: SegmentRow, job: JobRow, language: str, *, words: bool = True) -> Segment:
+def submitted_view(submitted: SubmittedJobs, locale: str) -> Submitted:
+    return Submitted(batch=submitted.batch, jobs=[queued_job_view(job, locale) for job in submitted.jobs])
+
+
+def page_view(page: JobsOfPage, locale: str) -> JobPage:
+    return JobPage(jobs=[queued_job_view(job, locale) for job in page.jobs], next=page.next)
+
+
+def changes_view(changed: ChangedJobs, locale: str) -> JobChanges:
+    jobs = [queued_job_view(job, locale) for job in changed.jobs]
+    return JobChanges(since=changed.since, jobs=jobs, deleted=list(changed.deleted))
+
+
+def segment_views(found: JobSegments, locale: str, *, words: bool = True) -> list[Segment]:
+    """Without `words` these are left empty."""
+    return [segment_view(row, found.job, locale, words=words) for row in found.segments]
+
+
+def segment_view(row: SegmentRow, job: JobRow, locale: str, *, words: bool = True) -> Segment:
     return Segment(
         n=row.idx,
         start=row.start_ms / 1000,
@@ -73,13 +102,13 @@ def segment_view(row: SegmentRow, job: JobRow, language: str, *, words: bool = T
         text=row.shown_text,
         text_raw=row.text_raw,
         source=row.source,
-        words=[word_timing_view(word_) for word_ in row.words] if words else [],
+        words=[word_timing_view(timing) for timing in row.words] if words else [],
         hits=[{"word": hit.word, "start": hit.start, "end": hit.end} for hit in _hits(row, job)],
         language=row.language,
         speaker=row.speaker,
         confidence=row.confidence,
         device=row.device,
-        error=message(Notice(row.error_code, _context(row, job)), language) if row.error_code else None,
+        error=message(Notice(row.error_code, _context(row, job)), locale) if row.error_code else None,
         edited=row.edited_text is not None,
         version=row.version,
         change=row.change,
@@ -91,26 +120,29 @@ def _hits(row: SegmentRow, job: JobRow) -> Sequence[Hit]:
     return find(row.shown_text, job.params.get("hotwords", ()))
 
 
-def word_timing_view(stored: Sequence[Any]) -> dict[str, Any]:
-    text, start_ms, end_ms, confidence = stored
+def word_timing_view(timing: Sequence[Any]) -> dict[str, Any]:
+    text, start_ms, end_ms, confidence = timing
     return {"text": text, "start": start_ms / 1000, "end": end_ms / 1000, "confidence": confidence}
 
 
-def voice_view(row: VoiceRow, consents: Sequence[ConsentRow], owner_id: int, now: int, language: str) -> Voice:
-    """`consents` newest first."""
-    usable = any(consent.live(now) for consent in consents)
+def voice_view(voice: KnownVoice, owner_id: int, locale: str) -> Voice:
+    row = voice.row
     return Voice(
         id=row.uid,
         name=row.name,
         transcript=row.transcript,
         seconds=row.seconds,
-        findings=[message(finding, language) for finding in row.findings],
-        consent=_consent(consents[0]) if consents else {},
-        usable=usable,
+        findings=messages(row.findings, locale),
+        consent=_consent(voice.consents[0]) if voice.consents else {},
+        usable=voice.usable,
         shared=bool(row.shared),
         mine=row.owner_id == owner_id,
         created_at=iso(row.created_at) or "",
     )
+
+
+def hotword_list_view(kept: KeptHotwords, locale: str) -> HotwordList:
+    return HotwordList(name=kept.name, words=list(kept.words), warnings=messages(kept.left_out, locale))
 
 
 def _consent(row: ConsentRow) -> dict[str, Any]:
