@@ -17,9 +17,10 @@ from webui.engines.base import EngineError
 from webui.engines.funasr.onnx.fixed_length import choose, padded, repeated
 from webui.engines.funasr.onnx.fixed_length_export import export
 from webui.engines.funasr.onnx.fixed_length_manifest import FILE, Manifest
-from webui.engines.funasr.onnx.fixed_length_sessions import CANN, OfflineEncoder, OrtSession
+from webui.engines.funasr.onnx.fixed_length_sessions import CANN, OfflineEncoder
 from webui.engines.funasr.onnx.om import OmSession
 from webui.errors import UserError
+from webui.onnx_session import OnnxSession
 from webui.settings import Settings
 
 BUCKETS = (20, 40)
@@ -59,7 +60,7 @@ def test_the_bucket_does_not_show_in_the_result(models: Settings, name: str) -> 
     (exact,) = encoder.run(features).values()
     (short,) = encoder.run(features[:13]).values()
     longer = dict(zip(("speech", "mask"), padded(features, 40), strict=True))
-    (in_longer,) = OrtSession(models.data / "out" / name / "encoder.40.onnx").run(longer).values()
+    (in_longer,) = OnnxSession(models.data / "out" / name / "encoder.40.onnx", 1).run(longer).values()
     assert exact.shape[1] == 20 and short.shape[1] == 13
     assert np.allclose(in_longer[:, :20], exact, atol=1e-4)
 
@@ -93,7 +94,7 @@ def test_the_manifest_writes_out_the_command_for_each_chip(models: Settings) -> 
 
 
 def test_a_provider_that_is_not_active_is_not_claimed(models: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    session = OrtSession(models.data / "out" / "sensevoice" / "encoder.20.onnx", CANN)
+    session = OnnxSession(models.data / "out" / "sensevoice" / "encoder.20.onnx", 1, CANN)
     assert session.provider == "CPUExecutionProvider" and CANN in caplog.text
 
 
@@ -131,7 +132,7 @@ class TestOm:
     ) -> None:
         acl = FakeAcl()
         session = self.session(models, monkeypatch, acl)
-        wanted = OrtSession(models.data / "out" / "sensevoice" / "encoder.20.onnx").run(self.feeds())
+        wanted = OnnxSession(models.data / "out" / "sensevoice" / "encoder.20.onnx", 1).run(self.feeds())
         assert np.array_equal(session.run(self.feeds())["logits"], wanted["logits"])
         session.close()
         assert acl.memory == {} and acl.calls[:3] == ["init", "set_device", "load_from_file"]

@@ -10,10 +10,11 @@ import importlib.util
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from webui.onnx_session import OnnxSession
 
 RATE = 16_000  # Hz
 FRAME = 512  # samples that one probability covers: 32 ms
@@ -55,12 +56,8 @@ class SpeechDetector:
         self.options = options or SpeechOptions()
 
     @cached_property
-    def _model(self) -> Any:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        return onnxruntime.InferenceSession(str(model_file()), options, providers=["CPUExecutionProvider"])
+    def _model(self) -> OnnxSession:
+        return OnnxSession(model_file(), threads=1)
 
     def session(self) -> VadSession:
         """A new recording."""
@@ -74,7 +71,7 @@ class SpeechDetector:
 class SpeechProbabilities:
     """The model's state along one recording: samples in, one probability per 512 samples out."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: OnnxSession) -> None:
         self._model = model
         self._hidden = self._cell = np.zeros((1, 1, 128), np.float32)
         self._context = np.zeros(CONTEXT, np.float32)
@@ -98,8 +95,9 @@ class SpeechProbabilities:
         contexts = np.concatenate((self._context[None], frames[:-1, -CONTEXT:]))
         self._context = frames[-1, -CONTEXT:].copy()
         inputs = {"input": np.concatenate((contexts, frames), axis=1), "h": self._hidden, "c": self._cell}
-        probabilities, self._hidden, self._cell = self._model.run(["speech_probs", "hn", "cn"], inputs)
-        return probabilities.reshape(-1)
+        found = self._model.run(inputs, ("speech_probs", "hn", "cn"))
+        self._hidden, self._cell = found["hn"], found["cn"]
+        return found["speech_probs"].reshape(-1)
 
 
 class VadSession:

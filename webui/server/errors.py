@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from webui.errors import UserError
 from webui.server.views import Error, ErrorAnswer
 from webui.service.validation import invalid_field
+from webui.text.languages import primary
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +40,9 @@ def locale_of(connection: HTTPConnection) -> str:
     weights = {"zh": 0.0, "en": 0.0}
     for part in connection.headers.get("accept-language", "")[:500].split(","):
         tag, _, weight = part.replace(" ", "").lower().partition(";q=")
-        primary = tag.split("-")[0]
-        if primary in weights:
-            weights[primary] = max(weights[primary], _number(weight or "1"))
+        named = primary(tag)
+        if named in weights:
+            weights[named] = max(weights[named], _number(weight or "1"))
     return "en" if weights["en"] > weights["zh"] else "zh"
 
 

@@ -22,6 +22,7 @@ from webui.engines.cosyvoice.sampling import ForcedTokens, RepetitionAwareSample
 from webui.engines.cosyvoice.tokenizer import TextTokenizer
 from webui.engines.cosyvoice.weights import Weights
 from webui.errors import UserError
+from webui.onnx_session import OnnxSession
 
 LEAST_PROMPT, MOST_PROMPT = 3.0, 30.0  # seconds
 TOLERANCE = 0.01  # seconds, of what was cut to these lengths
@@ -65,9 +66,9 @@ class PromptEncoder:
     def speech_tokens(self, wave: torch.Tensor, trace: Trace | None = None) -> torch.Tensor:
         """(1, n) at 16 kHz → ids int64 (tokens,), 25 a second."""
         mel = features.whisper_mel(wave)
-        names = [one.name for one in self._tokens.get_inputs()]
-        inputs = {names[0]: mel.numpy(), names[1]: np.array([mel.shape[2]], np.int32)}
-        tokens = torch.from_numpy(self._tokens.run(None, inputs)[0].reshape(-1).astype(np.int64))
+        mel_input, length_input = self._tokens.inputs
+        found = self._tokens.run({mel_input: mel.numpy(), length_input: np.array([mel.shape[2]], np.int32)})
+        tokens = torch.from_numpy(next(iter(found.values())).reshape(-1).astype(np.int64))
         if trace is not None:
             trace.update(wav16k=wave, whisper_mel=mel, prompt_token_raw=tokens[None])
         return tokens
@@ -78,7 +79,7 @@ class PromptEncoder:
         narrow = features.resample(wave, rate, 16000)
         tokens = self.speech_tokens(narrow, trace)
         fbank = features.kaldi_fbank(narrow)
-        speaker = self._speaker.run(None, {self._speaker.get_inputs()[0].name: fbank[None].numpy()})[0]
+        speaker = next(iter(self._speaker.run({self._speaker.inputs[0]: fbank[None].numpy()}).values()))
         found = PromptFeatures(
             tokens,
             features.prompt_mel(features.resample(wave, rate, RATE))[0],
@@ -345,12 +346,8 @@ def check_length(prompt: Samples, rate: int) -> None:
         raise UserError("PROMPT_TOO_LONG", param="file", seconds=seconds, most=int(MOST_PROMPT))
 
 
-def _onnx_session(folder: Path, name: str) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+def _onnx_session(folder: Path, name: str) -> OnnxSession:
     try:
-        return onnxruntime.InferenceSession(str(folder / name), options, providers=["CPUExecutionProvider"])
+        return OnnxSession(folder / name, torch.get_num_threads())
     except Exception:  # the library's errors share no class
         raise broken(folder, "FILE_DAMAGED", file=name) from None

@@ -20,9 +20,10 @@ from webui.devices import load_torch
 from webui.engines.funasr.folder import Folder
 from webui.engines.funasr.import_guard import import_guarded
 from webui.engines.funasr.loading import build
+from webui.engines.funasr.onnx.agreement import relative_error
 from webui.engines.funasr.onnx.graphs import REPLACED, Graph, graphs
-from webui.engines.funasr.onnx.session import OnnxSession, relative_error
 from webui.errors import Notice, UserError
+from webui.onnx_session import OnnxSession
 
 if TYPE_CHECKING:
     from webui.settings import Settings
@@ -152,14 +153,14 @@ def _export(graph: Graph, directory: Path) -> None:
 def _error(graph: Graph, directory: Path, precision: Precision) -> float:
     """The worst relative L2 error of the last output against torch, for lengths that were not traced."""
     torch = load_torch()
-    session = OnnxSession(directory / f"{graph.name}.{precision}.onnx")
+    session = OnnxSession(directory / f"{graph.name}.{precision}.onnx", torch.get_num_threads())
     generator = torch.Generator().manual_seed(5)
-    worst = 0.0
+    worst, last = 0.0, graph.outputs[-1]
     for frames in _CHECKED_FRAMES:
         inputs = [torch.randn(1, frames, example.shape[2], generator=generator) for example in graph.inputs.values()]
         with torch.no_grad():
             expected = graph.module(*inputs)
         wanted = (expected[-1] if isinstance(expected, tuple) else expected).numpy()
         given = {name: value.numpy() for name, value in zip(graph.inputs, inputs, strict=True)}
-        worst = max(worst, relative_error(session.run(graph.outputs[-1:], given)[0], wanted))
+        worst = max(worst, relative_error(session.run(given, (last,))[last], wanted))
     return worst

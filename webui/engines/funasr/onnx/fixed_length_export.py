@@ -12,11 +12,11 @@ import numpy as np
 from webui.devices import load_torch
 from webui.disk import sha256
 from webui.engines.funasr.folder import Folder, folders
+from webui.engines.funasr.onnx.agreement import relative_error
 from webui.engines.funasr.onnx.fixed_length import BUCKETS, Features, padded, repeated
 from webui.engines.funasr.onnx.fixed_length_manifest import Bucket, Manifest
-from webui.engines.funasr.onnx.fixed_length_sessions import OrtSession
-from webui.engines.funasr.onnx.session import relative_error
 from webui.errors import UserError
+from webui.onnx_session import OnnxSession
 
 if TYPE_CHECKING:
     from webui.engines.funasr.loading import Built
@@ -123,5 +123,5 @@ def _error(module: Any, file: Path, frames: int, bucket: int, size: int, masked:
             wanted = module(torch.from_numpy(repeated(features, bucket))).numpy()
     speech, mask = padded(features, bucket)
     feeds = {"speech": speech, "mask": mask} if masked else {"speech": repeated(features, bucket)}
-    found = next(iter(OrtSession(file).run(feeds).values()))
+    found = next(iter(OnnxSession(file, torch.get_num_threads()).run(feeds).values()))
     return relative_error(found[:, :frames] if masked else found, wanted)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from webui.devices import load_torch
 from webui.disk import sha256
 from webui.engines.funasr.onnx.fixed_length import Features, choose, padded, repeated
 from webui.engines.funasr.onnx.fixed_length_manifest import Bucket, Manifest
 from webui.errors import UserError
-
-log = logging.getLogger(__name__)
+from webui.onnx_session import CPU, Arrays, OnnxSession
 
 CANN = "CANNExecutionProvider"
-Arrays = Mapping[str, NDArray[Any]]
 
 
 class EncoderSession(Protocol):
@@ -29,28 +26,10 @@ class EncoderSession(Protocol):
         ...
 
 
-class OrtSession:
-    """ONNX Runtime; `provider` is the one that really computes, which need not be the one asked for."""
-
-    def __init__(self, file: Path, provider: str = "CPUExecutionProvider") -> None:
-        import onnxruntime
-
-        offered = onnxruntime.get_available_providers()
-        wanted = [name for name in (provider, "CPUExecutionProvider") if name in offered]
-        self._session = onnxruntime.InferenceSession(str(file), providers=list(dict.fromkeys(wanted)))
-        self.provider: str = self._session.get_providers()[0]
-        if self.provider != provider:
-            log.warning("%s: %s is not active, %s computes", file.name, provider, self.provider)
-
-    def run(self, feeds: Arrays) -> dict[str, NDArray[Any]]:
-        names = [output.name for output in self._session.get_outputs()]
-        return dict(zip(names, self._session.run(names, dict(feeds)), strict=True))
-
-
 class OfflineEncoder:
     """An exported encoder: takes features of any length up to its longest bucket, and gives what belongs to them."""
 
-    def __init__(self, folder: Path, provider: str = "CPUExecutionProvider") -> None:
+    def __init__(self, folder: Path, provider: str = CPU) -> None:
         """Raises UserError MODEL_BROKEN for files that are not those of the manifest."""
         self._folder = folder
         self._provider = provider
@@ -72,7 +51,9 @@ class OfflineEncoder:
 
     def _session(self, frames: int) -> EncoderSession:
         if frames not in self._sessions:
-            self._sessions[frames] = OrtSession(self._folder / self._buckets[frames].file, self._provider)
+            self._sessions[frames] = OnnxSession(
+                self._folder / self._buckets[frames].file, load_torch().get_num_threads(), self._provider
+            )
         return self._sessions[frames]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webui.engines.base import EngineError
-from webui.engines.funasr.onnx.fixed_length_sessions import Arrays
+from webui.onnx_session import Arrays
 
 _HOST_TO_DEVICE, _DEVICE_TO_HOST = 1, 2  # aclrtMemcpyKind
 _HUGE_FIRST = 0  # aclrtMemMallocPolicy

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from webui.devices import load_torch
 from webui.engines.funasr.loading import Built
 from webui.engines.funasr.onnx.export import Optimised, Precision
-from webui.engines.funasr.onnx.session import OnnxSession
+from webui.onnx_session import OnnxSession
 
 
 class OnnxEncoder:
     """SenseVoice's encoder; the frames that ask for language and ITN come from the model's own embedding."""
 
     def __init__(self, optimised: Optimised, built: Built, precision: Precision | None = None) -> None:
-        self._session = OnnxSession(optimised.file("encoder", precision))
+        self._session = OnnxSession(optimised.file("encoder", precision), load_torch().get_num_threads())
         self._embedding: NDArray[np.float32] = built.model.embed.weight.detach().numpy()
 
     def best_tokens(
@@ -28,19 +28,20 @@ class OnnxEncoder:
         scores = np.zeros((len(padded), longest), np.float32)
         for row, (speech, length) in enumerate(zip(padded, lengths, strict=True)):
             frames = np.concatenate([self._embedding[asked], speech[:length]])[None]
-            found = self._session.run(("best", "score"), {"speech": frames})
-            best[row, : frames.shape[1]], scores[row, : frames.shape[1]] = found[0][0], found[1][0]
+            found = self._session.run({"speech": frames}, ("best", "score"))
+            best[row, : frames.shape[1]], scores[row, : frames.shape[1]] = found["best"][0], found["score"][0]
         return best, scores
 
 
 def take_over_paraformer(built: Built, optimised: Optimised, precision: Precision | None = None) -> None:
     """Let the exported graphs compute the encoder and the decoder of `built`, one segment at a time."""
     torch = load_torch()
-    encoder = OnnxSession(optimised.file("encoder", precision))
-    decoder = OnnxSession(optimised.file("decoder", precision))
+    threads = torch.get_num_threads()
+    encoder = OnnxSession(optimised.file("encoder", precision), threads)
+    decoder = OnnxSession(optimised.file("decoder", precision), threads)
 
     def encode(speech: Any, lengths: Any) -> tuple[Any, Any, None]:
-        hidden = encoder.run(("hidden",), {"speech": speech.numpy()})[0]
+        hidden = encoder.run({"speech": speech.numpy()}, ("hidden",))["hidden"]
         return torch.from_numpy(hidden), lengths, None
 
     def decode(
@@ -54,7 +55,8 @@ def take_over_paraformer(built: Built, optimised: Optimised, precision: Precisio
     ) -> Any:
         del memory_lengths, chunk_mask
         inputs = {"memory": memory.numpy(), "tokens": np.ascontiguousarray(tokens.numpy())}
-        logits, hidden = (torch.from_numpy(found) for found in decoder.run(("logits", "hidden"), inputs))
+        found = decoder.run(inputs, ("logits", "hidden"))
+        logits, hidden = torch.from_numpy(found["logits"]), torch.from_numpy(found["hidden"])
         if return_both:
             return logits, hidden, token_lengths
         return (hidden if return_hidden else logits), token_lengths
