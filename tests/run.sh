@@ -38,6 +38,14 @@ check() {
     "$@" || failed=1
 }
 
+check_javascript() {
+    if command -v node > /dev/null && command -v npm > /dev/null; then
+        check bash tests/js/run.sh
+    else
+        echo "node or npm is missing: the checks of the JavaScript are skipped"
+    fi
+}
+
 failed=0
 ready_python
 [ "${1:-}" = --quick ] || ready_browser
@@ -48,6 +56,7 @@ check "$bin/ruff" check .
 check "$bin/ruff" format --check .
 check "$bin/mypy"
 check "$bin/lint-imports"
+check_javascript
 [ "${1:-}" = --quick ] && exit $failed
 echo "== pytest"
 "$python" -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$@" || failed=1

@@ -72,6 +72,29 @@ def test_every_state_and_kind_of_a_job_has_a_name() -> None:
     assert {f"state_{state}" for state in JOB_STATES} | {f"kind_{kind}" for kind in JOB_KINDS} <= set(texts)
 
 
+def test_the_page_knows_the_states_of_a_job_as_the_server_does() -> None:
+    from webui.store.states import OPEN_STATES, RESULT_STATES, RETRYABLE_STATES
+
+    source = (PAGES / "static" / "job-states.js").read_text("utf-8")
+    known = {name: json.loads(states) for name, states in re.findall(r"const (\w+) = (\[.*\]);", source)}
+    meant = {"OPEN": OPEN_STATES, "FINISHED": RESULT_STATES, "RETRYABLE": RETRYABLE_STATES}
+    assert {name: set(states) for name, states in known.items()} == {name: set(meant[name]) for name in meant}
+
+
+def test_every_event_gives_its_controls_names(client: TestClient) -> None:
+    config = client.get("/config").json()
+    components = {component["id"]: component["props"] for component in config["components"]}
+    labels: dict[str, set[str]] = {}
+    for event in config["dependencies"]:
+        keys = json.loads(re.search(r"shengfang\.call\(\"\w+\", (\{.*\}), values\)", event["js"])[1])
+        for side in ("inputs", "outputs"):
+            assert len(keys[side]) == len(event[side])
+            for key, control in zip(keys[side], event[side], strict=True):
+                labels.setdefault(key, set()).add(json.dumps(components[control].get("label")))
+    assert {key for key, found in labels.items() if len(found) > 1} == set()
+    assert len(labels) > 15
+
+
 def test_no_file_of_ours_names_another_server() -> None:
     files = [
         *PAGES.rglob("*.js"),

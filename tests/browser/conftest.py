@@ -39,7 +39,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The whole program on a free port: services, workers, routes, pages."""
     root = tmp_path_factory.mktemp("browser")
     (root / "models").mkdir()
-    engines = ("benchmarks.fake_engine",)
+    engines = ("benchmarks.fake_engine", "tests.unusual_engine")
     services = Services(Settings(data=root / "data", models=root / "models", engines=engines, disk_reserve_bytes=0))
     services.models.set_options({"default_recognizer": "fake", "default_synthesizer": "fake"})
     app = create_app(services)

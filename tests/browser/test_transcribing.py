@@ -52,11 +52,23 @@ def test_a_recording_that_needs_a_model_leads_to_the_system_tab(open_page: Opene
     expect(page.get_by_label("热词")).to_be_disabled()
     expect(page.get_by_text("这个模型不支持热词")).to_be_visible()
     page.get_by_role("combobox", name="语言").click()
-    page.get_by_role("option", name="中文（普通话）").click()
+    page.get_by_role("option", name="中文", exact=True).click()
     transcribe(page, "mandarin.wav")
     expect(page.locator("sf-job [role=alert]")).to_contain_text("不能识别这种语言（中文）")
     page.locator("sf-job").get_by_role("button", name="去“系统”页安装模型").click()
     expect(page.locator("sf-system")).to_contain_text("SenseVoiceSmall")
+
+
+def test_the_languages_to_choose_are_those_of_the_chosen_model(open_page: Opener) -> None:
+    page = open_page()
+    choose_model(page, "unusual")
+    page.get_by_role("combobox", name="语言").click()
+    expect(page.get_by_role("option")).to_contain_text(["自动识别", "斯瓦希里语", "冰岛语"])
+    expect(page.get_by_role("option")).to_have_count(3)
+    page.get_by_role("option", name="冰岛语").click()
+    transcribe(page, "icelandic.wav")
+    finished(page)
+    assert jobs(page)[0]["params"]["language"] == "is"
 
 
 def test_a_job_outlives_a_reload_and_can_be_cancelled(open_page: Opener) -> None:
@@ -101,7 +113,7 @@ def test_choices_outlive_a_reload_and_go_with_several_files_to_the_batch(open_pa
     panel = page.get_by_role("tabpanel").filter(visible=True)
     panel.get_by_label("热词").fill("医保局")
     page.get_by_role("combobox", name="语言").click()
-    page.get_by_role("option", name="中文（普通话）").click()
+    page.get_by_role("option", name="中文", exact=True).click()
     page.reload()
     page.wait_for_selector("sf-header h1")
     expect(panel.get_by_label("热词")).to_have_value("医保局")

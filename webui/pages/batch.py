@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from webui.pages.controls import Screen, browser_only, island, recognition, script
+from webui.pages.controls import Screen, island, recognition, script
 
 
 def build(screen: Screen) -> None:
@@ -15,4 +15,4 @@ def build(screen: Screen) -> None:
             start = gr.Button(screen.t("start_batch"), variant="primary", elem_id="sf-start-batch")
         with gr.Column(scale=8, min_width=320):
             island("sf-batch")
-    start.click(js=script("transcribeAll"), **browser_only(controls.all()))
+    start.click(**script("transcribeAll", controls.by_name()))

@@ -6,7 +6,7 @@ import gradio as gr
 from gradio.components import Component
 
 from webui.audio.formats import AUDIO_FORMATS
-from webui.pages.controls import Screen, browser_only, island, script
+from webui.pages.controls import Screen, island, script
 
 FORMATS = [name for name, row in AUDIO_FORMATS.items() if row.header]
 
@@ -25,18 +25,19 @@ def build(screen: Screen) -> None:
             with gr.Column(elem_classes="sf-card"):
                 island("sf-step", number="2", text="step_text")
                 purpose, text = _purpose_and_text(t)
-                model, instruct, shaping = _shaping(t)
+                model, shaping = _shaping(t)
                 start = gr.Button(t("start_speaking"), variant="primary", elem_id="sf-start-speaking")
             island("sf-speech")
-    similarity = shaping[0]
-    screen.when_shown("synthesizers", [model], [model, instruct, similarity])
-    screen.when_shown("voiceChoices", [voice, purpose], [voice])
-    screen.when_shown("textDraft", [text], [text])
-    purpose.input(js=script("voiceChoices"), **browser_only([voice, purpose], [voice]))
-    voice.change(js=script("voiceChosen"), **browser_only([voice, purpose]))
-    text.change(js=script("textChanged"), **browser_only([text]))
-    model.input(js=script("synthesizerChosen"), **browser_only([model], [instruct, similarity]))
-    start.click(js=script("speak"), **browser_only([purpose, voice, model, text, instruct, *shaping]))
+    fitted = {name: shaping[name] for name in ("instruct", "similarity")}
+    chosen = {"voice": voice, "purpose": purpose}
+    screen.when_shown("synthesizers", {"model": model}, {"model": model, **fitted})
+    screen.when_shown("voiceChoices", chosen, {"voice": voice})
+    screen.when_shown("textDraft", {"text": text}, {"text": text})
+    purpose.input(**script("voiceChoices", chosen, {"voice": voice}))
+    voice.change(**script("voiceChosen", chosen))
+    text.change(**script("textChanged", {"text": text}))
+    model.input(**script("synthesizerChosen", {"model": model}, fitted))
+    start.click(**script("speak", {**chosen, "text": text, **shaping}))
 
 
 def _purpose_and_text(t: gr.I18n) -> tuple[gr.Radio, gr.Textbox]:
@@ -49,17 +50,24 @@ def _purpose_and_text(t: gr.I18n) -> tuple[gr.Radio, gr.Textbox]:
     return purpose, text
 
 
-def _shaping(t: gr.I18n) -> tuple[gr.Dropdown, gr.Dropdown, list[Component]]:
-    """Model, instruction, and the list of similarity, speed, seed and format."""
+def _shaping(t: gr.I18n) -> tuple[gr.Dropdown, dict[str, Component]]:
+    """The model, and the controls of how it is said by name, the model among them."""
     instruct = gr.Dropdown(
         [], value="", label=t("instruct"), info=t("instruct_info"), allow_custom_value=True, elem_id="sf-instruct"
     )
     with gr.Row(elem_classes="sf-pair-row"):
         model = gr.Dropdown([(t("auto_model"), "auto")], value="auto", label=t("model"), min_width=150)
         named = [(name.upper(), name) for name in FORMATS]
-        form = gr.Dropdown(named, value="wav", label=t("format"), min_width=120)
+        file_format = gr.Dropdown(named, value="wav", label=t("format"), min_width=120)
     with gr.Accordion(t("more_shaping"), open=False):
         similarity = gr.Slider(0, 1, value=0.55, step=0.05, label=t("similarity"), info=t("similarity_info"))
         speed = gr.Slider(0.5, 2, value=1, step=0.05, label=t("speed"), elem_id="sf-speed")
         seed = gr.Number(value=0, minimum=0, precision=0, label=t("seed"), info=t("seed_info"), min_width=120)
-    return model, instruct, [similarity, speed, seed, form]
+    return model, {
+        "model": model,
+        "instruct": instruct,
+        "similarity": similarity,
+        "speed": speed,
+        "seed": seed,
+        "format": file_format,
+    }

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
-LANGUAGES = ("auto", "zh", "yue", "en", "ja", "ko")
+Controls = Mapping[str, Component]
+NONE: Controls = MappingProxyType({})
 
 
 def island(tag: str, **attributes: str) -> gr.HTML:
@@ -18,21 +21,20 @@ def island(tag: str, **attributes: str) -> gr.HTML:
     return gr.HTML(f"<{tag}{written}></{tag}>", apply_default_css=False, js_on_load=None, elem_classes="sf-island")
 
 
-def script(function: str, *given: str) -> str:
-    """The JavaScript of an event that runs in the browser only: `window.shengfang.<function>`.
+def script(function: str, inputs: Controls = NONE, outputs: Controls = NONE, **given: str) -> dict[str, Any]:
+    """The arguments of an event that calls the islands' `function`: no Python, nothing on the server or published.
 
-    It gets our constants `given` before the values of the controls.
+    The function gets one object, the values of `inputs` by their keys and our constants `given`, and returns one: the
+    properties to change by the keys of `outputs`. Gradio's events know places only; `static/gradio.js` turns them into
+    keys by the lists written here.
     """
-    arguments = "".join(f'"{value}", ' for value in given)
-    return f"(...values) => window.shengfang.ready.then((shengfang) => shengfang.{function}({arguments}...values))"
-
-
-def browser_only(inputs: Sequence[Component] = (), outputs: Sequence[Component] = ()) -> dict[str, Any]:
-    """The arguments of every event: no Python function, nothing on the server, nothing published."""
+    keys = json.dumps({"inputs": list(inputs), "outputs": list(outputs), "given": given})
+    call = f'shengfang.call("{function}", {keys}, values)'
     return {
         "fn": None,
-        "inputs": list(inputs),
-        "outputs": list(outputs),
+        "js": f"(...values) => window.shengfang.ready.then((shengfang) => {call})",
+        "inputs": list(inputs.values()),
+        "outputs": list(outputs.values()),
         "queue": False,
         "show_progress": "hidden",
         "api_visibility": "private",
@@ -47,14 +49,14 @@ class Screen:
     page: gr.Blocks
     tab: gr.Tab
 
-    def when_shown(self, function: str, inputs: Sequence[Component], outputs: Sequence[Component], *given: str) -> None:
-        """Call the script's `function` when the page opens and whenever the tab is chosen."""
-        gr.on([self.page.load, self.tab.select], js=script(function, *given), **browser_only(inputs, outputs))
+    def when_shown(self, function: str, inputs: Controls, outputs: Controls, **given: str) -> None:
+        """Call the islands' `function` when the page opens and whenever the tab is chosen."""
+        gr.on([self.page.load, self.tab.select], **script(function, inputs, outputs, **given))
 
 
 @dataclass(frozen=True)
 class RecognitionControls:
-    """The controls that say how a recording is transcribed, in the order in which the script takes them."""
+    """The controls that say how a recording is transcribed; the islands know them by these names."""
 
     model: gr.Dropdown
     language: gr.Dropdown
@@ -63,19 +65,18 @@ class RecognitionControls:
     channels: gr.Radio
     diarize: gr.Checkbox
 
-    def all(self) -> list[Component]:
-        return [self.model, self.language, self.hotwords, self.itn, self.channels, self.diarize]
+    def by_name(self) -> dict[str, Component]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def recognition(screen: Screen) -> RecognitionControls:
     """What is asked of a transcription. Both tabs that have these controls show the reader's last choices;
-    the models arrive from `/api/v1/models` when the tab is shown.
+    the models and their languages arrive from `/api/v1/models` when the tab is shown.
     """
     t = screen.t
     with gr.Row(elem_classes="sf-pair-row"):
         model = gr.Dropdown([(t("auto_model"), "auto")], value="auto", label=t("model"), min_width=150)
-        languages = [(t(f"language_{code}"), code) for code in LANGUAGES]
-        language = gr.Dropdown(languages, value="auto", label=t("language"), min_width=150)
+        language = gr.Dropdown([(t("language_auto"), "auto")], value="auto", label=t("language"), min_width=150)
     island("sf-language-note")
     hotwords = gr.Textbox(label=t("hotwords"), info=t("hotwords_info"), placeholder=t("hotwords_example"), lines=2)
     lists = _word_lists(t)
@@ -89,11 +90,11 @@ def recognition(screen: Screen) -> RecognitionControls:
         )
         diarize = gr.Checkbox(label=t("diarize"), info=t("diarize_info"), value=False)
     controls = RecognitionControls(model, language, hotwords, itn, channels, diarize)
-    tab = str(screen.tab.id)
-    screen.when_shown("recognizers", controls.all(), controls.all(), tab)
-    model.input(js=script("recognizerChosen"), **browser_only(controls.all(), controls.all()))
+    named, tab = controls.by_name(), str(screen.tab.id)
+    screen.when_shown("recognizers", named, named, tab=tab)
+    model.input(**script("recognizerChosen", named, named))
     changes = [model.change, language.change, hotwords.change, itn.change, channels.change, diarize.change]
-    gr.on(changes, js=script("recognitionChanged", tab), **browser_only(controls.all()))
+    gr.on(changes, **script("recognitionChanged", named, tab=tab))
     _keep_word_lists(screen, controls, *lists)
     return controls
 
@@ -112,9 +113,8 @@ def _keep_word_lists(
     screen: Screen, controls: RecognitionControls, saved: gr.Dropdown, save: gr.Button, discard: gr.Button
 ) -> None:
     """The menu of saved lists: choosing fills the hotwords; the buttons keep or remove them under the menu's name."""
-    screen.when_shown("wordLists", [saved], [saved])
-    saved.select(
-        js=script("wordListChosen", str(screen.tab.id)), **browser_only([saved, *controls.all()], [controls.hotwords])
-    )
-    save.click(js=script("saveWordList"), **browser_only([saved, controls.hotwords], [saved]))
-    discard.click(js=script("deleteWordList"), **browser_only([saved], [saved]))
+    menu, words = {"list": saved}, {"hotwords": controls.hotwords}
+    screen.when_shown("wordLists", menu, menu)
+    saved.select(**script("wordListChosen", {**menu, **controls.by_name()}, words, tab=str(screen.tab.id)))
+    save.click(**script("saveWordList", {**menu, **words}, menu))
+    discard.click(**script("deleteWordList", menu, menu))

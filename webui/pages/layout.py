@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from webui.pages import batch, clone, history, system, transcribe, voices
-from webui.pages.controls import Screen, browser_only, island, script
+from webui.pages.controls import Screen, island, script
 
 TABS = (
     ("transcribe", transcribe.build),
@@ -25,5 +25,5 @@ def build(t: gr.I18n) -> gr.Blocks:
             for name, build_tab in TABS:
                 with gr.Tab(t(f"tab_{name}"), id=name, elem_classes="sf-tab") as tab:
                     build_tab(Screen(t, page, tab))
-        page.load(js=script("opened"), **browser_only())
+        page.load(**script("opened"))
     return page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from webui.pages.controls import Screen, browser_only, island, script
+from webui.pages.controls import Screen, island, script
 
 
 def build(screen: Screen) -> None:
@@ -15,7 +15,7 @@ def build(screen: Screen) -> None:
         recognizer = gr.Dropdown(automatic, value="auto", label=t("default_recognizer"), info=t("default_info"))
         synthesizer = gr.Dropdown(automatic, value="auto", label=t("default_synthesizer"), info=t("default_info"))
     island("sf-system")
-    controls = [device, recognizer, synthesizer]
+    controls = {"device": device, "recognizer": recognizer, "synthesizer": synthesizer}
     screen.when_shown("systemChoices", controls, controls)
-    for control in controls:
-        control.input(js=script("saveSettings"), **browser_only(controls))
+    for control in controls.values():
+        control.input(**script("saveSettings", controls))

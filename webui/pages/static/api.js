@@ -59,7 +59,8 @@ export function upload(path, fields, { key, onProgress, signal } = {}) {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) {
     if (value instanceof Blob) form.append(name, value, value.name);
-    else if (value !== null && value !== undefined) form.append(name, typeof value === "string" ? value : JSON.stringify(value));
+    else if (value !== null && value !== undefined)
+      form.append(name, typeof value === "string" ? value : JSON.stringify(value));
   }
   return new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest();
@@ -67,7 +68,10 @@ export function upload(path, fields, { key, onProgress, signal } = {}) {
     xhr.setRequestHeader("Accept-Language", language);
     if (key) xhr.setRequestHeader("Idempotency-Key", key);
     xhr.upload.onprogress = (event) => event.lengthComputable && onProgress?.(event.loaded / event.total);
-    xhr.onload = () => (xhr.status < 400 ? resolve(JSON.parse(xhr.responseText || "null")) : reject(errorFrom(xhr.status, xhr.responseText)));
+    xhr.onload = () =>
+      xhr.status < 400
+        ? resolve(JSON.parse(xhr.responseText || "null"))
+        : reject(errorFrom(xhr.status, xhr.responseText));
     xhr.onerror = () => reject(new ApiError(0));
     xhr.onabort = () => reject(new DOMException("aborted", "AbortError"));
     signal?.addEventListener("abort", () => xhr.abort());

@@ -3,20 +3,32 @@ import { randomId } from "./api.js";
 import { button, h } from "./dom.js";
 import { bytes, clock, percent, plainName } from "./format.js";
 import { t } from "./i18n.js";
-import { isOpen } from "./job-feed.js";
+import { isFinished, isOpen, isRetryable } from "./job-states.js";
 import { act, jobTitle, progressBar, stateChip, waitingText } from "./job-status.js";
 import { go } from "./navigation.js";
 
-const RETRYABLE = ["failed", "cancelled"];
-
 export class BatchRow {
   constructor(file, batch) {
-    Object.assign(this, { file, batch, key: randomId(), params: null, job: null, error: null, stop: null, sending: false });
+    Object.assign(this, {
+      file,
+      batch,
+      key: randomId(),
+      params: null,
+      job: null,
+      error: null,
+      stop: null,
+      sending: false,
+    });
     this.chip = h("span");
     this.detail = h("div", { class: "sf-row-detail" });
     this.buttons = h("div", { class: "sf-actions" });
     this.name = h("strong", { class: "sf-row-name sf-one-line" });
-    this.element = h("div", { class: "sf-batch-row", role: "listitem" }, h("div", { class: "sf-row-head" }, this.name, this.chip, this.buttons), this.detail);
+    this.element = h(
+      "div",
+      { class: "sf-batch-row", role: "listitem" },
+      h("div", { class: "sf-row-head" }, this.name, this.chip, this.buttons),
+      this.detail,
+    );
     this.#setName(file ? plainName(file.name) : "");
     this.#draw();
   }
@@ -55,7 +67,10 @@ export class BatchRow {
   }
 
   setProgress(fraction) {
-    this.detail.replaceChildren(progressBar(fraction, t("uploading")), h("p", { class: "sf-quiet-text" }, fraction < 1 ? percent(fraction) : t("being_checked")));
+    this.detail.replaceChildren(
+      progressBar(fraction, t("uploading")),
+      h("p", { class: "sf-quiet-text" }, fraction < 1 ? percent(fraction) : t("being_checked")),
+    );
   }
 
   setJob(job) {
@@ -89,7 +104,8 @@ export class BatchRow {
   }
 
   #draw() {
-    const state = this.job?.state ?? (this.error ? "refused" : this.sending ? "sending" : this.params ? "planned" : "waiting");
+    const state =
+      this.job?.state ?? (this.error ? "refused" : this.sending ? "sending" : this.params ? "planned" : "waiting");
     if (state !== this.state) {
       this.state = state;
       this.chip.replaceChildren(stateChip(state));
@@ -99,20 +115,40 @@ export class BatchRow {
   }
 
   #details() {
-    if (this.error) return [h("p", { class: "sf-error-text" }, [this.error.message || t("connection_failed"), this.error.hint].filter(Boolean).join(" "))];
+    if (this.error)
+      return [
+        h(
+          "p",
+          { class: "sf-error-text" },
+          [this.error.message || t("connection_failed"), this.error.hint].filter(Boolean).join(" "),
+        ),
+      ];
     if (!this.job) return this.file ? [h("p", { class: "sf-quiet-text" }, bytes(this.file.size))] : [];
-    if (isOpen(this.job)) return [progressBar(this.job.progress, t("progress")), h("p", { class: "sf-quiet-text" }, waitingText(this.job))];
+    if (isOpen(this.job))
+      return [progressBar(this.job.progress, t("progress")), h("p", { class: "sf-quiet-text" }, waitingText(this.job))];
     const text = this.job.error?.message ?? (this.job.text || this.job.warnings[0]?.message);
     const length = this.job.duration_s ? h("span", { class: "sf-quiet-text" }, `${clock(this.job.duration_s)}  `) : "";
-    return [h("p", { class: `${this.job.error ? "sf-error-text" : "sf-quiet-text"} sf-snippet` }, length, text || t("no_text"))];
+    return [
+      h(
+        "p",
+        { class: `${this.job.error ? "sf-error-text" : "sf-quiet-text"} sf-snippet` },
+        length,
+        text || t("no_text"),
+      ),
+    ];
   }
 
   #actions() {
     const quiet = (label, run) => button(label, run, { icon: "close", iconOnly: true, style: "quiet" });
     const { job } = this;
     if (this.sending || (job && isOpen(job))) return [quiet(t("cancel"), () => this.cancel())];
-    if (!job) return [this.error ? button(t("retry"), () => this.retry(), { icon: "retry" }) : null, quiet(t("remove"), () => this.batch.drop(this))].filter(Boolean);
-    const again = RETRYABLE.includes(job.state) ? [button(t("retry"), () => this.retry(), { icon: "retry" })] : [];
+    if (!job)
+      return [
+        this.error ? button(t("retry"), () => this.retry(), { icon: "retry" }) : null,
+        quiet(t("remove"), () => this.batch.drop(this)),
+      ].filter(Boolean);
+    const lost = isRetryable(job) && !isFinished(job);
+    const again = lost ? [button(t("retry"), () => this.retry(), { icon: "retry" })] : [];
     return [...again, button(t("open"), () => go("transcribe", job.id))];
   }
 

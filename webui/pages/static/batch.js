@@ -2,17 +2,16 @@
 import { address, get, randomId, upload } from "./api.js";
 import { follow, watchConnection } from "./changes.js";
 import { confirmButton } from "./confirm.js";
-import { announce, button, download, h, icon, isAbort, Island } from "./dom.js";
+import { announce, button, h, icon, isAbort, Island } from "./dom.js";
 import { t } from "./i18n.js";
-import { isOpen } from "./job-feed.js";
+import { isFinished, isOpen } from "./job-states.js";
 import { BatchRow } from "./batch-row.js";
 import { forget, keep, recalled } from "./session-storage.js";
+import { formatLinks } from "./offers.js";
 import { askBeforeLeaving, place, remember } from "./navigation.js";
 
 const AT_ONCE = 2;
 const STORED = "batch";
-const ARCHIVE_FORMATS = ["docx", "txt", "srt", "vtt", "csv", "json"];
-const FINISHED = ["done", "partial"];
 const SHOWN = { all: () => true, open: (row) => row.open, failed: (row) => row.failed };
 
 let early = [];
@@ -34,7 +33,10 @@ class Batch extends Island {
     this.nothing = h("div", { class: "sf-nothing" }, icon("file"), h("p", {}, t("nothing_batch")));
     this.replaceChildren(h("div", { class: "sf-card" }, this.summary, this.list, this.nothing));
     follow((jobs) => this.#changed(jobs), signal);
-    watchConnection(async (connected) => connected && this.batch && this.#changed(await jobsOf(this.batch).catch(() => [])), signal);
+    watchConnection(
+      async (connected) => connected && this.batch && this.#changed(await jobsOf(this.batch).catch(() => [])),
+      signal,
+    );
     askBeforeLeaving(() => this.rows.some((row) => row.leaving), signal);
     this.add(early.splice(0));
     const stored = (place().tab === "batch" && place().id) || recalled(STORED);
@@ -126,13 +128,29 @@ class Batch extends Island {
     const each = (name, act) => () => this.rows.filter(SHOWN[name]).forEach(act);
     const count = (name) => this.rows.filter(SHOWN[name]).length;
     this.count = h("p", { class: "sf-count" });
-    this.again = button("", each("failed", (row) => row.retry()), { icon: "retry" });
-    this.stop = confirmButton(t("cancel_all"), () => t("cancel_all_sure", { n: count("open") }), each("open", (row) => row.cancel()), { icon: "close" });
+    this.again = button(
+      "",
+      each("failed", (row) => row.retry()),
+      { icon: "retry" },
+    );
+    this.stop = confirmButton(
+      t("cancel_all"),
+      () => t("cancel_all_sure", { n: count("open") }),
+      each("open", (row) => row.cancel()),
+      { icon: "close" },
+    );
     this.afresh = button(t("new_batch"), () => this.#clear(), { icon: "plus", style: "quiet" });
     this.choices = Object.keys(SHOWN).map((name) => button("", () => this.#show(name), { style: "choice" }));
     this.choice = h("div", { class: "sf-choices", role: "group", "aria-label": t("filter_state") }, this.choices);
-    this.archive = h("div", { class: "sf-downloads", role: "group", "aria-label": t("download_all") });
-    return h("div", { class: "sf-summary" }, this.count, h("div", { class: "sf-actions" }, this.again, this.stop, this.afresh), this.choice, this.archive);
+    this.archive = h("div");
+    return h(
+      "div",
+      { class: "sf-summary" },
+      this.count,
+      h("div", { class: "sf-actions" }, this.again, this.stop, this.afresh),
+      this.choice,
+      this.archive,
+    );
   }
 
   /** How far all of it is, which rows are shown, and the results in one file. */
@@ -144,7 +162,10 @@ class Batch extends Island {
     this.summary.hidden = this.rows.length === 0;
     const ended = this.rows.filter((row) => row.job && !isOpen(row.job));
     const [all, open, failed] = Object.keys(SHOWN).map(count);
-    this.count.textContent = t("batch_done", { done: ended.filter((row) => FINISHED.includes(row.job.state)).length, all });
+    this.count.textContent = t("batch_done", {
+      done: ended.filter((row) => isFinished(row.job)).length,
+      all,
+    });
     label(this.again, t("retry_failed", { n: failed }), failed);
     this.stop.hidden = !open;
     this.afresh.hidden = open === all || this.rows.some((row) => row.leaving);
@@ -153,15 +174,17 @@ class Batch extends Island {
     label(one, t("batch_show_all", { n: all }), all);
     label(two, t("batch_show_open", { n: open }), open);
     label(three, t("batch_show_failed", { n: failed }), failed);
-    Object.keys(SHOWN).forEach((name, at) => this.choices[at].setAttribute("aria-pressed", String(this.shown === name)));
+    Object.keys(SHOWN).forEach((name, at) =>
+      this.choices[at].setAttribute("aria-pressed", String(this.shown === name)),
+    );
     this.#drawArchive(ended.length ? this.batch : null);
   }
 
   #drawArchive(batch) {
     if (this.archived === batch) return;
     this.archived = batch;
-    const link = (format) => download(format.toUpperCase(), address(`/archives/${batch}.zip`, { format }));
-    this.archive.replaceChildren(...(batch ? [h("span", { class: "sf-quiet-text" }, t("download_all")), ...ARCHIVE_FORMATS.map(link)] : []));
+    const links = () => formatLinks(t("download_all"), (format) => address(`/archives/${batch}.zip`, { format }));
+    this.archive.replaceChildren(...(batch ? [links()] : []));
   }
 
   #show(name) {

@@ -3,7 +3,10 @@ import { button } from "./dom.js";
 
 const ASKING_MS = 4000;
 
-/** The first press changes the label to `question` (a text, or what gives one); a second one within four seconds, no double click, calls `action`. */
+/**
+ * The first press changes the label to `question` (a text, or what gives one); a second one within four seconds, no
+ * double click, calls `action`.
+ */
 export function confirmButton(label, question, action, options = {}) {
   let asking = null;
   const calm = () => {

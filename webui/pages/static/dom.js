@@ -40,7 +40,8 @@ function setAttribute(element, name, value) {
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   const path = document.createElementNS(SVG, "path");
-  for (const [key, value] of Object.entries({ viewBox: "0 0 24 24", class: "sf-icon", "aria-hidden": "true" })) svg.setAttribute(key, value);
+  for (const [key, value] of Object.entries({ viewBox: "0 0 24 24", class: "sf-icon", "aria-hidden": "true" }))
+    svg.setAttribute(key, value);
   path.setAttribute("d", ICONS[name]);
   svg.append(path);
   return svg;
@@ -51,7 +52,13 @@ export function button(label, onclick, { icon: name = null, style = "plain", ico
   const named = iconOnly ? { "aria-label": label, title: label } : {};
   return h(
     "button",
-    { type: "button", class: `sf-button sf-${style}${iconOnly ? " sf-icon-only" : ""}`, onclick, ...named, ...attributes },
+    {
+      type: "button",
+      class: `sf-button sf-${style}${iconOnly ? " sf-icon-only" : ""}`,
+      onclick,
+      ...named,
+      ...attributes,
+    },
     name ? icon(name) : null,
     iconOnly ? null : h("span", {}, label),
   );
@@ -68,7 +75,13 @@ export function errorBox(error, ...actions) {
     "div",
     { class: "sf-box sf-error", role: "alert" },
     icon("warning"),
-    h("div", {}, h("p", {}, message), error.hint ? h("p", { class: "sf-hint" }, error.hint) : null, actions.filter(Boolean)),
+    h(
+      "div",
+      {},
+      h("p", {}, message),
+      error.hint ? h("p", { class: "sf-hint" }, error.hint) : null,
+      actions.filter(Boolean),
+    ),
   );
 }
 

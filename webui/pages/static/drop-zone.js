@@ -2,7 +2,10 @@
 import { announce, button, h, icon } from "./dom.js";
 import { t } from "./i18n.js";
 
-const EXTENSIONS = "amr,wma,silk,aac,opus,m4a,caf,au,gsm,3gp,mkv,flv,wav,mp3,flac,ogg,oga,mp4,mov,avi,webm,spx,aif,aiff,ac3,mpg,mpeg,ts,vox,sph".split(",");
+const RECORDINGS =
+  "amr wma silk aac opus m4a caf au gsm 3gp mkv flv wav mp3 flac ogg " +
+  "oga mp4 mov avi webm spx aif aiff ac3 mpg mpeg ts vox sph";
+const EXTENSIONS = RECORDINGS.split(" ");
 const ACCEPT = `audio/*,video/*,${EXTENSIONS.map((name) => `.${name}`).join(",")}`;
 
 /** A button to choose with and an area to drop on; `onFiles(files)` gets an array of at least one. */
@@ -36,7 +39,12 @@ function picker(attributes, onFiles) {
 
 function folderButton(archives, onFiles) {
   const input = picker({ webkitdirectory: true }, (files) => give(recordingsOf(files.sort(byPath), archives), onFiles));
-  return h("p", { class: "sf-samples" }, input, button(t("choose_folder"), () => input.click(), { style: "link", icon: "folder" }));
+  return h(
+    "p",
+    { class: "sf-samples" },
+    input,
+    button(t("choose_folder"), () => input.click(), { style: "link", icon: "folder" }),
+  );
 }
 
 function acceptDrops(zone, archives, onFiles) {
@@ -50,7 +58,8 @@ function acceptDrops(zone, archives, onFiles) {
     over(false)(event);
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
     const files = [...event.dataTransfer.files];
-    if (entries.some((entry) => entry.isDirectory)) give(recordingsOf((await Promise.all(entries.map(filesIn))).flat(), archives), onFiles);
+    if (entries.some((entry) => entry.isDirectory))
+      give(recordingsOf((await Promise.all(entries.map(filesIn))).flat(), archives), onFiles);
     else if (files.length) onFiles(files);
   });
 }
@@ -64,7 +73,8 @@ function give({ taken, left }, onFiles) {
 /** Of a folder's files those that may be recordings: what else lies in it was not meant. */
 function recordingsOf(files, archives) {
   const wanted = archives ? [...EXTENSIONS, "zip"] : EXTENSIONS;
-  const meant = ({ name, type }) => !name.startsWith(".") && (/^(audio|video)\//.test(type) || wanted.includes(name.split(".").pop().toLowerCase()));
+  const meant = ({ name, type }) =>
+    !name.startsWith(".") && (/^(audio|video)\//.test(type) || wanted.includes(name.split(".").pop().toLowerCase()));
   const taken = files.filter(meant);
   return { taken, left: files.length - taken.length };
 }

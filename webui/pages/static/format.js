@@ -41,7 +41,8 @@ export function moment(stamp) {
   return time.toLocaleString(locale, { ...year, month: "short", day: "numeric", ...hours });
 }
 
-export const day = (stamp) => new Date(stamp).toLocaleDateString(locale, { year: "numeric", month: "short", day: "numeric" });
+export const day = (stamp) =>
+  new Date(stamp).toLocaleDateString(locale, { year: "numeric", month: "short", day: "numeric" });
 
 export const languageName = (code) => {
   try {
@@ -58,4 +59,6 @@ export const beginning = (text) => {
 };
 
 /** A name from outside for the eye: controls and direction marks, which could disguise it, made visible. */
-export const plainName = (name) => name.replace(/[\u0000-\u001f\u007f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, "\ufffd");
+export const plainName = (name) =>
+  // eslint-disable-next-line no-control-regex -- they are what it looks for
+  name.replace(/[\u0000-\u001f\u007f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, "\ufffd");

@@ -4,17 +4,25 @@ import { follow, watchConnection } from "./changes.js";
 import { h, icon, Island } from "./dom.js";
 import { percent } from "./format.js";
 import { t } from "./i18n.js";
-import { isOpen } from "./job-feed.js";
+import { isOpen } from "./job-states.js";
 import { jobTitle } from "./job-status.js";
 
 class Header extends Island {
   connected(signal) {
     const lost = h("p", { class: "sf-lost", role: "status", hidden: true }, icon("warning"), t("connection_lost"));
     const mark = h("img", { src: "/static/favicon.svg", alt: "", width: 36, height: 36 });
-    const name = h("div", { class: "sf-name" }, h("h1", { class: "sf-brand" }, t("product")), h("p", { class: "sf-tagline" }, t("tagline")));
+    const name = h(
+      "div",
+      { class: "sf-name" },
+      h("h1", { class: "sf-brand" }, t("product")),
+      h("p", { class: "sf-tagline" }, t("tagline")),
+    );
     this.open = h("p", { class: "sf-open-mode", hidden: true }, icon("warning"), t("open_mode"));
     this.problems = h("div", { class: "sf-stack" });
-    this.replaceChildren(h("header", { class: "sf-header" }, mark, name, h("div", { class: "sf-notices" }, lost, this.open)), this.problems);
+    this.replaceChildren(
+      h("header", { class: "sf-header" }, mark, name, h("div", { class: "sf-notices" }, lost, this.open)),
+      this.problems,
+    );
     watchConnection((connected) => {
       lost.hidden = connected;
     }, signal);

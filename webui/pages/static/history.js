@@ -5,16 +5,15 @@ import { confirmButton } from "./confirm.js";
 import { announce, button, download, errorBox, h, icon, Island } from "./dom.js";
 import { clock, moment } from "./format.js";
 import { t } from "./i18n.js";
-import { isOpen } from "./job-feed.js";
-import { act, jobTitle, modelName, RETRYABLE, stateChip, waitingText } from "./job-status.js";
+import { isOpen, isRetryable, isTranscript } from "./job-states.js";
+import { act, jobTitle, modelName, stateChip, waitingText } from "./job-status.js";
 import { go } from "./navigation.js";
+import { offers } from "./offers.js";
 import { field } from "./prompt.js";
 
 const PAGE = 30;
 const TYPING_MS = 250;
 const BEFORE_MATCH = 30; // characters of the text shown before what was searched
-const KINDS = ["transcribe", "speak", "convert"];
-const STATES = ["queued", "running", "done", "partial", "failed", "cancelled"];
 
 class History extends Island {
   connected(signal) {
@@ -24,24 +23,43 @@ class History extends Island {
     this.message = h("div");
     this.exports = h("div", { class: "sf-downloads" });
     this.more = button(t("load_more"), () => this.#page(), { style: "plain", hidden: true });
-    this.replaceChildren(h("div", { class: "sf-card" }, this.#filters(), this.message, this.list, h("div", { class: "sf-more" }, this.more)));
+    this.replaceChildren(
+      h(
+        "div",
+        { class: "sf-card" },
+        this.#filters(),
+        this.message,
+        this.list,
+        h("div", { class: "sf-more" }, this.more),
+      ),
+    );
     follow((jobs, deleted) => this.#changed(jobs, deleted), signal).then(() => this.search());
     watchConnection((connected) => connected && this.search(), signal);
   }
 
   #filters() {
-    const choice = (values, name) => h("select", { class: "sf-input" }, h("option", { value: "" }, t("all")), values.map((value) => h("option", { value }, t(`${name}_${value}`))));
-    this.words = h("input", { class: "sf-input", type: "search", placeholder: t("search_placeholder"), "aria-label": t("search"), maxlength: 200 });
-    this.kind = choice(KINDS, "kind");
-    this.state = choice(STATES, "state");
+    this.words = h("input", {
+      class: "sf-input",
+      type: "search",
+      placeholder: t("search_placeholder"),
+      "aria-label": t("search"),
+      maxlength: 200,
+    });
+    this.kind = choice("kinds", (kind) => t(`kind_${kind}`));
+    this.state = choice("states", (state) => t(`state_${state}`));
     this.from = h("input", { class: "sf-input", type: "date" });
     this.to = h("input", { class: "sf-input", type: "date" });
     this.words.addEventListener("input", () => {
       clearTimeout(this.typing);
       this.typing = setTimeout(() => this.search(), TYPING_MS);
     });
-    for (const control of [this.kind, this.state, this.from, this.to]) control.addEventListener("change", () => this.search());
-    this.clear = button(t("filters_clear"), () => this.#clearFilters(), { icon: "close", style: "quiet", hidden: true });
+    for (const control of [this.kind, this.state, this.from, this.to])
+      control.addEventListener("change", () => this.search());
+    this.clear = button(t("filters_clear"), () => this.#clearFilters(), {
+      icon: "close",
+      style: "quiet",
+      hidden: true,
+    });
     return h(
       "div",
       { class: "sf-filters", role: "search" },
@@ -111,23 +129,35 @@ class History extends Island {
 
   #row(job) {
     const title = jobTitle(job);
-    const show = () => go(job.kind === "transcribe" ? "transcribe" : "clone", job.id);
-    const text = job.error?.message ?? (isOpen(job) ? waitingText(job) : job.text === title ? "" : this.#excerpt(job.text));
+    const show = () => go(isTranscript(job) ? "transcribe" : "clone", job.id);
+    const text =
+      job.error?.message ?? (isOpen(job) ? waitingText(job) : job.text === title ? "" : this.#excerpt(job.text));
     return h(
       "div",
       { class: "sf-history-row", role: "listitem" },
-      h("span", { class: "sf-kind", title: t(`kind_${job.kind}`) }, icon(job.kind === "transcribe" ? "text" : "speech")),
+      h("span", { class: "sf-kind", title: t(`kind_${job.kind}`) }, icon(isTranscript(job) ? "text" : "speech")),
       h(
         "div",
         { class: "sf-row-body" },
-        h("div", { class: "sf-row-head" }, h("button", { type: "button", class: "sf-row-name sf-one-line", title, onclick: show }, title), stateChip(job.state)),
+        h(
+          "div",
+          { class: "sf-row-head" },
+          h("button", { type: "button", class: "sf-row-name sf-one-line", title, onclick: show }, title),
+          stateChip(job.state),
+        ),
         text ? h("p", { class: job.error ? "sf-error-text sf-snippet" : "sf-snippet" }, text) : null,
-        h("p", { class: "sf-facts" }, [moment(job.created_at), job.duration_s ? clock(job.duration_s) : null, modelName(job.model), job.voice].filter(Boolean).join(" · ")),
+        h(
+          "p",
+          { class: "sf-facts" },
+          [moment(job.created_at), job.duration_s ? clock(job.duration_s) : null, modelName(job.model), job.voice]
+            .filter(Boolean)
+            .join(" · "),
+        ),
       ),
       h(
         "div",
         { class: "sf-actions" },
-        RETRYABLE.includes(job.state) ? button(t("retry"), () => this.#retry(job), { icon: "retry" }) : null,
+        isRetryable(job) ? button(t("retry"), () => this.#retry(job), { icon: "retry" }) : null,
         button(t("open"), show),
         isOpen(job) ? null : confirmButton(t("delete"), t("delete_sure"), () => this.#delete(job), { icon: "trash" }),
       ),
@@ -140,7 +170,12 @@ class History extends Island {
     if (!word) return text;
     const at = text.toLowerCase().indexOf(word.toLowerCase());
     const from = at > 2 * BEFORE_MATCH ? at - BEFORE_MATCH : 0;
-    return [from ? "…" : "", text.slice(from, at), h("mark", {}, text.slice(at, at + word.length)), text.slice(at + word.length)];
+    return [
+      from ? "…" : "",
+      text.slice(from, at),
+      h("mark", {}, text.slice(at, at + word.length)),
+      text.slice(at + word.length),
+    ];
   }
 
   async #retry(job) {
@@ -182,6 +217,13 @@ class History extends Island {
   }
 }
 
+/** A menu of what the server offers as `list`, called by `name`; before it, all. */
+function choice(list, name) {
+  const menu = h("select", { class: "sf-input" }, h("option", { value: "" }, t("all")));
+  offers().then((known) => menu.append(...(known?.jobs[list] ?? []).map((value) => h("option", { value }, name(value)))));
+  return menu;
+}
+
 function nextDay(date) {
   const next = new Date(`${date}T00:00`);
   next.setDate(next.getDate() + 1);
@@ -190,7 +232,12 @@ function nextDay(date) {
 
 const nothing = (query) => {
   const filtered = Object.values(query).some(Boolean);
-  return h("div", { class: "sf-nothing" }, icon("search"), h("p", {}, t(filtered ? "nothing_found" : "nothing_history")));
+  return h(
+    "div",
+    { class: "sf-nothing" },
+    icon("search"),
+    h("p", {}, t(filtered ? "nothing_found" : "nothing_history")),
+  );
 };
 
 customElements.define("sf-history", History);

@@ -2,10 +2,10 @@
 import { get } from "./api.js";
 import { follow, watchConnection } from "./changes.js";
 
-export const OPEN_STATES = ["queued", "running", "cancelling"];
-export const isOpen = (job) => OPEN_STATES.includes(job.state);
-
-/** Fetches a job, then only what changed of it; `onChange(feed, changedSegments)` after every change, `onError(error)` else. */
+/**
+ * Fetches a job, then only what changed of it; `onChange(feed, changedSegments)` after every change, `onError(error)`
+ * else.
+ */
 export class JobFeed {
   constructor(id, { onChange, onError, signal }) {
     Object.assign(this, { id, onChange, onError, signal });

@@ -36,9 +36,17 @@ class JobPanel extends Island {
   async #send(attempt) {
     const stop = (this.stop = new AbortController());
     const progress = h("div", { class: "sf-waiting" });
-    const onProgress = (fraction) => progress.replaceChildren(progressBar(fraction, t("uploading")), h("p", {}, fraction < 1 ? `${t("uploading")} ${percent(fraction)}` : t("being_checked")));
+    const onProgress = (fraction) =>
+      progress.replaceChildren(
+        progressBar(fraction, t("uploading")),
+        h("p", {}, fraction < 1 ? `${t("uploading")} ${percent(fraction)}` : t("being_checked")),
+      );
     onProgress(0);
-    this.#card(attempt, progress, button(t("cancel"), () => stop.abort(), { icon: "close" }));
+    this.#card(
+      attempt,
+      progress,
+      button(t("cancel"), () => stop.abort(), { icon: "close" }),
+    );
     this.scrollIntoView({ behavior: "smooth", block: "nearest" });
     try {
       const { jobs } = await upload("/jobs", attempt.fields, { key: attempt.key, onProgress, signal: stop.signal });
@@ -46,7 +54,12 @@ class JobPanel extends Island {
       this.show(jobs[0].id, jobs[0]);
     } catch (error) {
       if (isAbort(error)) this.#empty();
-      else this.#card(attempt, errorBox(error), passing(error) ? button(t("retry"), () => this.#send(attempt), { icon: "retry" }) : null);
+      else
+        this.#card(
+          attempt,
+          errorBox(error),
+          passing(error) ? button(t("retry"), () => this.#send(attempt), { icon: "retry" }) : null,
+        );
     } finally {
       if (this.stop === stop) this.stop = null;
     }
@@ -54,13 +67,20 @@ class JobPanel extends Island {
 
   #card(attempt, body, action) {
     this.shown = null;
-    const line = h("div", { class: "sf-status-line" }, h("h2", { class: "sf-title" }, plainName(attempt.name)), h("div", { class: "sf-actions" }, action));
+    const line = h(
+      "div",
+      { class: "sf-status-line" },
+      h("h2", { class: "sf-title" }, plainName(attempt.name)),
+      h("div", { class: "sf-actions" }, action),
+    );
     this.replaceChildren(h("div", { class: "sf-card" }, line, body));
   }
 
   #empty() {
     this.shown = null;
-    this.replaceChildren(h("div", { class: "sf-card sf-nothing" }, icon(this.picture), h("p", {}, t(`nothing_${this.tab}`))));
+    this.replaceChildren(
+      h("div", { class: "sf-card sf-nothing" }, icon(this.picture), h("p", {}, t(`nothing_${this.tab}`))),
+    );
   }
 
   /** The job of the address, of this browser tab, or the reader's last one. */

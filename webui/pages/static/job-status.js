@@ -3,10 +3,8 @@ import { post } from "./api.js";
 import { announce, button, errorBox, h, icon } from "./dom.js";
 import { beginning, clock, moment, percent, plainName, roughly } from "./format.js";
 import { t } from "./i18n.js";
-import { isOpen } from "./job-feed.js";
+import { isOpen, isRetryable } from "./job-states.js";
 import { go } from "./navigation.js";
-
-export const RETRYABLE = ["failed", "cancelled", "partial"];
 
 export const stateChip = (state) => h("span", { class: `sf-chip sf-state-${state}` }, t(`state_${state}`));
 
@@ -14,7 +12,14 @@ export function progressBar(fraction, label) {
   const now = Math.round(fraction * 100);
   return h(
     "div",
-    { class: "sf-progress", role: "progressbar", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": now },
+    {
+      class: "sf-progress",
+      role: "progressbar",
+      "aria-label": label,
+      "aria-valuemin": 0,
+      "aria-valuemax": 100,
+      "aria-valuenow": now,
+    },
     h("div", { class: "sf-progress-fill", style: `width:${fraction * 100}%` }),
   );
 }
@@ -28,7 +33,8 @@ export function jobTitle(job) {
 /** What an open job is about to do, in one sentence. */
 export function waitingText(job) {
   if (job.state === "cancelling") return t("being_cancelled");
-  if (job.state === "queued" && job.progress === 0) return job.queue_position > 1 ? t("queue_ahead", { n: job.queue_position - 1 }) : t("queue_next");
+  if (job.state === "queued" && job.progress === 0)
+    return job.queue_position > 1 ? t("queue_ahead", { n: job.queue_position - 1 }) : t("queue_next");
   const left = job.eta_s ? ` · ${t("time_left", { time: roughly(job.eta_s) })}` : "";
   return `${percent(job.progress)}${left}`;
 }
@@ -54,12 +60,20 @@ export class JobStatus {
     const lasting = JSON.stringify([job.state, job.error, job.warnings, job.duration_s, job.devices, job.model]);
     if (lasting !== this.lasting) this.#draw(job);
     this.lasting = lasting;
-    this.waiting.replaceChildren(...(isOpen(job) ? [progressBar(job.progress, t("progress")), h("p", {}, waitingText(job))] : []));
+    this.waiting.replaceChildren(
+      ...(isOpen(job) ? [progressBar(job.progress, t("progress")), h("p", {}, waitingText(job))] : []),
+    );
   }
 
   #draw(job) {
     this.element.replaceChildren(
-      h("div", { class: "sf-status-line" }, h("h2", { class: "sf-title" }, jobTitle(job)), stateChip(job.state), actions(job, this.refresh)),
+      h(
+        "div",
+        { class: "sf-status-line" },
+        h("h2", { class: "sf-title" }, jobTitle(job)),
+        stateChip(job.state),
+        actions(job, this.refresh),
+      ),
       h("p", { class: "sf-facts" }, facts(job).join(" · ")),
       this.waiting,
       ...(job.error ? [problem(job.error)] : []),
@@ -79,13 +93,15 @@ function actions(job, refresh) {
     "div",
     { class: "sf-actions" },
     isOpen(job) ? button(t("cancel"), run("cancel"), { icon: "close", disabled: job.state === "cancelling" }) : null,
-    RETRYABLE.includes(job.state) ? button(t("retry"), run("retry"), { icon: "retry" }) : null,
+    isRetryable(job) ? button(t("retry"), run("retry"), { icon: "retry" }) : null,
   );
 }
 
 function facts(job) {
   const devices = [...new Set(Object.values(job.devices))].join(", ");
-  return [job.duration_s ? clock(job.duration_s) : null, modelName(job.model), devices, moment(job.created_at)].filter(Boolean);
+  return [job.duration_s ? clock(job.duration_s) : null, modelName(job.model), devices, moment(job.created_at)].filter(
+    Boolean,
+  );
 }
 
 export const modelName = (name) => (name === "basic" ? t("basic_engine") : name);
@@ -99,5 +115,10 @@ function problem(message) {
 function warning(message) {
   const hint = message.hint ? h("p", { class: "sf-hint" }, message.hint) : null;
   const cure = message.code === "MODEL_NEEDED" ? toSystem() : null;
-  return h("div", { class: "sf-box sf-warning" }, icon("warning"), h("div", {}, h("p", {}, message.message), hint, cure));
+  return h(
+    "div",
+    { class: "sf-box sf-warning" },
+    icon("warning"),
+    h("div", {}, h("p", {}, message.message), hint, cure),
+  );
 }

@@ -2,11 +2,11 @@
 import { address } from "./api.js";
 import { button, copyText, download, errorBox, h, Island } from "./dom.js";
 import { t } from "./i18n.js";
-import { isOpen, JobFeed } from "./job-feed.js";
+import { JobFeed } from "./job-feed.js";
+import { isFinished, isTranscript } from "./job-states.js";
 import { JobStatus, jobTitle } from "./job-status.js";
+import { formatLinks } from "./offers.js";
 import "./transcript.js";
-
-const TEXT_FORMATS = ["docx", "txt", "srt", "vtt", "csv", "json"];
 
 /** `<sf-job job="…">`; `onGone(error)` is called where the job cannot be shown. */
 class JobView extends Island {
@@ -32,7 +32,7 @@ class JobView extends Island {
   #draw({ job, segments }, changed) {
     this.status.update(job);
     this.lines.update(job, changed);
-    if (hasResult(job) || (job.kind === "transcribe" && segments.size)) this.#showPlayer(job);
+    if (isFinished(job) || (isTranscript(job) && segments.size)) this.#showPlayer(job);
     this.#showTools(job, segments);
   }
 
@@ -43,12 +43,17 @@ class JobView extends Island {
   }
 
   #showPlayer(job) {
-    const version = job.kind === "transcribe" ? "recording" : job.finished_at;
+    const version = isTranscript(job) ? "recording" : job.finished_at;
     if (this.played === version) return;
     this.played = version;
-    this.audio = h("audio", { controls: true, preload: "metadata", src: address(`/jobs/${job.id}/audio`), "aria-label": jobTitle(job) });
+    this.audio = h("audio", {
+      controls: true,
+      preload: "metadata",
+      src: address(`/jobs/${job.id}/audio`),
+      "aria-label": jobTitle(job),
+    });
     this.audio.addEventListener("timeupdate", () => this.lines.highlight(this.audio.currentTime));
-    const label = job.kind === "transcribe" ? null : h("p", { class: "sf-ai-label" }, t("ai_label"));
+    const label = isTranscript(job) ? null : h("p", { class: "sf-ai-label" }, t("ai_label"));
     this.player.replaceChildren(this.audio, ...(label ? [label] : []));
   }
 
@@ -60,21 +65,17 @@ class JobView extends Island {
 
   #showTools(job, segments) {
     const state = `${job.state} ${segments.size}`;
-    if (!hasResult(job) || this.drawnTools === state) return;
+    if (!isFinished(job) || this.drawnTools === state) return;
     this.drawnTools = state;
-    this.tools.replaceChildren(...(job.kind === "transcribe" ? this.#textTools(job) : speechTools(job)));
+    this.tools.replaceChildren(...(isTranscript(job) ? this.#textTools(job) : speechTools(job)));
   }
 
   #textTools(job) {
-    const text = () => [...this.feed.segments.values()].sort((a, b) => a.start - b.start).map((segment) => segment.text);
+    const text = () =>
+      [...this.feed.segments.values()].sort((a, b) => a.start - b.start).map((segment) => segment.text);
     return [
       button(t("copy_text"), () => copyText(text().filter(Boolean).join("\n")), { icon: "copy" }),
-      h(
-        "div",
-        { class: "sf-downloads", role: "group", "aria-label": t("download") },
-        h("span", { class: "sf-quiet-text" }, t("download")),
-        TEXT_FORMATS.map((format) => download(format.toUpperCase(), address(`/jobs/${job.id}/result.${format}`))),
-      ),
+      formatLinks(t("download"), (format) => address(`/jobs/${job.id}/result.${format}`)),
     ];
   }
 }
@@ -84,8 +85,6 @@ function speechTools(job) {
   const name = `${jobTitle(job).replace(/\.\w{1,5}$/, "")}.${format}`;
   return [download(t("download_speech", { format: format.toUpperCase() }), address(`/jobs/${job.id}/audio`), name)];
 }
-
-const hasResult = (job) => !isOpen(job) && ["done", "partial"].includes(job.state);
 
 customElements.define("sf-job", JobView);
 

@@ -5,10 +5,26 @@ import { t } from "./i18n.js";
 
 class Lexicon extends Island {
   async connected(signal) {
-    this.lines = h("textarea", { class: "sf-input", rows: 5, spellcheck: "false", placeholder: t("lexicon_example"), "aria-label": t("lexicon") });
+    this.lines = h("textarea", {
+      class: "sf-input",
+      rows: 5,
+      spellcheck: "false",
+      placeholder: t("lexicon_example"),
+      "aria-label": t("lexicon"),
+    });
     this.message = h("div");
     const save = button(t("save"), () => this.#save());
-    this.replaceChildren(h("details", { class: "sf-card sf-details" }, h("summary", {}, t("lexicon")), h("p", { class: "sf-hint" }, t("lexicon_info")), this.lines, this.message, save));
+    this.replaceChildren(
+      h(
+        "details",
+        { class: "sf-card sf-details" },
+        h("summary", {}, t("lexicon")),
+        h("p", { class: "sf-hint" }, t("lexicon_info")),
+        this.lines,
+        this.message,
+        save,
+      ),
+    );
     try {
       this.#show(await get("/lexicon", {}, signal));
     } catch (error) {
@@ -36,7 +52,9 @@ class Lexicon extends Island {
 /** A line without "=" is a word without a reading, which the server refuses by its name. */
 function parsed(text) {
   const lines = text.split("\n").filter((line) => line.trim());
-  return Object.fromEntries(lines.map((line) => line.split(/[=＝](.*)/s)).map(([word, reading]) => [word.trim(), (reading ?? "").trim()]));
+  return Object.fromEntries(
+    lines.map((line) => line.split(/[=＝](.*)/s)).map(([word, reading]) => [word.trim(), (reading ?? "").trim()]),
+  );
 }
 
 customElements.define("sf-lexicon", Lexicon);

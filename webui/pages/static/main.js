@@ -12,6 +12,7 @@ import { put } from "./api.js";
 import { announce } from "./dom.js";
 import { ignoreStrayDrops } from "./drop-zone.js";
 import { beginning } from "./format.js";
+import { call } from "./gradio.js";
 import { t } from "./i18n.js";
 import { keep, recalled } from "./session-storage.js";
 import * as models from "./models.js";
@@ -31,12 +32,12 @@ const find = (selector) => document.querySelector(selector);
  */
 function once(act, chosen = () => null) {
   let wish = null;
-  return async (...values) => {
-    const wished = { values: JSON.stringify(values), file: chosen() };
+  return async (controls) => {
+    const wished = { values: JSON.stringify(controls), file: chosen() };
     if (wish?.values === wished.values && (!wished.file || wished.file === wish.file)) return;
     wish = wished;
     try {
-      if (await act(...values)) await new Promise((done) => setTimeout(done, DOUBLE_CLICK_MS));
+      if (await act(controls)) await new Promise((done) => setTimeout(done, DOUBLE_CLICK_MS));
     } finally {
       if (wish === wished) wish = null;
     }
@@ -54,7 +55,10 @@ async function read(controls) {
   const prompt = params.voice ? {} : await find('sf-prompt[where="clone"]').take();
   if (!prompt) return false;
   const { file, consent, transcript } = prompt;
-  find("sf-speech").send({ kind: "speak", params: { ...params, ...(transcript ? { transcript } : {}) }, consent, file }, beginning(params.text));
+  find("sf-speech").send(
+    { kind: "speak", params: { ...params, ...(transcript ? { transcript } : {}) }, consent, file },
+    beginning(params.text),
+  );
   return true;
 }
 
@@ -82,47 +86,49 @@ const events = {
     ignoreStrayDrops();
   },
 
-  transcribe: once((...controls) => {
-    const recording = find("sf-recording");
-    const file = recording.take();
-    if (!file) return false;
-    const params = models.recognitionParams(controls);
-    if (params.language === "auto" && recording.sampleLanguage) params.language = recording.sampleLanguage;
-    find("sf-transcribe").send({ kind: "transcribe", params, file }, file.name);
-    recording.choose(null);
-    return true;
-  }, () => find("sf-recording").file),
+  transcribe: once(
+    (controls) => {
+      const recording = find("sf-recording");
+      const file = recording.take();
+      if (!file) return false;
+      const params = models.recognitionParams(controls);
+      if (params.language === "auto" && recording.sampleLanguage) params.language = recording.sampleLanguage;
+      find("sf-transcribe").send({ kind: "transcribe", params, file }, file.name);
+      recording.choose(null);
+      return true;
+    },
+    () => find("sf-recording").file,
+  ),
 
-  transcribeAll: once((...controls) => {
+  transcribeAll: once((controls) => {
     find("sf-batch").start(models.recognitionParams(controls));
     return true;
   }),
 
-  voiceChosen(voice, purpose) {
-    const convert = purpose === "convert";
-    const hide = (selector, hidden) => find(selector)?.toggleAttribute("hidden", hidden);
-    hide('sf-prompt[where="clone"]', voice !== "" || convert);
-    for (const selector of ["#sf-read", "#sf-instruct", "#sf-speed"]) hide(selector, convert);
-    hide("sf-source", !convert);
-  },
-
-  /** For Gradio: the text that was being written before the page was loaded again. */
-  textDraft(text) {
+  /** The text that was being written before the page was loaded again. */
+  textDraft({ text }) {
     drafted = true;
-    return text || (recalled(DRAFT) ?? "");
+    return { text: { value: text || (recalled(DRAFT) ?? "") } };
   },
 
-  textChanged(text) {
+  textChanged({ text }) {
     if (text || drafted) keep(DRAFT, text);
     find("sf-text-help")?.count(text);
   },
 
-  speak: once((purpose, ...controls) => (purpose === "convert" ? convert(controls) : read(controls)), () => find("sf-source").file),
+  speak: once(
+    ({ purpose, ...controls }) => (purpose === "convert" ? convert(controls) : read(controls)),
+    () => find("sf-source").file,
+  ),
 
-  async saveSettings(device, recognizer, synthesizer) {
+  async saveSettings({ device, recognizer, synthesizer }) {
     try {
       const named = (model) => (model === "auto" ? null : model);
-      await put("/settings", { device, default_recognizer: named(recognizer), default_synthesizer: named(synthesizer) });
+      await put("/settings", {
+        device,
+        default_recognizer: named(recognizer),
+        default_synthesizer: named(synthesizer),
+      });
       announce(t("saved"));
     } catch (error) {
       announce([error.message || t("connection_failed"), error.hint].filter(Boolean).join(" "), "error");
@@ -130,4 +136,4 @@ const events = {
   },
 };
 
-window.shengfang.begin(events);
+window.shengfang.begin({ call: (name, keys, values) => call(events[name], keys, values) });

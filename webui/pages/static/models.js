@@ -6,9 +6,7 @@ import { modelName } from "./job-status.js";
 import { forget, keep, recalled } from "./session-storage.js";
 
 const RECOGNITION = "recognition";
-export const HOTWORDS = 2; // their place among the controls of a transcription
-
-const update = (properties) => ({ __type__: "update", ...properties });
+const COMMON_LANGUAGES = ["zh", "yue", "en", "ja", "ko"];
 
 let models = [];
 let loading = null;
@@ -50,103 +48,151 @@ function lack(model, feature) {
 
 const gated = (model, feature, info) => {
   const reason = lack(model, feature);
-  return update({ interactive: !reason, info: reason || info });
+  return { interactive: !reason, info: reason || info };
 };
 
-/** The controls [model, language, hotwords, itn, channels, diarize] as the model `name` has them. */
-function fitRecognizer([name, language, hotwords, itn, channels, diarize]) {
-  const model = chosen("recognizer", name);
+/**
+ * The languages that the model can be told, after its own choice. The common ones where it names none, and beside those
+ * of the basic engine: whoever asks it for another is told which model is needed.
+ */
+function languageChoices(model) {
+  const own = model?.capabilities.languages ?? [];
+  const codes = own.length && !model.capabilities.basic ? own : new Set([...own, ...COMMON_LANGUAGES]);
+  return [[t("language_auto"), "auto"], ...[...codes].map((code) => [languageName(code), code])];
+}
+
+/** The controls of a transcription as the model has them; `controls` are their values by key. */
+function fitRecognizer(controls) {
+  const model = chosen("recognizer", controls.model);
+  const languages = languageChoices(model);
+  noteLanguages(model);
+  return {
+    model: { choices: choices("recognizer"), value: controls.model },
+    language: {
+      choices: languages,
+      value: languages.some(([, code]) => code === controls.language) ? controls.language : "auto",
+    },
+    hotwords: { ...gated(model, "hotwords", t("hotwords_info")), value: controls.hotwords },
+    itn: { ...gated(model, "itn", t("itn_info")), value: controls.itn },
+    channels: { value: controls.channels },
+    diarize: { ...gated(model, "speakers", t("diarize_info")), value: controls.diarize },
+  };
+}
+
+/** Say beside the menu which languages a model knows that knows few. */
+function noteLanguages(model) {
   const languages = model?.capabilities.languages ?? [];
   const limited = languages.length && languages.length < 4;
   const named = { languages: languages.map(languageName).join(t("comma")) };
   const note = !limited ? "" : model.capabilities.basic ? t("language_basic", named) : t("language_limited", named);
   for (const element of document.querySelectorAll("sf-language-note")) element.textContent = note;
-  return [
-    update({ choices: choices("recognizer"), value: name }),
-    update({ value: language }),
-    { ...gated(model, "hotwords", t("hotwords_info")), value: hotwords },
-    { ...gated(model, "itn", t("itn_info")), value: itn },
-    update({ value: channels }),
-    { ...gated(model, "speakers", t("diarize_info")), value: diarize },
-  ];
 }
 
 function fitSynthesizer(name) {
   const model = chosen("synthesizer", name);
   const menu = (model?.capabilities.instructions ?? []).map(([label]) => [label, label]);
-  const instruct = { ...gated(model, "instruct", t("instruct_info")), choices: menu };
-  return [instruct, gated(model, "similarity", t("similarity_info"))];
+  return {
+    instruct: { ...gated(model, "instruct", t("instruct_info")), choices: menu },
+    similarity: gated(model, "similarity", t("similarity_info")),
+  };
 }
 
-/** For Gradio: the controls of a transcription, as the reader last left them in this window. */
-export async function recognizers(tab, ...current) {
+/** The controls of a transcription, as the reader last left them in this window. */
+export async function recognizers({ tab, ...current }) {
   await load();
-  const [name, ...rest] = recalled(RECOGNITION) ?? current;
-  const values = [kept("recognizer", name), ...rest];
-  seen.set(tab, JSON.stringify(values));
-  return fitRecognizer(values);
+  const remembered = { ...current, ...recalled(RECOGNITION) };
+  const values = { ...remembered, model: kept("recognizer", remembered.model) };
+  const changes = fitRecognizer(values);
+  seen.set(tab, written({ ...values, language: changes.language.value }));
+  return changes;
 }
 
-export const recognizerChosen = (...controls) => fitRecognizer(controls);
+export const recognizerChosen = fitRecognizer;
 
-/** For Gradio's `change` event, since `input` does not hear what is pasted or composed; it also comes when a tab is drawn. */
-export function recognitionChanged(tab, ...controls) {
-  const values = JSON.stringify(controls);
-  if (seen.has(tab) ? seen.get(tab) !== values : controls[HOTWORDS]) keep(RECOGNITION, controls);
+/**
+ * For Gradio's `change` event, since `input` does not hear what is pasted or composed; it also comes when a tab is
+ * drawn.
+ */
+export function recognitionChanged({ tab, ...controls }) {
+  const values = written(controls);
+  if (seen.has(tab) ? seen.get(tab) !== values : controls.hotwords) keep(RECOGNITION, controls);
   seen.set(tab, values);
 }
 
+/** `controls` as text, whatever their order. */
+const written = (controls) => JSON.stringify(Object.entries(controls).sort());
 
-/** For Gradio: the models that speak, and the controls that depend on the chosen one. */
-export async function synthesizers(current) {
+/** The models that speak, and the controls that depend on the chosen one. */
+export async function synthesizers({ model }) {
   await load();
-  const value = kept("synthesizer", current);
-  return [update({ choices: choices("synthesizer"), value }), ...fitSynthesizer(value)];
+  const value = kept("synthesizer", model);
+  return {
+    model: { choices: choices("synthesizer"), value },
+    ...fitSynthesizer(value),
+  };
 }
 
-export const synthesizerChosen = fitSynthesizer;
+export const synthesizerChosen = ({ model }) => fitSynthesizer(model);
 
-/** For Gradio: the voices one may speak with. */
-export async function voiceChoices(current, purpose) {
+/** The voices one may speak with. */
+export async function voiceChoices({ voice, purpose }) {
   const { voices } = await get("/voices").catch(() => ({ voices: [] }));
   const saved = voices.filter((voice) => voice.usable).map((voice) => [voice.name, voice.id]);
   const convert = purpose === "convert";
   const all = convert ? saved : [[t("voice_new"), ""], ...saved, [t("voice_builtin"), "builtin"]];
   const note = document.querySelector("sf-voice-note");
   if (note) note.textContent = convert && !saved.length ? t("convert_needs_voice") : "";
-  const wanted = recalled("voice") ?? current;
+  const wanted = recalled("voice") ?? voice;
   forget("voice");
   const value = all.some(([, value]) => value === wanted) ? wanted : convert ? (saved[0]?.[1] ?? null) : "";
-  window.shengfang.ready.then(({ voiceChosen }) => voiceChosen(value ?? "", purpose));
-  return update({ choices: all, value });
+  voiceChosen({ voice: value ?? "", purpose });
+  return { voice: { choices: all, value } };
+}
+
+/** Show what the purpose and the voice ask for, and hide the rest. */
+export function voiceChosen({ voice, purpose }) {
+  const convert = purpose === "convert";
+  const hide = (selector, hidden) => document.querySelector(selector)?.toggleAttribute("hidden", hidden);
+  hide('sf-prompt[where="clone"]', voice !== "" || convert);
+  for (const selector of ["#sf-read", "#sf-instruct", "#sf-speed"]) hide(selector, convert);
+  hide("sf-source", !convert);
 }
 
 /** The job parameters that the recognition controls stand for; what the model cannot do is left out. */
-export function recognitionParams([model, language, hotwords, itn, channels, diarize]) {
+export function recognitionParams({ model, language, hotwords, itn, channels, diarize }) {
   const present = chosen("recognizer", model);
-  const words = lack(present, "hotwords") ? [] : (hotwords ?? "").split("\n").map((word) => word.trim()).filter(Boolean);
-  return { model, language, hotwords: words, itn: itn && !lack(present, "itn"), channels, diarize: diarize && !lack(present, "speakers") };
+  const words = (hotwords ?? "").split("\n").map((word) => word.trim());
+  return {
+    model,
+    language,
+    hotwords: lack(present, "hotwords") ? [] : words.filter(Boolean),
+    itn: itn && !lack(present, "itn"),
+    channels,
+    diarize: diarize && !lack(present, "speakers"),
+  };
 }
 
-export function conversionParams([voice, model, , , similarity, , seed, format]) {
-  return { model, voice, seed: seed ?? 0, format, ...(lack(chosen("synthesizer", model), "similarity") ? {} : { similarity }) };
+export function conversionParams({ voice, model, similarity, seed, format }) {
+  const alike = lack(chosen("synthesizer", model), "similarity") ? {} : { similarity };
+  return { model, voice, seed: seed ?? 0, format, ...alike };
 }
 
-export function speechParams([voice, model, text, instruct, similarity, speed, seed, format]) {
+export function speechParams({ voice, model, text, instruct, similarity, speed, seed, format }) {
   const present = chosen("synthesizer", model);
   const said = lack(present, "instruct") ? "" : (instruct ?? "").trim();
   const alike = lack(present, "similarity") ? {} : { similarity };
   return { model, text, instruct: said, speed, seed: seed ?? 0, format, ...alike, ...(voice ? { voice } : {}) };
 }
 
-/** For Gradio: device and default models as the server has them. */
+/** Device and default models as the server has them. */
 export async function systemChoices() {
   const [settings, devices] = await Promise.all([get("/settings"), get("/devices"), load()]);
   const device = devices.filter((one) => one.usable).map((one) => [`${one.name} (${one.id})`, one.id]);
-  const named = (kind) => [[t("automatic"), "auto"], ...usable(kind).map((model) => [modelName(model.name), model.name])];
-  return [
-    update({ choices: [[t("automatic"), "auto"], ...device], value: settings.device ?? "auto" }),
-    update({ choices: named("recognizer"), value: settings.default_recognizer ?? "auto" }),
-    update({ choices: named("synthesizer"), value: settings.default_synthesizer ?? "auto" }),
-  ];
+  const automatic = [t("automatic"), "auto"];
+  const named = (kind) => [automatic, ...usable(kind).map((model) => [modelName(model.name), model.name])];
+  return {
+    device: { choices: [automatic, ...device], value: settings.device ?? "auto" },
+    recognizer: { choices: named("recognizer"), value: settings.default_recognizer ?? "auto" },
+    synthesizer: { choices: named("synthesizer"), value: settings.default_synthesizer ?? "auto" },
+  };
 }

@@ -1,7 +1,8 @@
 // Where the reader is, kept in the address: #history, #transcribe/<job id>, #batch/<batch id>.
+import { tabButton, tabClicked } from "./gradio.js";
+
 const NARROW = 720; // pixels: what was opened lies below the controls
 const APPEARS_MS = 60_000; // until a tab is drawn, on a slow machine
-const TAB = '#sf-tabs [role="tab"]';
 
 /** The tab and the id that the address names. */
 export function place() {
@@ -22,7 +23,7 @@ export function remember(tab, id = "") {
 }
 
 function open(tab) {
-  const button = document.querySelector(`${TAB}[data-tab-id="${CSS.escape(tab)}"]`);
+  const button = tabButton(tab);
   if (button?.getAttribute("aria-selected") === "false") button.click();
   button?.scrollIntoView({ block: "nearest", inline: "center" });
 }
@@ -63,8 +64,8 @@ export function startNavigation() {
   };
   addEventListener("hashchange", follow);
   document.addEventListener("click", (event) => {
-    const button = event.target.closest?.(TAB);
-    if (button && button.dataset.tabId !== place().tab) remember(button.dataset.tabId);
+    const tab = tabClicked(event);
+    if (tab && tab !== place().tab) remember(tab);
   });
   follow();
 }

@@ -13,9 +13,25 @@ class Prompt extends Island {
     this.file = null;
     this.fileBox = h("div", { class: "sf-stack" });
     this.name = h("input", { class: "sf-input", type: "text", maxlength: 100, autocomplete: "off" });
-    this.transcript = h("textarea", { class: "sf-input", rows: 3, maxlength: 2000, placeholder: t("prompt_transcript_example") });
-    this.subject = h("input", { class: "sf-input", type: "text", maxlength: 200, autocomplete: "off", placeholder: t("consent_subject_example") });
-    this.basis = h("select", { class: "sf-input" }, h("option", { value: "" }, t("choose")), BASES.map((basis) => h("option", { value: basis }, t(`basis_${basis}`))));
+    this.transcript = h("textarea", {
+      class: "sf-input",
+      rows: 3,
+      maxlength: 2000,
+      placeholder: t("prompt_transcript_example"),
+    });
+    this.subject = h("input", {
+      class: "sf-input",
+      type: "text",
+      maxlength: 200,
+      autocomplete: "off",
+      placeholder: t("consent_subject_example"),
+    });
+    this.basis = h(
+      "select",
+      { class: "sf-input" },
+      h("option", { value: "" }, t("choose")),
+      BASES.map((basis) => h("option", { value: basis }, t(`basis_${basis}`))),
+    );
     this.message = h("div");
     const named = this.getAttribute("where") === "voices";
     this.replaceChildren(
@@ -23,7 +39,13 @@ class Prompt extends Island {
       ...(named ? [field("voice_name", this.name)] : []),
       field("prompt_transcript", this.transcript, t("prompt_transcript_info")),
       button(t("prompt_recognise"), (event) => this.#recognise(event.currentTarget), { style: "link" }),
-      h("fieldset", { class: "sf-consent" }, h("legend", {}, t("consent")), h("p", { class: "sf-hint" }, t("consent_info")), h("div", { class: "sf-pair" }, field("consent_subject", this.subject), field("consent_basis", this.basis))),
+      h(
+        "fieldset",
+        { class: "sf-consent" },
+        h("legend", {}, t("consent")),
+        h("p", { class: "sf-hint" }, t("consent_info")),
+        h("div", { class: "sf-pair" }, field("consent_subject", this.subject), field("consent_basis", this.basis)),
+      ),
       this.message,
     );
     this.choose(null);
@@ -73,14 +95,34 @@ class Prompt extends Island {
   }
 
   #zone() {
-    const tries = h("p", { class: "sf-samples" }, h("span", {}, t("no_recording_at_hand")), button(t("sample_prompt"), () => (this.loading = this.#sample()), { style: "link", icon: "play" }));
-    return [dropZone({ title: t("drop_prompt"), hint: t("drop_prompt_hint"), onFiles: ([file]) => this.choose(file) }), tries];
+    const tries = h(
+      "p",
+      { class: "sf-samples" },
+      h("span", {}, t("no_recording_at_hand")),
+      button(t("sample_prompt"), () => (this.loading = this.#sample()), { style: "link", icon: "play" }),
+    );
+    return [
+      dropZone({ title: t("drop_prompt"), hint: t("drop_prompt_hint"), onFiles: ([file]) => this.choose(file) }),
+      tries,
+    ];
   }
 
   #chosen(file) {
-    const name = h("div", { class: "sf-file-name" }, h("strong", {}, plainName(file.name)), h("span", { class: "sf-quiet-text" }, bytes(file.size)));
-    const other = button(t("choose_another"), () => this.choose(null), { icon: "close", iconOnly: true, style: "quiet" });
-    return [h("div", { class: "sf-file" }, icon("file"), name, other), h("audio", { controls: true, src: this.preview, "aria-label": t("prompt") })];
+    const name = h(
+      "div",
+      { class: "sf-file-name" },
+      h("strong", {}, plainName(file.name)),
+      h("span", { class: "sf-quiet-text" }, bytes(file.size)),
+    );
+    const other = button(t("choose_another"), () => this.choose(null), {
+      icon: "close",
+      iconOnly: true,
+      style: "quiet",
+    });
+    return [
+      h("div", { class: "sf-file" }, icon("file"), name, other),
+      h("audio", { controls: true, src: this.preview, "aria-label": t("prompt") }),
+    ];
   }
 
   async #sample() {
@@ -98,7 +140,13 @@ class Prompt extends Island {
 
 /** A labelled control with an optional sentence below its label. */
 export function field(key, control, info = "") {
-  return h("label", { class: "sf-field" }, h("span", { class: "sf-label" }, t(key)), info ? h("span", { class: "sf-hint" }, info) : null, control);
+  return h(
+    "label",
+    { class: "sf-field" },
+    h("span", { class: "sf-label" }, t(key)),
+    info ? h("span", { class: "sf-hint" }, info) : null,
+    control,
+  );
 }
 
 customElements.define("sf-prompt", Prompt);

@@ -33,7 +33,12 @@ class Chooser extends Island {
       "div",
       { class: "sf-file" },
       icon("file"),
-      h("div", { class: "sf-file-name" }, h("strong", { title: name }, name), h("span", { class: "sf-quiet-text" }, bytes(file.size))),
+      h(
+        "div",
+        { class: "sf-file-name" },
+        h("strong", { title: name }, name),
+        h("span", { class: "sf-quiet-text" }, bytes(file.size)),
+      ),
       button(t("choose_another"), () => this.choose(null), { icon: "close", iconOnly: true, style: "quiet" }),
     );
   }
@@ -47,7 +52,16 @@ class Recording extends Chooser {
   }
 
   empty() {
-    return [dropZone({ title: t("drop_recording"), hint: t("drop_recording_hint"), multiple: true, archives: true, onFiles: (files) => this.#dropped(files) }), this.#samples()];
+    return [
+      dropZone({
+        title: t("drop_recording"),
+        hint: t("drop_recording_hint"),
+        multiple: true,
+        archives: true,
+        onFiles: (files) => this.#dropped(files),
+      }),
+      this.#samples(),
+    ];
   }
 
   #dropped(files) {
@@ -62,7 +76,9 @@ class Recording extends Chooser {
   }
 
   #samples() {
-    const links = Object.keys(SAMPLES).map((language) => button(t(`sample_${language}`), () => this.#try(language), { style: "link", icon: "play" }));
+    const links = Object.keys(SAMPLES).map((language) =>
+      button(t(`sample_${language}`), () => this.#try(language), { style: "link", icon: "play" }),
+    );
     return h("p", { class: "sf-samples" }, h("span", {}, t("try_sample")), ...links);
   }
 
@@ -92,7 +108,14 @@ class Source extends Chooser {
 class Recordings extends Island {
   connected() {
     this.replaceChildren(
-      dropZone({ title: t("drop_recordings"), hint: t("drop_recordings_hint"), multiple: true, archives: true, folders: true, onFiles: addToBatch }),
+      dropZone({
+        title: t("drop_recordings"),
+        hint: t("drop_recordings_hint"),
+        multiple: true,
+        archives: true,
+        folders: true,
+        onFiles: addToBatch,
+      }),
     );
   }
 }

@@ -2,13 +2,15 @@
 import { get, post } from "./api.js";
 import { announce, button, errorBox, h, icon, Island } from "./dom.js";
 import { bytes, languageName, percent } from "./format.js";
+import { tabClicked } from "./gradio.js";
 import { t } from "./i18n.js";
 import { modelName, progressBar } from "./job-status.js";
 
 const PULL_LOOK_MS = 2000;
 const MOST_LANGUAGES = 5;
 const SITES = { modelscope: "ModelScope", huggingface: "Hugging Face" };
-const LOCAL = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname); // elsewhere the server refuses to install
+// Elsewhere the server refuses to install.
+const LOCAL = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 
 class System extends Island {
   connected(signal) {
@@ -26,9 +28,13 @@ class System extends Island {
       section("installed_models", this.installed, refresh),
       section("devices", this.devices),
       section("catalogue", this.catalogue, null, t(LOCAL ? "catalogue_info" : "catalogue_info_remote")),
-      section("server", this.facts, button(t("free_memory"), () => this.#freeMemory(), { icon: "chip" })),
+      section(
+        "server",
+        this.facts,
+        button(t("free_memory"), () => this.#freeMemory(), { icon: "chip" }),
+      ),
     );
-    document.addEventListener("click", (event) => event.target.closest?.('[data-tab-id="system"]') && this.load(), { signal });
+    document.addEventListener("click", (event) => tabClicked(event) === "system" && this.load(), { signal });
     signal.addEventListener("abort", () => clearTimeout(this.timer));
     this.load();
   }
@@ -36,30 +42,49 @@ class System extends Island {
   async load() {
     clearTimeout(this.timer);
     try {
-      const [{ models, catalog }, system, devices] = await Promise.all([get("/models", {}, this.signal), get("/system", {}, this.signal), get("/devices", {}, this.signal)]);
+      const [{ models, catalog }, system, devices] = await Promise.all([
+        get("/models", {}, this.signal),
+        get("/system", {}, this.signal),
+        get("/devices", {}, this.signal),
+      ]);
       this.message.replaceChildren();
       this.guide.replaceChildren(...guide(models));
       this.devices.replaceChildren(...devices.map(deviceRow));
       this.installed.replaceChildren(...models.map((model) => installed(model, this.#optimise(model))));
       this.catalogue.replaceChildren(...catalog.map((entry) => this.#entry(entry)));
       this.facts.replaceChildren(...definitions(system));
-      if (catalog.some((entry) => pulling(entry)) || models.some((model) => model.optimise?.state === "running")) this.timer = setTimeout(() => this.load(), PULL_LOOK_MS);
+      if (catalog.some((entry) => pulling(entry)) || models.some((model) => model.optimise?.state === "running"))
+        this.timer = setTimeout(() => this.load(), PULL_LOOK_MS);
     } catch (error) {
       if (!this.signal.aborted) this.message.replaceChildren(errorBox(error));
     }
   }
 
   #entry(entry) {
-    const pull = button(t("pull"), () => this.#run(post(`/models/${encodeURIComponent(entry.name)}/pull`)), { icon: "download" });
-    const facts = [t(`model_kind_${entry.kind}`), languageNames(entry.languages), entry.size_bytes ? bytes(entry.size_bytes) : null, entry.licence];
+    const pull = button(t("pull"), () => this.#run(post(`/models/${encodeURIComponent(entry.name)}/pull`)), {
+      icon: "download",
+    });
+    const facts = [
+      t(`model_kind_${entry.kind}`),
+      languageNames(entry.languages),
+      entry.size_bytes ? bytes(entry.size_bytes) : null,
+      entry.licence,
+    ];
     return h(
       "article",
       { class: "sf-model" },
-      h("div", { class: "sf-row-head" }, h("h3", { class: "sf-title" }, entry.title), entry.present ? chip("is_present", "done") : LOCAL && !pulling(entry) ? pull : null),
+      h(
+        "div",
+        { class: "sf-row-head" },
+        h("h3", { class: "sf-title" }, entry.title),
+        entry.present ? chip("is_present", "done") : LOCAL && !pulling(entry) ? pull : null,
+      ),
       h("p", { class: "sf-facts" }, facts.filter(Boolean).join(" · ")),
       entry.note ? h("p", { class: "sf-hint" }, entry.note) : null,
       pulling(entry) ? pullProgress(entry.pull) : null,
-      entry.pull?.error ? h("p", { class: "sf-error-text" }, entry.pull.error.message, " ", entry.pull.error.hint) : null,
+      entry.pull?.error
+        ? h("p", { class: "sf-error-text" }, entry.pull.error.message, " ", entry.pull.error.hint)
+        : null,
       entry.present ? null : byHand(entry),
     );
   }
@@ -68,7 +93,9 @@ class System extends Island {
   #optimise({ name, optimise, problem, capabilities }) {
     if (!optimise || problem || capabilities.self_test) return null;
     if (optimise.state === "running") return h("p", { class: "sf-hint" }, t("optimising"));
-    const begin = !LOCAL ? h("p", { class: "sf-hint" }, t("optimise_remote"), h("code", {}, `./start_app.sh models optimise ${name}`)) : button(t("optimise"), () => this.#run(post(`/models/${encodeURIComponent(name)}/optimise`)), { icon: "chip" });
+    const begin = !LOCAL
+      ? h("p", { class: "sf-hint" }, t("optimise_remote"), h("code", {}, `./start_app.sh models optimise ${name}`))
+      : button(t("optimise"), () => this.#run(post(`/models/${encodeURIComponent(name)}/optimise`)), { icon: "chip" });
     return h(
       "div",
       {},
@@ -95,7 +122,11 @@ class System extends Island {
   async #freeMemory() {
     try {
       const freed = await post("/system/free-memory");
-      announce(freed.unloaded.length ? t("memory_freed", { models: freed.unloaded.join(", "), size: bytes(freed.freed_bytes) }) : t("nothing_to_free"));
+      announce(
+        freed.unloaded.length
+          ? t("memory_freed", { models: freed.unloaded.join(", "), size: bytes(freed.freed_bytes) })
+          : t("nothing_to_free"),
+      );
       this.load();
     } catch (error) {
       announce(error.message || t("connection_failed"), "error");
@@ -112,7 +143,12 @@ const pulling = (entry) => entry.pull?.state === "running";
 
 function pullProgress({ done, total }) {
   const fraction = total ? done / total : 0;
-  return h("div", { class: "sf-waiting" }, progressBar(fraction, t("pulling")), h("p", {}, `${t("pulling")} ${percent(fraction)} · ${bytes(done)}`));
+  return h(
+    "div",
+    { class: "sf-waiting" },
+    progressBar(fraction, t("pulling")),
+    h("p", {}, `${t("pulling")} ${percent(fraction)} · ${bytes(done)}`),
+  );
 }
 
 const chip = (key, state) => h("span", { class: `sf-chip sf-state-${state}` }, t(key));
@@ -121,7 +157,12 @@ function section(title, body, action = null, info = "") {
   return h(
     "section",
     { class: "sf-card" },
-    h("div", { class: "sf-status-line" }, h("h2", { class: "sf-heading" }, t(title)), action ? h("div", { class: "sf-actions" }, action) : null),
+    h(
+      "div",
+      { class: "sf-status-line" },
+      h("h2", { class: "sf-heading" }, t(title)),
+      action ? h("div", { class: "sf-actions" }, action) : null,
+    ),
     info ? h("p", { class: "sf-hint" }, info) : null,
     body,
   );
@@ -129,14 +170,32 @@ function section(title, body, action = null, info = "") {
 
 function installed(model, optimisation) {
   const languages = languageNames(model.capabilities.languages);
-  const facts = [t(`model_kind_${model.kind}`), languages, model.size_bytes ? bytes(model.size_bytes) : null, model.loaded_on?.length ? t("loaded_on", { device: [model.loaded_on].flat().join(", ") }) : null];
+  const facts = [
+    t(`model_kind_${model.kind}`),
+    languages,
+    model.size_bytes ? bytes(model.size_bytes) : null,
+    model.loaded_on?.length ? t("loaded_on", { device: [model.loaded_on].flat().join(", ") }) : null,
+  ];
   return h(
     "article",
     { class: "sf-model" },
-    h("div", { class: "sf-row-head" }, h("h3", { class: "sf-title" }, modelName(model.name)), model.capabilities.self_test ? chip("self_test_only", "queued") : null, model.default ? chip("is_default", "done") : null),
+    h(
+      "div",
+      { class: "sf-row-head" },
+      h("h3", { class: "sf-title" }, modelName(model.name)),
+      model.capabilities.self_test ? chip("self_test_only", "queued") : null,
+      model.default ? chip("is_default", "done") : null,
+    ),
     h("p", { class: "sf-facts" }, facts.filter(Boolean).join(" · ")),
     optimisation,
-    model.problem ? h("div", { class: "sf-box sf-error" }, icon("warning"), h("div", {}, h("p", {}, model.problem.message), h("p", { class: "sf-hint" }, model.problem.hint))) : null,
+    model.problem
+      ? h(
+          "div",
+          { class: "sf-box sf-error" },
+          icon("warning"),
+          h("div", {}, h("p", {}, model.problem.message), h("p", { class: "sf-hint" }, model.problem.hint)),
+        )
+      : null,
   );
 }
 
@@ -144,23 +203,52 @@ function installed(model, optimisation) {
 function guide(models) {
   const usable = models.filter((model) => model.kind === "recognizer" && !model.problem && !model.self_test);
   if (usable.some((model) => !model.capabilities.basic)) return [];
-  return [h("div", { class: "sf-box sf-warning", role: "note" }, icon("warning"), h("div", {}, h("p", {}, t("guide_no_model")), h("p", { class: "sf-hint" }, t("guide_which"))))];
+  return [
+    h(
+      "div",
+      { class: "sf-box sf-warning", role: "note" },
+      icon("warning"),
+      h("div", {}, h("p", {}, t("guide_no_model")), h("p", { class: "sf-hint" }, t("guide_which"))),
+    ),
+  ];
 }
 
 /** How to bring a model to the server: by its command line, or without internet. */
 function byHand(entry) {
   const sources = Object.entries(entry.source).map(([site, id]) => `${SITES[site] ?? site}: ${id}`);
   const command = h("code", {}, `./start_app.sh models pull ${entry.name}`);
-  const steps = [[t("by_hand_fetch", { source: sources.join(t("or")) })], [t("by_hand_copy"), h("code", {}, `models/${entry.name}`)], [t("by_hand_check")]];
-  const offline = h("ol", {}, steps.map((step) => h("li", {}, step)));
-  return h("details", { class: "sf-details" }, h("summary", {}, t(LOCAL ? "by_hand" : "by_hand_remote")), h("p", {}, t("by_hand_online"), command), h("p", {}, t("by_hand_offline")), offline);
+  const steps = [
+    [t("by_hand_fetch", { source: sources.join(t("or")) })],
+    [t("by_hand_copy"), h("code", {}, `models/${entry.name}`)],
+    [t("by_hand_check")],
+  ];
+  const offline = h(
+    "ol",
+    {},
+    steps.map((step) => h("li", {}, step)),
+  );
+  return h(
+    "details",
+    { class: "sf-details" },
+    h("summary", {}, t(LOCAL ? "by_hand" : "by_hand_remote")),
+    h("p", {}, t("by_hand_online"), command),
+    h("p", {}, t("by_hand_offline")),
+    offline,
+  );
 }
 
 function definitions(system) {
   const libraries = Object.entries(system.libraries).map(([name, version]) => `${name} ${version}`);
   const rows = [
     [t("queue"), t("queue_counts", { queued: system.queue.queued, running: system.queue.running })],
-    [t("disk"), t("disk_free", { free: bytes(system.disk.free), total: bytes(system.disk.total), reserve: bytes(system.disk.reserve) })],
+    [
+      t("disk"),
+      t("disk_free", {
+        free: bytes(system.disk.free),
+        total: bytes(system.disk.total),
+        reserve: bytes(system.disk.reserve),
+      }),
+    ],
     [t("limits"), t("limits_are", { size: bytes(system.limits.upload_bytes), hours: system.limits.audio_hours })],
     [t("label"), t(system.label.producer_code ? "label_complete" : "label_no_producer")],
     [t("versions"), [`${t("product")} ${system.version}`, `Python ${system.python}`, ...libraries].join(", ")],
@@ -173,8 +261,25 @@ function deviceRow(device) {
   return h(
     "article",
     { class: "sf-model" },
-    h("div", { class: "sf-row-head" }, h("h3", { class: "sf-title" }, device.name), h("span", { class: "sf-quiet-text" }, device.id), device.usable ? chip("usable", "done") : chip("unusable", "failed")),
-    h("p", { class: "sf-facts" }, [device.memory_free ? t("memory_free", { free: bytes(device.memory_free), total: bytes(device.memory_total) }) : null, device.tested].filter(Boolean).join(" · ")),
+    h(
+      "div",
+      { class: "sf-row-head" },
+      h("h3", { class: "sf-title" }, device.name),
+      h("span", { class: "sf-quiet-text" }, device.id),
+      device.usable ? chip("usable", "done") : chip("unusable", "failed"),
+    ),
+    h(
+      "p",
+      { class: "sf-facts" },
+      [
+        device.memory_free
+          ? t("memory_free", { free: bytes(device.memory_free), total: bytes(device.memory_total) })
+          : null,
+        device.tested,
+      ]
+        .filter(Boolean)
+        .join(" · "),
+    ),
     device.reason ? h("p", { class: device.usable ? "sf-hint" : "sf-error-text" }, device.reason) : null,
     device.hint ? h("p", { class: "sf-hint" }, device.hint) : null,
     ...device.notes.map((note) => h("p", { class: "sf-hint" }, note)),

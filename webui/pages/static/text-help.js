@@ -8,8 +8,16 @@ const EXAMPLES = ["[h][ào]", "[hao4]", "[M][AY0]"];
 class TextHelp extends Island {
   connected() {
     this.counter = h("span", { class: "sf-counter" });
-    const examples = EXAMPLES.map((mark) => h("button", { type: "button", class: "sf-mark-button", onclick: () => this.#insert(mark) }, mark));
-    const help = h("details", { class: "sf-details" }, h("summary", {}, t("pronunciation")), h("p", {}, t("pronunciation_help")), h("p", { class: "sf-examples" }, examples));
+    const examples = EXAMPLES.map((mark) =>
+      h("button", { type: "button", class: "sf-mark-button", onclick: () => this.#insert(mark) }, mark),
+    );
+    const help = h(
+      "details",
+      { class: "sf-details" },
+      h("summary", {}, t("pronunciation")),
+      h("p", {}, t("pronunciation_help")),
+      h("p", { class: "sf-examples" }, examples),
+    );
     this.replaceChildren(h("div", { class: "sf-text-help" }, help, this.counter));
     this.count(this.area?.value ?? "");
   }
@@ -32,7 +40,14 @@ class TextHelp extends Island {
 /** `<sf-step number="1" text="…">`: the heading of a step; `text` is a key of the texts. */
 class Step extends Island {
   connected() {
-    this.replaceChildren(h("h2", { class: "sf-step" }, h("span", { class: "sf-step-number", "aria-hidden": "true" }, this.getAttribute("number")), t(this.getAttribute("text"))));
+    this.replaceChildren(
+      h(
+        "h2",
+        { class: "sf-step" },
+        h("span", { class: "sf-step-number", "aria-hidden": "true" }, this.getAttribute("number")),
+        t(this.getAttribute("text")),
+      ),
+    );
   }
 }
 

@@ -3,6 +3,7 @@ import { patch } from "./api.js";
 import { announce, button, errorBox, h } from "./dom.js";
 import { clock, languageName } from "./format.js";
 import { t } from "./i18n.js";
+import { isTranscript } from "./job-states.js";
 
 const SHOWN_STATES = ["done", "failed", "skipped"]; // skipped: speech that no model here understands, with its times
 const ROWS_A_FRAME = 200; // a ten-hour recording has thousands of sentences; the page must stay awake
@@ -72,13 +73,19 @@ export class Transcript extends HTMLElement {
   #row(segment) {
     const seek = () => this.#seek(segment);
     const text = segment.text ? marked(segment) : segment.source;
-    const said = h("p", { class: text ? "sf-said" : "sf-said sf-empty", onclick: () => getSelection().isCollapsed && seek() }, text || this.#silence(segment));
+    const said = h(
+      "p",
+      { class: text ? "sf-said" : "sf-said sf-empty", onclick: () => getSelection().isCollapsed && seek() },
+      text || this.#silence(segment),
+    );
     return h(
       "div",
       { class: "sf-row" },
       this.#time(segment),
       h("div", { class: "sf-row-body" }, this.#marks(segment), said),
-      this.job.kind === "transcribe" ? button(t("edit"), () => this.#edit(segment), { icon: "edit", iconOnly: true, style: "quiet" }) : null,
+      isTranscript(this.job)
+        ? button(t("edit"), () => this.#edit(segment), { icon: "edit", iconOnly: true, style: "quiet" })
+        : null,
     );
   }
 
@@ -88,17 +95,24 @@ export class Transcript extends HTMLElement {
 
   #time(segment) {
     const label = t("play_from", { time: clock(segment.start) });
-    return h("button", { type: "button", class: "sf-time", onclick: () => this.#seek(segment), title: label, "aria-label": label }, clock(segment.start));
+    return h(
+      "button",
+      { type: "button", class: "sf-time", onclick: () => this.#seek(segment), title: label, "aria-label": label },
+      clock(segment.start),
+    );
   }
 
   #silence(segment) {
-    if (segment.state === "skipped") return t("speech_without_text", { seconds: (segment.end - segment.start).toFixed(1) });
+    if (segment.state === "skipped")
+      return t("speech_without_text", { seconds: (segment.end - segment.start).toFixed(1) });
     return segment.error?.message ?? t("no_text");
   }
 
   #marks(segment) {
     const language = this.#languages.size > 1 && segment.language ? languageName(segment.language) : null;
-    const marks = [language, segment.edited ? t("edited") : null].filter(Boolean).map((mark) => h("span", { class: "sf-mark" }, mark));
+    const marks = [language, segment.edited ? t("edited") : null]
+      .filter(Boolean)
+      .map((mark) => h("span", { class: "sf-mark" }, mark));
     if (segment.speaker) marks.unshift(this.#speaker(segment));
     return marks.length ? h("div", { class: "sf-marks" }, marks) : null;
   }
@@ -114,7 +128,13 @@ export class Transcript extends HTMLElement {
 
   #name(segment, mark, present) {
     this.#naming = segment.n;
-    const input = h("input", { class: "sf-input sf-name-input", maxlength: 64, "aria-label": t("name_speaker"), placeholder: t("name_speaker_example"), value: present });
+    const input = h("input", {
+      class: "sf-input sf-name-input",
+      maxlength: 64,
+      "aria-label": t("name_speaker"),
+      placeholder: t("name_speaker_example"),
+      value: present,
+    });
     const close = () => {
       this.#naming = null;
       this.#draw(this.#rows.get(segment.n).segment);
@@ -144,13 +164,20 @@ export class Transcript extends HTMLElement {
     const close = () => this.#finish(this.#rows.get(segment.n).segment);
     const save = async () => {
       try {
-        this.#saved(await patch(`/jobs/${this.job.id}/segments/${segment.n}`, { text: area.value, version: segment.version }));
+        this.#saved(
+          await patch(`/jobs/${this.job.id}/segments/${segment.n}`, { text: area.value, version: segment.version }),
+        );
       } catch (error) {
         message.replaceChildren(errorBox(error));
       }
     };
     onKeys(area, save, close);
-    const buttons = h("div", { class: "sf-actions" }, button(t("save"), save, { style: "primary" }), button(t("cancel_edit"), close));
+    const buttons = h(
+      "div",
+      { class: "sf-actions" },
+      button(t("save"), save, { style: "primary" }),
+      button(t("cancel_edit"), close),
+    );
     row.classList.add("sf-editing");
     row.replaceChildren(this.#time(segment), h("div", { class: "sf-row-body" }, area, message, buttons));
     area.focus();
@@ -177,7 +204,8 @@ export class Transcript extends HTMLElement {
     const followed = before && inSight(before);
     before?.classList.remove("sf-now");
     now?.row.classList.add("sf-now");
-    if (now && followed && this.#editing === null && !inSight(now.row)) now.row.scrollIntoView({ block: "center", behavior: "smooth" });
+    if (now && followed && this.#editing === null && !inSight(now.row))
+      now.row.scrollIntoView({ block: "center", behavior: "smooth" });
   }
 }
 

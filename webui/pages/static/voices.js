@@ -14,7 +14,14 @@ class Voices extends Island {
     this.cards = h("div", { class: "sf-voice-cards" });
     this.form = h("div", { class: "sf-card sf-voice-form" });
     this.message = h("div");
-    this.replaceChildren(h("div", { class: "sf-columns-even" }, h("section", { "aria-label": t("tab_voices") }, this.message, this.cards), this.form));
+    this.replaceChildren(
+      h(
+        "div",
+        { class: "sf-columns-even" },
+        h("section", { "aria-label": t("tab_voices") }, this.message, this.cards),
+        this.form,
+      ),
+    );
     this.#drawForm();
     this.load();
   }
@@ -30,24 +37,53 @@ class Voices extends Island {
   }
 
   #card(voice) {
-    const about = h("div", { class: "sf-stack" }, voice.transcript ? h("p", { class: "sf-voice-transcript" }, voice.transcript) : null);
+    const about = h(
+      "div",
+      { class: "sf-stack" },
+      voice.transcript ? h("p", { class: "sf-voice-transcript" }, voice.transcript) : null,
+    );
     const marks = [voice.shared ? t("voice_shared") : null, voice.usable ? null : t("voice_unusable")].filter(Boolean);
     return h(
       "article",
       { class: `sf-card sf-voice${voice.usable ? "" : " sf-unusable"}` },
-      h("div", { class: "sf-status-line" }, h("h3", { class: "sf-title" }, voice.name), marks.map((mark) => h("span", { class: "sf-chip" }, mark)), this.#actions(voice, about)),
-      voice.usable ? h("audio", { controls: true, preload: "metadata", src: address(`/voices/${voice.id}/audio`), "aria-label": voice.name }) : null,
+      h(
+        "div",
+        { class: "sf-status-line" },
+        h("h3", { class: "sf-title" }, voice.name),
+        marks.map((mark) => h("span", { class: "sf-chip" }, mark)),
+        this.#actions(voice, about),
+      ),
+      voice.usable
+        ? h("audio", {
+            controls: true,
+            preload: "metadata",
+            src: address(`/voices/${voice.id}/audio`),
+            "aria-label": voice.name,
+          })
+        : null,
       about,
-      h("p", { class: "sf-facts" }, [clock(voice.seconds), consentText(voice.consent), day(voice.created_at)].join(" · ")),
-      voice.findings.map((finding) => h("div", { class: "sf-box sf-warning" }, icon("warning"), h("p", {}, finding.message))),
+      h(
+        "p",
+        { class: "sf-facts" },
+        [clock(voice.seconds), consentText(voice.consent), day(voice.created_at)].join(" · "),
+      ),
+      voice.findings.map((finding) =>
+        h("div", { class: "sf-box sf-warning" }, icon("warning"), h("p", {}, finding.message)),
+      ),
     );
   }
 
   #actions(voice, about) {
     if (!voice.mine) return null;
     const speak = button(t("speak_with"), () => this.#speakWith(voice), { icon: "speech" });
-    const edit = button(t("edit_voice"), () => this.#edit(voice, about), { icon: "edit", iconOnly: true, style: "quiet" });
-    const withdraw = confirmButton(t("revoke"), t("revoke_sure"), () => this.#change(post(`/voices/${voice.id}/revoke`)));
+    const edit = button(t("edit_voice"), () => this.#edit(voice, about), {
+      icon: "edit",
+      iconOnly: true,
+      style: "quiet",
+    });
+    const withdraw = confirmButton(t("revoke"), t("revoke_sure"), () =>
+      this.#change(post(`/voices/${voice.id}/revoke`)),
+    );
     const discard = confirmButton(t("delete"), t("delete_sure"), () => this.#change(remove(`/voices/${voice.id}`)));
     return h("div", { class: "sf-actions" }, voice.usable ? [speak, edit, withdraw] : null, discard);
   }
@@ -71,8 +107,18 @@ class Voices extends Island {
         message.replaceChildren(errorBox(error));
       }
     };
-    const buttons = h("div", { class: "sf-actions" }, button(t("save"), save, { style: "primary" }), button(t("cancel_edit"), () => this.load()));
-    about.replaceChildren(field("voice_name", name), field("prompt_transcript", transcript, t("prompt_transcript_info")), message, buttons);
+    const buttons = h(
+      "div",
+      { class: "sf-actions" },
+      button(t("save"), save, { style: "primary" }),
+      button(t("cancel_edit"), () => this.load()),
+    );
+    about.replaceChildren(
+      field("voice_name", name),
+      field("prompt_transcript", transcript, t("prompt_transcript_info")),
+      message,
+      buttons,
+    );
     name.focus();
   }
 
@@ -113,7 +159,9 @@ class Voices extends Island {
 function consentText(consent) {
   const basis = t(`basis_${consent.basis}`);
   const until = consent.expires_at ? ` (${t("until", { date: day(consent.expires_at) })})` : "";
-  return consent.revoked_at ? t("consent_withdrawn", { subject: consent.subject }) : `${t("consent_by", { subject: consent.subject, basis })}${until}`;
+  return consent.revoked_at
+    ? t("consent_withdrawn", { subject: consent.subject })
+    : `${t("consent_by", { subject: consent.subject, basis })}${until}`;
 }
 
 const nothing = () => h("div", { class: "sf-card sf-nothing" }, icon("speech"), h("p", {}, t("nothing_voices")));

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# The checks of the page's JavaScript, for development only: the product has no build step. Style, and the tests of what
+# computes.
+set -u
+cd "$(dirname "$0")"
+root=$PWD/../..
+failed=0
+
+check() {
+    echo "== js: $*"
+    "$@" || failed=1
+}
+
+ready_packages() {
+    local wanted
+    wanted=$(sha256sum package-lock.json | cut -d' ' -f1)
+    [ "$(cat node_modules/.wanted 2> /dev/null)" = "$wanted" ] && return
+    npm ci --silent || exit 1
+    echo "$wanted" > node_modules/.wanted
+}
+
+ready_packages
+bin=$PWD/node_modules/.bin
+(cd "$root" && "$bin/prettier" --check --print-width 120 --log-level warn tests/js/*.js webui/pages/static/*.js) || failed=1
+(cd "$root" && "$bin/eslint" --config tests/js/eslint.config.js tests/js webui/pages/static) || failed=1
+check node --test --import ./browser.js ./*.test.js
+exit $failed

@@ -1,0 +1,26 @@
+// All that the islands know of Gradio's inside: how its events call a script, what it takes as an answer, how it marks
+// tabs.
+
+const TAB = '#sf-tabs [role="tab"]';
+
+/** What Gradio takes as "change these properties of the control" from an event's script. */
+const update = (properties) => ({ __type__: "update", ...properties });
+
+/**
+ * Call `act` for an event: it gets one object, the values of the controls by their keys and what was `given` besides,
+ * and returns one, the properties to change by the keys of the controls; what it leaves out stays as it is.
+ *
+ * Gradio itself knows places only: `values` in the order of `inputs`, the answer in the order of `outputs`.
+ */
+export async function call(act, { inputs, outputs, given }, values) {
+  const named = Object.fromEntries(inputs.map((key, at) => [key, values[at]]));
+  const answer = (await act({ ...named, ...given })) ?? {};
+  const changes = outputs.map((key) => update(answer[key] ?? {}));
+  return changes.length === 1 ? changes[0] : changes;
+}
+
+/** The button of the tab `id`, once Gradio has drawn it. */
+export const tabButton = (id) => document.querySelector(`${TAB}[data-tab-id="${CSS.escape(id)}"]`);
+
+/** The id of the tab whose button was clicked, else null. */
+export const tabClicked = (event) => event.target.closest?.(TAB)?.dataset.tabId ?? null;
