@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import struct
@@ -450,3 +451,23 @@ def test_the_child_has_given_up_what_it_does_not_need(decoder: Decoder, recordin
     assert limits["Max cpu time"] != "unlimited"
     assert "NoNewPrivs:\t1" in (process / "status").read_text()
     assert b"SHENGFANG" not in (process / "environ").read_bytes()
+
+
+def test_however_many_files_are_looked_at_few_children_live(decoder: Decoder, tmp_path: Path) -> None:
+    file = encode(tmp_path / "a.wav", "pcm_s16le", tone(1, RATE)[:, None], RATE)
+    children: set[str] = set()
+    threads = [threading.Thread(target=decoder.probe, args=(file, "a.wav")) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        children |= {pid for pid in decoders_alive() if pid not in children}
+    assert 0 < len(children) <= intake.MOST_PROBES
+
+
+def decoders_alive() -> Iterator[str]:
+    """The numbers of this process' decoders."""
+    for children in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for pid in children.read_text().split():
+                if b"decoder_child" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    yield pid

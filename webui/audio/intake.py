@@ -34,7 +34,8 @@ from webui.settings import Settings
 log = logging.getLogger(__name__)
 
 SILENCE_SECONDS = 30.0  # without output for so long, the child is killed
-MOST_IDLE = 2  # children kept for the next file
+MOST_PROBES = 2  # files looked at together when they are submitted; further ones wait
+MOST_IDLE = MOST_PROBES  # children kept for the next file: starting one costs more than a look at a file
 FILES_PER_CHILD = 100
 MOST_MESSAGE = 64 << 20  # bytes; a longer one is no answer of ours
 # Telephone recordings without any header: only the name tells.
@@ -67,6 +68,7 @@ class Decoder:
         self.most_seconds = settings.max_audio_hours * 3600
         self._idle: list[_Child] = []
         self._lock = threading.Lock()
+        self._probes = threading.BoundedSemaphore(MOST_PROBES)
 
     def probe(self, path: Path, name: str) -> AudioInfo:
         """Open the file and decode its first frame. `name`: the user's name for it, for the wording.
@@ -74,7 +76,7 @@ class Decoder:
         Raises UserError: NOT_AUDIO, UNSUPPORTED_FORMAT, NO_AUDIO_STREAM, EMPTY_AUDIO, TRUNCATED, BAD_AUDIO,
         MISSING_INPUT, DECODER_FAILED.
         """
-        with Decoding(self, path, name, "mix", 16_000, probing=True) as decoding:
+        with self._probes, Decoding(self, path, name, "mix", 16_000, probing=True) as decoding:
             for _ in decoding:
                 raise UserError("DECODER_FAILED", file=name)
             return decoding.info
