@@ -21,8 +21,6 @@ FOLDER = Path(__file__).resolve().parent
 STATIC = FOLDER / "static"
 TEXTS = FOLDER / "i18n"
 LANGUAGES = ("zh", "en")
-GRADIO_STATIC = ("gradio", "templates/frontend/static")  # its page asks for a script there as well
-IDLE_S = 3600.0
 STYLES = ("theme.css", "islands.css", "views.css")
 
 
@@ -46,11 +44,11 @@ def mount(app: FastAPI, services: HasSettings) -> None:
     with without_stubs():
         import gradio
 
-        from webui.pages import layout, theme
+        from webui.pages import gradio_internals, layout, theme
 
     texts = {language: read_texts(language) for language in LANGUAGES}
     app.mount("/static/i18n", Revalidated(directory=TEXTS), name="texts")
-    app.mount("/static", Revalidated(directory=STATIC, packages=[GRADIO_STATIC]), name="static")
+    app.mount("/static", Revalidated(directory=STATIC, packages=[gradio_internals.STATIC]), name="static")
     i18n = gradio.I18n(**texts)
     page = layout.build(i18n)
     gradio.mount_gradio_app(
@@ -67,9 +65,8 @@ def mount(app: FastAPI, services: HasSettings) -> None:
         pwa=False,
         max_file_size=0,
     )
-    # No event of the page is queued, and the queue's idle loops would wake a thousand times a second.
-    page._queue.sleep_when_free = page._queue.progress_update_sleep_when_free = IDLE_S
-    page.has_launched = True  # without it a mounted Gradio reads any file of the server that an event names
+    gradio_internals.quieten_queue(page)
+    gradio_internals.forbid_server_paths(page)
 
 
 def read_texts(language: str) -> dict[str, str]:

@@ -1,0 +1,49 @@
+"""What an upgrade of Gradio may change under the pages; each failure says what."""
+
+from __future__ import annotations
+
+import inspect
+from importlib.util import find_spec
+from pathlib import Path
+
+import gradio
+import pytest
+from gradio import component_meta, queueing, routes
+
+from webui.pages import gradio_internals
+
+PACKAGE = Path(gradio.__file__).parent
+FRONTEND = PACKAGE / "templates" / "frontend"
+
+
+def test_the_queue_sleeps_by_the_attributes_that_we_set() -> None:
+    source = inspect.getsource(queueing.Queue)
+    for name in ("sleep_when_free", "progress_update_sleep_when_free"):
+        assert f"self.{name}" in source, f"Gradio changed how its queue idles: no {name}"
+
+
+def test_paths_of_the_server_are_refused_by_the_mark_that_we_set() -> None:
+    sources = "".join(path.read_text("utf-8") for path in PACKAGE.glob("*.py"))
+    assert "has_launched" in sources, "Gradio changed when it refuses paths of the server: no has_launched"
+
+
+def test_the_frontend_lies_where_we_serve_it_from() -> None:
+    package, folder = gradio_internals.STATIC
+    spec = find_spec(package)
+    assert spec and spec.origin
+    assert (Path(spec.origin).parent / folder).is_dir(), f"Gradio changed its frontend's folder: no {folder}"
+
+
+def test_the_type_stubs_are_written_by_the_function_that_we_replace() -> None:
+    assert hasattr(component_meta, "create_or_modify_pyi"), "Gradio changed how it writes type stubs"
+
+
+@pytest.mark.parametrize("route", ["/heartbeat/{session_hash}", "/startup-events", "/theme.css"])
+def test_the_routes_that_the_guard_opens_exist(route: str) -> None:
+    assert f'"{route}"' in inspect.getsource(routes), f"Gradio changed a route that its page asks for: no {route}"
+
+
+@pytest.mark.parametrize("mark", ["data-tab-id", "__type__", "tab-container", "tab-wrapper"])
+def test_the_frontend_marks_things_as_gradio_js_and_theme_css_expect(mark: str) -> None:
+    scripts = (path.read_text("utf-8", "replace") for path in FRONTEND.rglob("*.js"))
+    assert any(mark in script for script in scripts), f"Gradio changed its frontend: no {mark}"
