@@ -46,7 +46,6 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(migrate.MIGRATIONS, scripts)
     (scripts / "versions" / "0002_mood.py").write_text(SECOND.format(pause=0))
     monkeypatch.setattr(migrate, "MIGRATIONS", scripts)
-    monkeypatch.setattr(migrate, "HEAD", "0002")
     return scripts
 
 
@@ -82,21 +81,15 @@ def statements(path: Path) -> dict[str, str]:
         return {name: " ".join((sql or "").split()).replace(" ,", ",") for name, sql in rows}
 
 
-def test_head_is_the_newest_revision_there_is() -> None:
-    assert max(migrate._known_revisions()) == migrate.HEAD
-
-
 def test_a_new_database_needs_no_backup(path: Path) -> None:
     open_database(path).close()
     assert not (path.parent / "backups").exists()
 
 
 def test_an_older_database_is_copied_and_then_brought_up_to_date(path: Path, next_version: Path) -> None:
-    with pytest.MonkeyPatch.context() as older:
-        older.setattr(migrate, "HEAD", "0001")
-        (next_version / "versions" / "0002_mood.py").rename(next_version / "0002")
-        job = open_store(path).finished("留下的字")
-        (next_version / "0002").rename(next_version / "versions" / "0002_mood.py")
+    (next_version / "versions" / "0002_mood.py").rename(next_version / "0002")
+    job = open_store(path).finished("留下的字")
+    (next_version / "0002").rename(next_version / "versions" / "0002_mood.py")
     store = open_store(path)
     assert "mood" in columns(path) and store.jobs.get(None, job.uid).text == "留下的字"
     copy = path.parent / "backups" / "pre-0001.db"
@@ -104,14 +97,12 @@ def test_an_older_database_is_copied_and_then_brought_up_to_date(path: Path, nex
 
 
 def test_a_kill_inside_a_migration_leaves_the_old_database(path: Path, next_version: Path) -> None:
-    with pytest.MonkeyPatch.context() as older:
-        older.setattr(migrate, "HEAD", "0001")
-        shutil.move(next_version / "versions" / "0002_mood.py", next_version / "0002")
-        open_store(path).finished("留下的字")
+    shutil.move(next_version / "versions" / "0002_mood.py", next_version / "0002")
+    open_store(path).finished("留下的字")
     (next_version / "versions" / "0002_mood.py").write_text(SECOND.format(pause=30))
     code = (
         "import sys\nfrom pathlib import Path\nfrom webui.store import migrate\n"
-        "migrate.MIGRATIONS = Path(sys.argv[2])\nmigrate.HEAD = '0002'\n"
+        "migrate.MIGRATIONS = Path(sys.argv[2])\n"
         "from webui.store.migrate import open_database\nprint('now', flush=True)\nopen_database(Path(sys.argv[1]))"
     )
     command = [sys.executable, "-c", code, str(path), str(next_version)]
@@ -189,10 +180,8 @@ def test_a_folder_in_which_nothing_can_be_made_is_refused(tmp_path: Path) -> Non
 def test_an_upgrade_without_room_for_the_copy_is_refused(
     path: Path, next_version: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.MonkeyPatch.context() as older:
-        older.setattr(migrate, "HEAD", "0001")
-        shutil.move(next_version / "versions" / "0002_mood.py", next_version / "0002")
-        open_database(path).close()
+    shutil.move(next_version / "versions" / "0002_mood.py", next_version / "0002")
+    open_database(path).close()
     shutil.move(next_version / "0002", next_version / "versions" / "0002_mood.py")
     full = shutil.disk_usage(path.parent)._replace(free=1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: full)

@@ -27,13 +27,14 @@ if TYPE_CHECKING:
 
 _LOOK_S = 1.0
 _BY_ENDING = {ending: name for name, row in AUDIO_FORMATS.items() for ending in row.endings}
+_FORMATS_HELP = help_text("formats").format(names=", ".join(TRANSCRIPT_FORMATS))
 
 
 def transcribe(
     context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help=help_text("file"))],
     out: Annotated[Path | None, typer.Option(help=help_text("out"))] = None,
-    formats: Annotated[list[str], typer.Option("--format", "-f", help=help_text("formats"))] = ["txt"],  # noqa: B006
+    formats: Annotated[list[str], typer.Option("--format", "-f", help=_FORMATS_HELP)] = ["txt"],  # noqa: B006
     model: Annotated[str, typer.Option(help=help_text("model"))] = "auto",
     language: Annotated[str, typer.Option(help=help_text("language"))] = "auto",
     hotwords: Annotated[str, typer.Option(help=help_text("hotwords"))] = "",

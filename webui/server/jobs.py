@@ -182,7 +182,7 @@ async def name_speaker(uid: str, given: SpeakerName, services: Service, owner: C
 
 @router.get("/jobs/{uid}/result.{file_format}", response_class=Response)
 async def result(uid: str, file_format: str, services: Service, owner: Caller, locale: Locale) -> Response:
-    """The transcript as txt, srt, vtt, json, csv or docx."""
+    """The transcript as a file, in one of `text.formats`."""
     ended = await run_in_threadpool(services.jobs.ended_segments, owner, uid)
     written = await run_in_threadpool(write_result, ended, file_format, locale)
     return Response(written.content, media_type=written.mime, headers=attachment(written.name))

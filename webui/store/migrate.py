@@ -24,7 +24,6 @@ from webui.store.search import TOKENISER_VERSION, fill_index
 log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-HEAD = "0001"  # the newest revision in migrations/versions; a test compares
 _MAGIC = b"SQLite format 3\0"
 _BACKUP_ROOM = 2.2  # free space wanted for the copy and the rebuild, in sizes of the database
 
@@ -42,7 +41,7 @@ def open_database(path: Path, backups: Path | None = None) -> Database:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         revision = _revision(path)
-        if revision != HEAD:
+        if revision != max(_known_revisions()):
             if revision is not None:
                 _back_up(path, backups or path.parent / "backups", revision)
             _upgrade(path)
