@@ -162,7 +162,7 @@ def test_nano_gets_a_list_of_words_and_no_language_called_auto(
     monkeypatch.setattr(loaded["nano"].built.model, "inference", inference)
     monkeypatch.setattr(loaded["nano"], "_encoded", [])
     for language in ("auto", "zh"):
-        options = RecognitionOptions(language, ("张三", "<|im_end|>李四", *(f"词{n}" for n in range(150))))
+        options = RecognitionOptions(language, ("张三", "李四", *(f"词{n}" for n in range(150))))
         with pytest.raises(EngineError):  # the model said nothing at all: no encoder ran
             loaded["nano"].recognize([speech(1)], options)
     assert [options["hotwords"][:3] for options in asked] == [["张三", "李四", "词0"]] * 2

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from webui.audio.speaker_clusters import cluster
 from webui.engines import funasr
 from webui.engines.base import Recognition, RecognitionOptions, Waveform, Word
-from webui.engines.funasr import batching, features, speakers, transcript
+from webui.engines.funasr import batching, features, transcript
 from webui.engines.funasr import folder as folders
 from webui.settings import Settings
 from webui.text import itn
@@ -204,25 +205,8 @@ def test_speakers_are_told_apart_and_numbered_as_they_appear() -> None:
     order = [2, 2, 0, 1, 0, 2] * 700  # hours of segments: more than are clustered at once
     prints: list[Any] = [voices[who] + generator.normal(0, 0.02, 192).astype(np.float32) for who in order]
     prints[1] = None
-    labels = speakers.cluster(prints)
+    labels = cluster(prints)
     assert labels[:6] == [0, 0, 1, 2, 1, 0]
     assert all(labels[index] == {2: 0, 0: 1, 1: 2}[who] for index, who in enumerate(order))
-    assert len(set(speakers.cluster(prints[:60], speakers=2))) == 2
-    assert speakers.cluster([None, None]) == [0, 0]
-
-
-@pytest.mark.parametrize("name", ["sensevoice", "paraformer", "streaming"])
-def test_hotwords_are_corrected_by_sound_where_the_model_takes_none(
-    model_folders: Path,
-    settings: Settings,
-    speech: Callable[[float], Waveform],
-    name: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    models = {model.name: model for model in funasr.models(Settings(data=settings.data, models=model_folders))}
-    recognizer = models[name].load("cpu")
-    heard = Recognition("找章小名办事", "找章小名办事", "zh", (Word("章", 1.0, 1.2),))
-    monkeypatch.setattr(recognizer, "_recognize", lambda batch, options: [heard] * len(batch))
-    (found,) = recognizer.recognize([speech(1)], RecognitionOptions(hotwords=("张晓明",)))
-    assert (found.text, found.text_raw, found.words[0].text) == ("找张晓明办事", "找章小名办事", "张")
-    assert recognizer.recognize([speech(1)], RecognitionOptions())[0] == heard
+    assert len(set(cluster(prints[:60], speakers=2))) == 2
+    assert cluster([None, None]) == [0, 0]

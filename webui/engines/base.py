@@ -52,12 +52,16 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class RecognizerCapabilities(Capabilities):
-    """`streaming`: the recognizer is a StreamingRecognizer."""
+    """What the model does itself; what it leaves out the job does afterwards, as far as it can (jobs/polishing.py).
 
-    hotwords: bool = False
-    itn: bool = False  # the model's own; our rules apply otherwise where the language has them
+    `streaming`: the recognizer is a StreamingRecognizer.
+    """
+
+    hotwords: bool = False  # it is told them; else the text is corrected by sound
+    itn: bool = False
+    punctuation: bool = False
     word_times: bool = False
-    speakers: bool = False
+    speakers: bool = False  # `Recognition.speaker`; else voices are told apart by a speaker embedder
     batch_seconds: float = 0  # audio seconds worth batching on an accelerator; 0 = one segment at a time
 
 
@@ -89,6 +93,8 @@ class Word:
 
 @dataclass(frozen=True)
 class RecognitionOptions:
+    """`hotwords`: as `text.hotwords.clean` leaves them, nothing that could be an instruction or a place to read."""
+
     language: str = "auto"
     hotwords: tuple[str, ...] = ()
     itn: bool = True

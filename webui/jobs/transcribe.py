@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from webui import devices
 from webui.audio.input_gain import with_gain
@@ -23,12 +22,12 @@ from webui.hosting.calibration import recognizing
 from webui.hosting.output_checks import checked_recognitions
 from webui.jobs.context import MOST_IN_BATCH, Context, Worker
 from webui.jobs.placed_model import PlacedModel
+from webui.jobs.polishing import Polisher
 from webui.jobs.prepare import WORKING_COPY
 from webui.jobs.speakers import SpeakerStep
 from webui.store.queue import LeaseLost
 from webui.store.rows import Claim, JobRow, SegmentResult, SegmentRow
 from webui.store.states import FAILED, SKIPPED
-from webui.text import itn
 from webui.text.languages import is_among
 
 log = logging.getLogger(__name__)
@@ -90,6 +89,7 @@ class TranscribeTurn:
         self._claim = claim
         self._model = model
         self._options = options
+        self._polisher = Polisher(context, model, options)
         self._copy = WorkingCopy(context.upload(claim.job, WORKING_COPY))
         self._placed = PlacedModel(context, claim, model, worker, "transcribe", recognizing)
 
@@ -99,7 +99,7 @@ class TranscribeTurn:
         batch = self._placed.take(*_batch_limits(self._model.capabilities, self._placed.device))
         if not batch:
             return False
-        found = self._found([self._waveform(segment) for segment in batch])
+        found = self._polished(self._found([self._waveform(segment) for segment in batch]))
         results = [self._result(segment, each) for segment, each in zip(batch, found, strict=True)]
         queue.commit(lease, results, device=self._placed.device, seconds=sum(each.seconds for each in found))
         return True
@@ -123,6 +123,10 @@ class TranscribeTurn:
         # Outside the handler: the exception's frames held the batch's tensors in the device's memory.
         return self._found(batch[:half]) + self._found(batch[half:])
 
+    def _polished(self, found: list[RecognizedBatch]) -> list[RecognizedBatch]:
+        texts = iter(self._polisher.polish([each.value for each in found if isinstance(each.value, Recognition)]))
+        return [replace(each, value=next(texts)) if isinstance(each.value, Recognition) else each for each in found]
+
     def _waveform(self, segment: SegmentRow) -> Waveform:
         samples = self._copy.read(segment.start_ms / 1000, segment.end_ms / 1000, segment.channel)
         return Waveform(with_gain(samples, self._copy.rate), self._copy.rate)
@@ -132,15 +136,13 @@ class TranscribeTurn:
         if isinstance(found, str):
             return SegmentResult(segment.idx, FAILED, error_code=found, took_ms=took_ms, device=each.device)
         language = found.language or (self._options.language if self._options.language != "auto" else None)
-        words = [(word.text, word.start, word.end, word.confidence) for word in found.words]
-        text = found.text
-        if self._options.itn and not self._model.capabilities.itn and language == "zh":
-            text, words = _in_digits(found.text, words)
         return SegmentResult(
             segment.idx,
-            text=text,
+            text=found.text,
             text_raw=found.text_raw,
-            words=tuple((w, _ms(segment, start), _ms(segment, end), sure) for w, start, end, sure in words),
+            words=tuple(
+                (word.text, _ms(segment, word.start), _ms(segment, word.end), word.confidence) for word in found.words
+            ),
             language=language,
             speaker=str(segment.channel + 1) if self._copy.channels > 1 else found.speaker,
             confidence=found.confidence,
@@ -154,24 +156,6 @@ def failure_code(error: Exception) -> str:
     if isinstance(error, EngineError):
         return error.code
     return "OUT_OF_MEMORY" if devices.is_out_of_memory(error) else "ENGINE_FAILED"
-
-
-_TimedWord = tuple[str, float, float, "float | None"]
-
-
-def _in_digits(text: str, words: list[_TimedWord]) -> tuple[str, list[_TimedWord]]:
-    """Our ITN, for a model without its own; words under one number become one word."""
-    groups = itn.regroup([word[0] for word in words], text)
-    joined = [
-        (written, words[first][1], words[last - 1][2], _least([word[3] for word in words[first:last]]))
-        for written, first, last in groups
-    ]
-    return itn.apply(text), joined
-
-
-def _least(confidences: Sequence[float | None]) -> float | None:
-    known = [value for value in confidences if value is not None]
-    return min(known) if known else None
 
 
 def _skip_all(context: Context, claim: Claim, worker: Worker) -> None:
@@ -194,8 +178,8 @@ def _hotwords(job: JobRow) -> tuple[str, ...]:
 
 
 def _diarize(job: JobRow, capabilities: RecognizerCapabilities) -> bool:
-    """Whether voices are to be told apart; of split channels each is a speaker already."""
-    return bool(job.params.get("diarize")) and job.params.get("channels") != "split" and capabilities.speakers
+    """Whether voices are still to be told apart; of split channels each is a speaker already."""
+    return bool(job.params.get("diarize")) and job.params.get("channels") != "split" and not capabilities.speakers
 
 
 def _itn(job: JobRow) -> bool:

@@ -11,6 +11,7 @@ from webui.engines import catalog
 from webui.engines.base import RecognitionOptions, RecognizerModel, SynthesizerModel, Waveform
 from webui.errors import Notice, UserError
 from webui.jobs.context import Context, Worker
+from webui.jobs.polishing import Polisher
 from webui.jobs.transcribe import knows
 from webui.store.rows import Claim, VoiceRow
 from webui.store.states import SPEAK
@@ -67,10 +68,12 @@ def _recognised(context: Context, model: RecognizerModel, voice: VoiceRow, worke
     """What is said in the prompt, numbers in words as they are spoken; empty where recognition fails."""
     prompt = read_prompt(context, voice)
     heard = Waveform(resample(prompt.samples, prompt.rate, RATE), RATE)
+    options = RecognitionOptions(itn=False)
     try:
         with context.host.use(model, context.host.place(model, worker.device)) as recognizer:
-            (found,) = recognizer.recognize([heard], RecognitionOptions(itn=False))
+            found = recognizer.recognize([heard], options)
+        (polished,) = Polisher(context, model, options).polish(found)
     except Exception as error:  # a voice speaks without a transcript, too
         log.warning("%s did not recognise a prompt", model.name, exc_info=error)
         return ""
-    return found.text.strip()
+    return polished.text.strip()

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from webui import devices
 from webui.engines import catalog
-from webui.engines.base import RecognizerModel, SynthesizerModel
+from webui.engines.base import AnyModel, RecognizerModel, SynthesizerModel
 from webui.errors import Notice, UserError
 from webui.hosting.host import ModelHost
+from webui.jobs.polishing import completed
 from webui.service.device_table import speed_of
 from webui.service.optimising import Optimisation, Optimisations
 from webui.settings import Settings
@@ -87,8 +88,9 @@ class ModelService:
         self._lock = threading.Lock()
 
     def available(self) -> list[Chosen]:
-        """The recognizers and synthesizers; the models that help them are not chosen by anybody."""
-        return catalog.to_choose(catalog.available(self._settings))
+        """The recognizers, with what jobs do beside them, and the synthesizers; what helps them nobody chooses."""
+        present = catalog.available(self._settings)
+        return [_completed(model, present) for model in catalog.to_choose(present)]
 
     def resolve(self, name: str, kind: type[M]) -> M:
         """The model meant by `name`; a default's name means the administrator's choice, else the best present.
@@ -229,6 +231,12 @@ class ModelService:
         if best is None:
             raise UserError("MODEL_NOT_FOUND", param="model", model="auto", available=_names(models, kind))
         return best
+
+
+def _completed(model: Chosen, present: list[AnyModel]) -> Chosen:
+    if isinstance(model, SynthesizerModel):
+        return model
+    return replace(model, capabilities=completed(model.capabilities, present))
 
 
 def _named(models: list[Chosen], name: str, kind: type[M]) -> M:

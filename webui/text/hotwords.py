@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from webui.errors import Notice
 
+LANGUAGES = ("zh", "yue")  # whose words are corrected by sound
 MOST_WORDS = 200
 MOST_CHARACTERS = 20
 

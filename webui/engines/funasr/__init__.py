@@ -17,7 +17,6 @@ from webui.engines.base import (
     PunctuatorModel,
     RecognizerModel,
 )
-from webui.engines.funasr.families import with_speakers
 from webui.engines.funasr.folder import Folder, folders
 from webui.engines.funasr.onnx import export
 from webui.engines.subprocesses import optimise_in_subprocess
@@ -34,8 +33,7 @@ if TYPE_CHECKING:
 def models(settings: Settings) -> list[AnyModel]:
     """What is in the folders in `models/`, quick and without torch."""
     found = list(folders(settings.models, settings.model_path))
-    speakers = any(folder.family.role == "speaker" and folder.problem is None for folder in found)
-    recognizers = [_recognizer(folder, settings, speakers) for folder in found if folder.family.role == "recognizer"]
+    recognizers = [_recognizer(folder, settings) for folder in found if folder.family.role == "recognizer"]
     helpers = [_HELPERS[role](folder, settings) for folder in found if (role := folder.family.role) in _HELPERS]
     return [*recognizers, *helpers]
 
@@ -51,7 +49,7 @@ def optimise(name: str, settings: Settings) -> None:
     export.optimise(present[name], settings)
 
 
-def _recognizer(folder: Folder, settings: Settings, speakers: bool) -> RecognizerModel:
+def _recognizer(folder: Folder, settings: Settings) -> RecognizerModel:
     def load(device: str) -> FunasrRecognizer:
         from webui.engines.funasr.opening import open_recognizer
 
@@ -62,7 +60,7 @@ def _recognizer(folder: Folder, settings: Settings, speakers: bool) -> Recognize
         name=folder.name,
         engine="funasr",
         revision=folder.revision,
-        capabilities=with_speakers(family.capabilities) if speakers else family.capabilities,
+        capabilities=family.capabilities,
         load=load,
         device_kinds=("any",),
         default_rank=family.rank,

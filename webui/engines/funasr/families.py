@@ -40,9 +40,7 @@ class Family:
     self_test: bool = False
 
 
-_PARAFORMER = RecognizerCapabilities(
-    languages=("zh",), hotwords=True, word_times=True, batch_seconds=300, unavailable=_NO_SPEAKERS
-)
+_PARAFORMER = RecognizerCapabilities(languages=("zh",), word_times=True, batch_seconds=300, unavailable=_NO_SPEAKERS)
 
 _FAMILIES = {
     "SenseVoiceSmall": Family(
@@ -50,16 +48,18 @@ _FAMILIES = {
         "recognizer",
         RecognizerCapabilities(
             languages=_SENSE_VOICE,
-            hotwords=True,
             itn=True,
+            punctuation=True,
             word_times=True,
             batch_seconds=300,
             unavailable=_NO_SPEAKERS,
         ),
         rank=30,
     ),
-    "SeacoParaformer": Family("paraformer", "recognizer", _PARAFORMER, rank=25),
-    "ContextualParaformer": Family("contextual", "recognizer", replace(_PARAFORMER, word_times=False), rank=22),
+    "SeacoParaformer": Family("paraformer", "recognizer", replace(_PARAFORMER, hotwords=True), rank=25),
+    "ContextualParaformer": Family(
+        "contextual", "recognizer", replace(_PARAFORMER, hotwords=True, word_times=False), rank=22
+    ),
     "BiCifParaformer": Family("paraformer", "recognizer", _PARAFORMER, rank=21),
     "Paraformer": Family("paraformer", "recognizer", _PARAFORMER, rank=20),
     "ParaformerStreaming": Family(
@@ -67,7 +67,6 @@ _FAMILIES = {
         "recognizer",
         RecognizerCapabilities(
             languages=("zh",),
-            hotwords=True,
             streaming=True,
             unavailable=_NO_SPEAKERS,
         ),
@@ -80,6 +79,7 @@ _FAMILIES = {
             languages=("zh", "en", "ja"),
             hotwords=True,
             itn=True,
+            punctuation=True,
             word_times=True,
             batch_seconds=120,
             unavailable=_NO_SPEAKERS,
@@ -88,15 +88,15 @@ _FAMILIES = {
         optional=("ctc_decoder.", "ctc."),
     ),
     "FsmnVADStreaming": Family("helper", "vad"),
-    "CTTransformer": Family("helper", "punctuation", rank=1),
-    "CTTransformerStreaming": Family("helper", "punctuation"),
+    "CTTransformer": Family("helper", "punctuation", RecognizerCapabilities(languages=("zh", "en")), rank=1),
+    "CTTransformerStreaming": Family("helper", "punctuation", RecognizerCapabilities(languages=("zh", "en"))),
     "CAMPPlus": Family("helper", "speaker"),
 }
 # Classes that recognise no speech: emotions, keywords, alignment, languages; and a speaker model without our front end.
 _OTHERS = {"Emotion2vec", "MonotonicAligner", "OpenAIWhisperLIDModel", "ERes2NetV2", "SileroVad"}
 _OTHERS |= {"FsmnKWS", "FsmnKWSConvert", "FsmnKWSMT", "FsmnKWSMTConvert", "SanmKWS", "SanmKWSStreaming"}
 _OTHER = Family("helper", "other")
-_GENERIC = Family("generic", "recognizer", RecognizerCapabilities(hotwords=True, unavailable=_NO_SPEAKERS), rank=5)
+_GENERIC = Family("generic", "recognizer", RecognizerCapabilities(punctuation=True, unavailable=_NO_SPEAKERS), rank=5)
 
 
 def family_of(class_name: str, config: Mapping[str, Any], multilingual: bool = False) -> Family:
@@ -119,12 +119,6 @@ def speaking(family: Family, languages: tuple[str, ...]) -> Family:
 def for_self_test(family: Family, languages: tuple[str, ...]) -> Family:
     """The family of a model that knows nothing but the self-test's voice: never chosen by itself."""
     return replace(speaking(family, languages), rank=-1, self_test=True)
-
-
-def with_speakers(capabilities: RecognizerCapabilities) -> RecognizerCapabilities:
-    """What a model can do beside a model of voice prints."""
-    unavailable = {control: code for control, code in capabilities.unavailable.items() if control != "speakers"}
-    return replace(capabilities, speakers=True, unavailable=unavailable)
 
 
 def _without_times(family: Family) -> Family:

@@ -39,8 +39,6 @@ class CtcHead:
 class Nano(FunasrRecognizer):
     """Language "auto" is no language for this model: it gets none then."""
 
-    takes_hotwords = True
-
     def __init__(self, built: Built, capabilities: RecognizerCapabilities) -> None:
         super().__init__(built, capabilities)
         head = _take_head(built.model)

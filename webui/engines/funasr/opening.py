@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from webui.engines.funasr.folder import Folder, helper
+from webui.engines.funasr.folder import Folder
 from webui.engines.funasr.loading import build
 from webui.engines.funasr.onnx import export
 from webui.engines.funasr.onnx.export import PRECISIONS, Optimised, Precision
@@ -33,7 +33,7 @@ def open_recognizer(
     if kind == "sensevoice":
         return _sense_voice(folder, device, optimised)
     if kind in ("paraformer", "contextual"):
-        return _paraformer(folder, device, optimised, settings)
+        return _paraformer(folder, device, optimised)
     if kind == "nano":
         return _nano(folder, device)
     if kind == "streaming":
@@ -55,16 +55,14 @@ def _sense_voice(folder: Folder, device: str, optimised: Optimised | None) -> Fu
     return SenseVoice(built, folder.family.capabilities, OnnxEncoder(optimised, built))
 
 
-def _paraformer(folder: Folder, device: str, optimised: Optimised | None, settings: Settings) -> FunasrRecognizer:
+def _paraformer(folder: Folder, device: str, optimised: Optimised | None) -> FunasrRecognizer:
     from webui.engines.funasr.onnx.replace import take_over_paraformer
     from webui.engines.funasr.paraformer import Paraformer
-    from webui.engines.funasr.punctuation import Punctuator
 
     built = build(folder, device, without=REPLACED["paraformer"] if optimised else ())
     if optimised is not None:
         take_over_paraformer(built, optimised)
-    marks = helper("punctuation", settings.models)
-    return Paraformer(built, folder.family.capabilities, Punctuator(marks, settings.cache) if marks else None)
+    return Paraformer(built, folder.family.capabilities)
 
 
 def _nano(folder: Folder, device: str) -> FunasrRecognizer:

@@ -18,11 +18,10 @@ log = logging.getLogger(__name__)
 class Paraformer(FunasrRecognizer):
     """Mandarin, without punctuation; character times from the predictor."""
 
-    def __init__(self, built: Built, capabilities: RecognizerCapabilities, punctuator: Any = None) -> None:
+    def __init__(self, built: Built, capabilities: RecognizerCapabilities) -> None:
         super().__init__(built, capabilities)
         self._settings = features.settings_from(built.config["frontend_conf"])
-        self._punctuator = punctuator
-        self.takes_hotwords = hasattr(built.model, "generate_hotwords_list")  # SeACo and contextual ones
+        self._takes_hotwords = hasattr(built.model, "generate_hotwords_list")  # SeACo and contextual ones
         _skip_unused_times(built.model)
 
     def _prepare(self, waveform: Waveform) -> Waveform:
@@ -30,7 +29,7 @@ class Paraformer(FunasrRecognizer):
 
     def _recognize(self, batch: Sequence[features.Featured], options: RecognitionOptions) -> list[Recognition]:
         built = self.built
-        if self.takes_hotwords:
+        if self._takes_hotwords:
             ids = hotword_ids(options.hotwords, built.tokenizer, built.model.sos)
             # FunASR reads a hotword string as a URL or a file name where it looks like one: it gets no string.
             built.model.generate_hotwords_list = lambda *_args, **_kwargs: ids
@@ -49,8 +48,7 @@ class Paraformer(FunasrRecognizer):
         if not raw:
             return EMPTY
         words = transcript.words_from_times(raw, found.get("timestamp") or ())
-        text = self._punctuator.punctuate(raw) if self._punctuator else raw
-        return Recognition(text, raw, "zh", words)
+        return Recognition(raw, raw, "zh", words)
 
 
 def _skip_unused_times(model: Any) -> None:

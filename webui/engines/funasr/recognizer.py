@@ -8,17 +8,15 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from webui.devices import is_out_of_memory, load_torch
 from webui.engines.base import EngineError, Recognition, RecognitionOptions, RecognizerCapabilities, Waveform
-from webui.engines.funasr import batching, transcript
+from webui.engines.funasr import batching
 from webui.engines.funasr.loading import Built
 from webui.engines.funasr.lookahead import prepared
-from webui.text import hotwords
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +29,6 @@ _MOST_THREADS = 8  # that prepare segments for an accelerator
 class FunasrRecognizer(ABC):
     """A loaded model. Thread-safe: calls wait for each other, since FunASR's models keep state between steps."""
 
-    takes_hotwords = False  # the model itself; of the others the text is corrected by sound afterwards
-
     def __init__(self, built: Built, capabilities: RecognizerCapabilities) -> None:
         self.capabilities = capabilities
         self._built: Built | None = built
@@ -40,13 +36,11 @@ class FunasrRecognizer(ABC):
 
     def recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
         """One result per waveform (16 kHz), in order. Raises EngineError."""
-        options = RecognitionOptions(options.language, hotwords.clean(options.hotwords)[0], options.itn)
         pieces = [_pieces(waveform) for waveform in batch]
         flat = [piece for group in pieces for piece in group]
         with self._lock:
             results = iter(self._in_buckets(flat, options))
-        found = [batching.join(group, [next(results) for _ in group]) if group else EMPTY for group in pieces]
-        return found if self.takes_hotwords else [_corrected(each, options.hotwords) for each in found]
+        return [batching.join(group, [next(results) for _ in group]) if group else EMPTY for group in pieces]
 
     def close(self) -> None:
         """Give the model back; a call in progress ends first."""
@@ -99,16 +93,6 @@ def _pieces(waveform: Waveform) -> list[Waveform]:
     if waveform.seconds < SHORTEST or not np.isfinite(waveform.samples).all():
         return []
     return batching.cut(waveform)
-
-
-def _corrected(result: Recognition, words: Sequence[str]) -> Recognition:
-    """The hotwords that were nearly heard, in the text and in its words; `text_raw` stays."""
-    if not words or not result.text:
-        return result
-    text, hits = hotwords.correct(result.text, words)
-    if not any(hit.heard for hit in hits):
-        return result
-    return replace(result, text=text, words=transcript.rewritten(result.words, result.text, text))
 
 
 def _engine_error(error: Exception) -> Exception:

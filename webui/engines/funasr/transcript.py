@@ -132,18 +132,3 @@ def words_from_times(text: str, times: Sequence[Sequence[float]]) -> tuple[Word,
         Word(word, max(0.0, start / 1000), max(0.0, end / 1000))
         for word, (start, end, *_) in zip(words, times, strict=True)
     )
-
-
-def rewritten(words: Sequence[Word], before: str, after: str) -> tuple[Word, ...]:
-    """The words of `before` with the characters of `after`, where it corrected some one for one; else as they were."""
-    if len(before) != len(after):
-        return tuple(words)
-    changed: list[Word] = []
-    position = 0
-    for word in words:
-        at = before.find(word.text, position)
-        if at < 0:
-            return tuple(words)
-        position = at + len(word.text)
-        changed.append(Word(after[at:position], word.start, word.end, word.confidence))
-    return tuple(changed)

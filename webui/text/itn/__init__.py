@@ -2,4 +2,6 @@
 
 from webui.text.itn.convert import apply, regroup, with_spans
 
-__all__ = ["apply", "regroup", "with_spans"]
+LANGUAGES = ("zh",)  # that the rules know
+
+__all__ = ["LANGUAGES", "apply", "regroup", "with_spans"]
