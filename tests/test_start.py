@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,3 +36,13 @@ def test_the_server_starts_without_heavy_modules_and_without_gradios_type_stubs(
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == [[], []]
+
+
+@pytest.mark.parametrize("variable", ["ALL_PROXY", "all_proxy", "HTTP_PROXY", "https_proxy"])
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "http://127.0.0.1:9", "no proxy at all"])
+def test_a_proxy_in_the_environment_does_not_stop_the_start(tmp_path: Path, variable: str, proxy: str) -> None:
+    """Managed desktops and administrators' shells carry such variables; the program itself calls nobody."""
+    command = [sys.executable, "-c", START, str(tmp_path / "data"), str(ROOT / "models")]
+    environment = {**os.environ, variable: proxy}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

@@ -10,6 +10,8 @@ from __future__ import annotations
 import difflib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -33,6 +35,8 @@ Names = Annotated[tuple[str, ...], NoDecode]  # in the environment a JSON list, 
 
 _PATHS = ("data", "models", "history_db", "model_path", "log_file", "espeak_data")  # made absolute
 _LABEL_VALUE = r"[\x21\x23-\x5b\x5d-\x7e]*"  # what the standard of the AIGC label allows in a value
+
+_PROXIES = ("all_proxy", "http_proxy", "https_proxy")
 
 
 class Settings(BaseSettings):
@@ -205,6 +209,21 @@ def work_offline(settings: Settings) -> None:
     os.environ.pop("GRADIO_VIBE_MODE", None)
     os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.cache / "numba"))
     os.environ.setdefault("ASCEND_SLOG_PRINT_TO_STDOUT", "0")
+
+
+@contextmanager
+def without_proxies() -> Iterator[None]:
+    """No proxy variable while the block runs: Gradio's import fails at one that wants SOCKS, and never needs any.
+
+    Fetching models uses them.
+    """
+    named = {key: value for key, value in os.environ.items() if key.lower() in _PROXIES}
+    for key in named:
+        del os.environ[key]
+    try:
+        yield
+    finally:
+        os.environ.update(named)
 
 
 def systemd_socket() -> str | None:

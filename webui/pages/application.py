@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from webui.pages.gradio_import import without_stubs
-from webui.settings import Settings, work_offline
+from webui.settings import Settings, without_proxies, work_offline
 
 FOLDER = Path(__file__).resolve().parent
 STATIC = FOLDER / "static"
@@ -41,7 +41,7 @@ class Revalidated(StaticFiles):
 def mount(app: FastAPI, services: HasSettings) -> None:
     """Serve the page at `/` and its files at `/static/`; imports gradio, which takes seconds."""
     work_offline(services.settings)
-    with without_stubs():
+    with without_stubs(), without_proxies():
         import gradio
 
         from webui.pages import gradio_internals, layout, theme
