@@ -57,7 +57,7 @@ class SenseVoice(FunasrRecognizer):
 
     def close(self) -> None:
         super().close()
-        del self._encoder
+        vars(self).pop("_encoder", None)
 
     def _prepare(self, waveform: Waveform) -> Waveform:
         return features.featured(waveform, self._settings)
