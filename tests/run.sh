@@ -40,7 +40,7 @@ check() {
 
 check_javascript() {
     if command -v node > /dev/null && command -v npm > /dev/null; then
-        check bash tests/js/run.sh
+        check bash tests/js/run.sh "$python"
     else
         echo "node or npm is missing: the checks of the JavaScript are skipped"
     fi

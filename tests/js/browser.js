@@ -9,7 +9,7 @@ const NAMES = "window document location history sessionStorage HTMLElement custo
 for (const name of [...NAMES.split(" "), "navigator", "getSelection"]) {
   Object.defineProperty(globalThis, name, { value: window[name], configurable: true });
 }
-globalThis.requestAnimationFrame = (draw) => setTimeout(draw, 0);
+globalThis.requestAnimationFrame = (draw) => Number(setTimeout(draw, 0));
 globalThis.fetch = answer;
 
 /** Answers to the paths that a test expects to be asked, by their beginning. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { answers } from "./browser.js";
 import { JobFeed } from "../../webui/pages/static/job-feed.js";
-import "../../webui/pages/static/transcript.js";
+import { Transcript } from "../../webui/pages/static/transcript.js";
 
 const segment = (n, start, text) => ({
   n,
@@ -43,7 +43,7 @@ test("a feed keeps the newest of each segment and asks only for what changed aft
 });
 
 test("segments stand in the order of time however they come, each once", () => {
-  const lines = document.createElement("sf-transcript-lines");
+  const lines = new Transcript();
   document.body.append(lines);
   const job = { id: "a", kind: "speak" };
   lines.update(job, [segment(2, 5, "late"), segment(0, 0, "early")]);

@@ -18,6 +18,10 @@ export function address(path, query = {}) {
   return `${BASE}${path}${search ? `?${search}` : ""}`;
 }
 
+/**
+ * @param {string} method @param {string} path
+ * @param {{query?: object, body?: any, headers?: object, signal?: AbortSignal}} options
+ */
 async function request(method, path, { query, body, headers = {}, signal } = {}) {
   const json = body !== undefined && !(body instanceof FormData);
   const response = await fetch(address(path, query), {
@@ -53,12 +57,14 @@ export function randomId() {
 
 /**
  * Send a form by XMLHttpRequest, which, unlike fetch, reports how much has gone out.
+ * @param {string} path @param {object} fields
+ * @param {{key?: string, onProgress?: (fraction: number) => void, signal?: AbortSignal}} options
  * `fields`: name → string, File, or plain object (sent as JSON). `key`: the Idempotency-Key, the same on every retry.
  */
 export function upload(path, fields, { key, onProgress, signal } = {}) {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) {
-    if (value instanceof Blob) form.append(name, value, value.name);
+    if (value instanceof File) form.append(name, value, value.name);
     else if (value !== null && value !== undefined)
       form.append(name, typeof value === "string" ? value : JSON.stringify(value));
   }

@@ -9,16 +9,15 @@ import { go } from "./navigation.js";
 
 export class BatchRow {
   constructor(file, batch) {
-    Object.assign(this, {
-      file,
-      batch,
-      key: randomId(),
-      params: null,
-      job: null,
-      error: null,
-      stop: null,
-      sending: false,
-    });
+    this.file = file;
+    this.batch = batch;
+    this.key = randomId();
+    this.params = null;
+    /** @type {Job | null} */
+    this.job = null;
+    this.error = null;
+    this.stop = null;
+    this.sending = false;
     this.chip = h("span");
     this.detail = h("div", { class: "sf-row-detail" });
     this.buttons = h("div", { class: "sf-actions" });

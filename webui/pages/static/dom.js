@@ -47,7 +47,11 @@ export function icon(name) {
   return svg;
 }
 
-/** A button with an icon; without `label` shown, the label is what a screen reader and the tooltip say. */
+/**
+ * A button with an icon; without `label` shown, the label is what a screen reader and the tooltip say.
+ * @param {string} label @param {(event: any) => any} onclick
+ * @param {{icon?: string, style?: string, iconOnly?: boolean, [attribute: string]: any}} options
+ */
 export function button(label, onclick, { icon: name = null, style = "plain", iconOnly = false, ...attributes } = {}) {
   const named = iconOnly ? { "aria-label": label, title: label } : {};
   return h(
@@ -115,6 +119,9 @@ export async function copyText(text) {
 
 /** An element that knows when it has left the page: `connected(signal)` is called with a signal that then aborts. */
 export class Island extends HTMLElement {
+  /** @param {AbortSignal} _signal */
+  connected(_signal) {}
+
   connectedCallback() {
     this.leaving = new AbortController();
     this.connected(this.leaving.signal);

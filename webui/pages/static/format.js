@@ -35,8 +35,10 @@ export const percent = (fraction) => `${Math.floor(fraction * 100)} %`;
 export function moment(stamp) {
   const time = new Date(stamp);
   const now = new Date();
+  /** @type {Intl.DateTimeFormatOptions} */
   const hours = { hour: "2-digit", minute: "2-digit", hour12: false };
   if (time.toDateString() === now.toDateString()) return `${t("today")} ${time.toLocaleTimeString(locale, hours)}`;
+  /** @type {Intl.DateTimeFormatOptions} */
   const year = time.getFullYear() === now.getFullYear() ? {} : { year: "numeric" };
   return time.toLocaleString(locale, { ...year, month: "short", day: "numeric", ...hours });
 }

@@ -127,6 +127,7 @@ class History extends Island {
     this.list.append(row);
   }
 
+  /** @param {Job} job */
   #row(job) {
     const title = jobTitle(job);
     const show = () => go(isTranscript(job) ? "transcribe" : "clone", job.id);
@@ -220,7 +221,9 @@ class History extends Island {
 /** A menu of what the server offers as `list`, called by `name`; before it, all. */
 function choice(list, name) {
   const menu = h("select", { class: "sf-input" }, h("option", { value: "" }, t("all")));
-  offers().then((known) => menu.append(...(known?.jobs[list] ?? []).map((value) => h("option", { value }, name(value)))));
+  offers().then((known) =>
+    menu.append(...(known?.jobs[list] ?? []).map((value) => h("option", { value }, name(value)))),
+  );
   return menu;
 }
 

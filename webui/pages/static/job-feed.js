@@ -7,9 +7,18 @@ import { follow, watchConnection } from "./changes.js";
  * else.
  */
 export class JobFeed {
+  /**
+   * @param {string} id
+   * @param {{onChange: Function, onError: (error: any) => void, signal: AbortSignal}} options
+   */
   constructor(id, { onChange, onError, signal }) {
-    Object.assign(this, { id, onChange, onError, signal });
+    this.id = id;
+    this.onChange = onChange;
+    this.onError = onError;
+    this.signal = signal;
+    /** @type {Job | null} */
     this.job = null;
+    /** @type {Map<number, Segment>} */
     this.segments = new Map();
     this.after = 0;
     this.fetching = null;

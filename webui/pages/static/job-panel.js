@@ -10,6 +10,10 @@ import { askBeforeLeaving, place, remember } from "./navigation.js";
 
 /** Base of the two panels: subclasses name their `tab`, the `kind` of job and the `picture` of their empty state. */
 class JobPanel extends Island {
+  tab = "";
+  kind = "";
+  picture = "";
+
   connected(signal) {
     this.signal = signal;
     askBeforeLeaving(() => Boolean(this.stop), signal);

@@ -24,13 +24,19 @@ export function progressBar(fraction, label) {
   );
 }
 
-/** How the job is named to people: its file, or the beginning of the text it reads. */
+/**
+ * How the job is named to people: its file, or the beginning of the text it reads.
+ * @param {Job} job
+ */
 export function jobTitle(job) {
   if (job.file_name) return plainName(job.file_name);
   return beginning(String(job.params.text ?? "")) || t(`kind_${job.kind}`);
 }
 
-/** What an open job is about to do, in one sentence. */
+/**
+ * What an open job is about to do, in one sentence.
+ * @param {Job} job
+ */
 export function waitingText(job) {
   if (job.state === "cancelling") return t("being_cancelled");
   if (job.state === "queued" && job.progress === 0)
@@ -56,6 +62,7 @@ export class JobStatus {
     this.element = h("header", { class: "sf-status" });
   }
 
+  /** @param {Job} job */
   update(job) {
     const lasting = JSON.stringify([job.state, job.error, job.warnings, job.duration_s, job.devices, job.model]);
     if (lasting !== this.lasting) this.#draw(job);
@@ -65,6 +72,7 @@ export class JobStatus {
     );
   }
 
+  /** @param {Job} job */
   #draw(job) {
     this.element.replaceChildren(
       h(
@@ -97,6 +105,7 @@ function actions(job, refresh) {
   );
 }
 
+/** @param {Job} job */
 function facts(job) {
   const devices = [...new Set(Object.values(job.devices))].join(", ");
   return [job.duration_s ? clock(job.duration_s) : null, modelName(job.model), devices, moment(job.created_at)].filter(

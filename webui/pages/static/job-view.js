@@ -10,6 +10,9 @@ import "./transcript.js";
 
 /** `<sf-job job="…">`; `onGone(error)` is called where the job cannot be shown. */
 class JobView extends Island {
+  /** @type {Job | null} */
+  known = null;
+
   connected(signal) {
     this.status = new JobStatus(() => this.feed.refresh());
     this.player = h("div", { class: "sf-player" });
@@ -42,6 +45,7 @@ class JobView extends Island {
     this.dispatchEvent(new CustomEvent("gone", { detail: error }));
   }
 
+  /** @param {Job} job */
   #showPlayer(job) {
     const version = isTranscript(job) ? "recording" : job.finished_at;
     if (this.played === version) return;

@@ -10,6 +10,10 @@ const SAMPLES = { zh: "sample_zh", en: "sample_en" };
 
 /** One chosen file; `take()` gives it, or null after telling the reader to choose one. */
 class Chooser extends Island {
+  empty() {
+    return [];
+  }
+
   connected() {
     this.choose(null);
   }

@@ -93,6 +93,7 @@ export class Transcript extends HTMLElement {
     this.dispatchEvent(new CustomEvent("seek", { detail: segment.start }));
   }
 
+  /** @param {Segment} segment */
   #time(segment) {
     const label = t("play_from", { time: clock(segment.start) });
     return h(
@@ -102,12 +103,14 @@ export class Transcript extends HTMLElement {
     );
   }
 
+  /** @param {Segment} segment */
   #silence(segment) {
     if (segment.state === "skipped")
       return t("speech_without_text", { seconds: (segment.end - segment.start).toFixed(1) });
     return segment.error?.message ?? t("no_text");
   }
 
+  /** @param {Segment} segment */
   #marks(segment) {
     const language = this.#languages.size > 1 && segment.language ? languageName(segment.language) : null;
     const marks = [language, segment.edited ? t("edited") : null]

@@ -36,6 +36,7 @@ class Voices extends Island {
     }
   }
 
+  /** @param {Voice} voice */
   #card(voice) {
     const about = h(
       "div",

@@ -18,10 +18,10 @@ const failed = (error) =>
 export const wordLists = ({ list }) => menu(list ?? null);
 
 /** The words of the chosen list; what was typed stays where it is no list. */
-export async function wordListChosen({ list, hotwords, ...others }) {
+export async function wordListChosen({ list, hotwords, tab, ...others }) {
   const saved = await get(path(list)).catch(() => null);
   const words = saved ? saved.words.join("\n") : hotwords;
-  recognitionChanged({ ...others, hotwords: words });
+  recognitionChanged({ ...others, tab, hotwords: words });
   return { hotwords: { value: words } };
 }
 
