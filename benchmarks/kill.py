@@ -23,10 +23,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.fake_engine import heard
+from webui.audio.intake import Decoder
 from webui.audio.working_copy import WorkingCopy, WorkingCopyWriter
 from webui.engines.base import Waveform
 from webui.hosting.host import ModelHost
 from webui.jobs.changes import ChangeFeed
+from webui.jobs.context import Context
 from webui.jobs.runner import JobRunner
 from webui.settings import Settings
 from webui.store.accounts import AccountStore
@@ -87,7 +89,8 @@ def work(data: Path) -> int:
     settings = settings_for(data)
     database = open_database(settings.database)
     changes = ChangeFeed(database)
-    runner = JobRunner(settings, database, ModelHost(settings), changes)
+    decoder = Decoder(settings)
+    runner = JobRunner(Context.build(settings, database, ModelHost(settings), decoder), changes)
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     changes.start()
@@ -95,6 +98,7 @@ def work(data: Path) -> int:
     while not ended.wait(0.1):
         pass
     drained = runner.stop()
+    decoder.close()
     changes.stop()
     database.close()
     return 0 if drained else 1

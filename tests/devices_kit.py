@@ -20,10 +20,12 @@ import numpy as np
 
 from tests.api_kit import finish, submit, wav_of
 from tests.jobs_kit import RATE, Store, buzz, open_store, upload
+from webui.audio.intake import Decoder
 from webui.audio.working_copy import WorkingCopyWriter
 from webui.engines.base import Model, Recognition, RecognitionOptions, RecognizerCapabilities, RecognizerModel, Waveform
 from webui.hosting.host import ModelHost
 from webui.jobs.changes import ChangeFeed
+from webui.jobs.context import Context
 from webui.jobs.runner import JobRunner
 from webui.settings import Settings
 from webui.store.machine_facts import MachineFacts
@@ -98,7 +100,8 @@ class ServerFolder:
         self.store: Store = open_store(self.settings.database)
         self.feed = ChangeFeed(self.store.database)
         self.host = ModelHost(self.settings, MachineFacts(self.store.database) if memory else None)
-        self.runner = JobRunner(self.settings, self.store.database, self.host, self.feed, on_hang)
+        context = Context.build(self.settings, self.store.database, self.host, Decoder(self.settings))
+        self.runner = JobRunner(context, self.feed, on_hang)
         object.__setattr__(self.runner.context, "models", lambda: [model or listener()])
 
     def planned(self, segments: int, **values: Any) -> JobRow:
@@ -139,6 +142,7 @@ def house(folder: Path, **given: Any) -> Iterator[ServerFolder]:
     opened.feed.start()
     yield opened
     opened.runner.stop()
+    opened.runner.context.decoder.close()
     opened.feed.stop()
     opened.host.close()
     opened.store.database.close()

@@ -19,6 +19,7 @@ import soundfile
 from benchmarks import fake_engine
 from tests.jobs_kit import RATE, Store, open_store, upload
 from webui.audio.aigc_label.label import read_metadata
+from webui.audio.intake import Decoder
 from webui.audio.resampling import resample
 from webui.audio.working_copy import WorkingCopy, WorkingCopyWriter
 from webui.engines.base import EngineError, Model, Recognition, RecognizerCapabilities, RecognizerModel, Waveform
@@ -27,6 +28,7 @@ from webui.errors import Notice
 from webui.hosting.host import ModelHost
 from webui.jobs import runner
 from webui.jobs.changes import ChangeFeed
+from webui.jobs.context import Context
 from webui.jobs.recovery import AlreadyRunning, lock_holder
 from webui.jobs.runner import JobRunner
 from webui.settings import Settings
@@ -69,9 +71,11 @@ def stopped(settings: Settings) -> Iterator[RunnerKit]:
     store = open_store(settings.database)
     feed = ChangeFeed(store.database)
     feed.start()
-    runner = JobRunner(settings, store.database, ModelHost(settings), feed)
+    decoder = Decoder(settings)
+    runner = JobRunner(Context.build(settings, store.database, ModelHost(settings), decoder), feed)
     yield RunnerKit(settings, store, feed, runner)
     runner.stop()
+    decoder.close()
     feed.stop()
 
 
@@ -388,7 +392,7 @@ def test_an_interactive_job_overtakes_a_long_one(stopped: RunnerKit, speech: np.
 
 
 def test_a_second_server_is_refused_with_the_first_ones_number(house: RunnerKit) -> None:
-    second = JobRunner(house.settings, house.store.database, ModelHost(house.settings), house.feed)
+    second = JobRunner(house.runner.context, house.feed)
     with pytest.raises(AlreadyRunning) as caught:
         second.start()
     assert caught.value.pid == os.getpid() == lock_holder(house.settings.lock_file)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import errno
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from webui.audio.intake import Decoder
 from webui.disk import disk_full
+from webui.engines import catalog
 from webui.engines.base import AnyModel, SpeechDetector
 from webui.errors import UserError
 from webui.hosting.host import ModelHost
+from webui.jobs.detection import detector_for
 from webui.settings import Settings
+from webui.store.database import Database
 from webui.store.jobs import JobStore
 from webui.store.queue import Queue
 from webui.store.rows import Claim, JobRow
@@ -34,7 +39,7 @@ class Worker:
 
 @dataclass(frozen=True)
 class Context:
-    """`models` lists what is present now; `stopping` says whether the program is about to end."""
+    """`models` lists what is present now; `draining`, once set: no further batch is begun."""
 
     settings: Settings
     queue: Queue
@@ -44,7 +49,26 @@ class Context:
     decoder: Decoder
     detector: SpeechDetector
     models: Callable[[], list[AnyModel]]
-    stopping: Callable[[], bool]
+    draining: threading.Event = field(default_factory=threading.Event)
+
+    @classmethod
+    def build(cls, settings: Settings, database: Database, host: ModelHost, decoder: Decoder) -> Context:
+        """Of one program; quick, loads nothing. `host` and `decoder` stay the caller's to close."""
+        models = partial(catalog.available, settings)
+        return cls(
+            settings=settings,
+            queue=Queue(database),
+            jobs=JobStore(database),
+            voices=VoiceStore(database),
+            host=host,
+            decoder=decoder,
+            detector=detector_for(settings, models),
+            models=models,
+        )
+
+    def stopping(self) -> bool:
+        """Whether the program is about to end."""
+        return self.draining.is_set()
 
     def model(self, name: str, kind: type[M]) -> M:
         """Raises UserError MODEL_NOT_FOUND."""

@@ -14,28 +14,20 @@ from functools import partial
 from sqlalchemy.exc import DatabaseError
 
 from webui import devices
-from webui.audio.intake import Decoder
 from webui.disk import ROOM_TO_WORK, free_bytes
-from webui.engines import catalog
 from webui.engines.base import EngineError
 from webui.errors import UserError
-from webui.hosting.host import ModelHost
 from webui.hosting.watchdog import Call
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.context import Context, Worker, understood
-from webui.jobs.detection import detector_for
 from webui.jobs.placed_model import Begun
 from webui.jobs.prepare import Interrupted, prepare
 from webui.jobs.recovery import AppLock, clear_deleted, recover
 from webui.jobs.speak import speak
 from webui.jobs.transcribe import transcribe
-from webui.settings import Settings
-from webui.store.database import Database
-from webui.store.jobs import JobStore
-from webui.store.queue import Cancelled, LeaseLost, Queue
+from webui.store.queue import Cancelled, LeaseLost
 from webui.store.rows import Claim, SegmentResult
 from webui.store.states import FAILED, INTERACTIVE, TRANSCRIBE
-from webui.store.voices import VoiceStore
 
 log = logging.getLogger(__name__)
 
@@ -66,36 +58,18 @@ class JobRunner:
     ended, so that the process shall end and be started again. Its job stays `running`, for the next start to queue.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        database: Database,
-        host: ModelHost,
-        changes: ChangeFeed,
-        on_hang: Callable[[], object] = _nothing,
-    ) -> None:
+    def __init__(self, context: Context, changes: ChangeFeed, on_hang: Callable[[], object] = _nothing) -> None:
+        self.context = context
         self._on_hang = on_hang
         self._hung: set[int] = set()  # idents of threads that hang
         self._ended = threading.Event()
-        self._settings = settings
+        self._settings = context.settings
         self._changes = changes
         self._boot = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self._stopping = threading.Event()
+        self._stopping = context.draining
         self._threads: list[_Loop] = []
         self._lock: AppLock | None = None
         self._unsubscribe: Callable[[], object] = _nothing
-        models = partial(catalog.available, settings)
-        self.context = Context(
-            settings=settings,
-            queue=Queue(database),
-            jobs=JobStore(database),
-            voices=VoiceStore(database),
-            host=host,
-            decoder=Decoder(settings),
-            detector=detector_for(settings, models),
-            models=models,
-            stopping=self._stopping.is_set,
-        )
 
     def start(self) -> None:
         """Take the lock, put in order what a crash left, start the threads.
@@ -126,7 +100,6 @@ class JobRunner:
                 thread.join(LOOK_EVERY_S)
         self._ended.set()
         self._unsubscribe()
-        self.context.decoder.close()
         drained = not any(thread.is_alive() for thread in self._threads)
         if drained and self._lock is not None:
             self._lock.release()

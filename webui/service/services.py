@@ -8,6 +8,7 @@ from collections.abc import Callable
 from webui.audio.intake import Decoder
 from webui.hosting.host import ModelHost
 from webui.jobs.changes import ChangeFeed
+from webui.jobs.context import Context
 from webui.jobs.runner import JobRunner
 from webui.service.accounts import AccountService
 from webui.service.hotwords import HotwordService
@@ -23,11 +24,9 @@ from webui.settings import Settings
 from webui.store.accounts import AccountStore
 from webui.store.history import History
 from webui.store.hotwords import HotwordStore
-from webui.store.jobs import JobStore
 from webui.store.machine_facts import MachineFacts
 from webui.store.migrate import open_database
 from webui.store.options import OptionStore
-from webui.store.voices import VoiceStore
 
 
 class Services:
@@ -41,17 +40,17 @@ class Services:
         self.database = open_database(settings.database)
         self.feed = ChangeFeed(self.database)
         self.host = ModelHost(settings, MachineFacts(self.database))
-        self._decoder = Decoder(settings)
         self._runner: JobRunner | None = None
         self._stopping = threading.Event()
         self._hung = threading.Event()
         self.on_hang: Callable[[], object] = self.begin_stop  # `serve` puts its own way to stop here
-        options, history = OptionStore(self.database), History(self.database)
-        store = JobStore(self.database)
+        self._decoder = Decoder(settings)
+        self._context = context = Context.build(settings, self.database, self.host, self._decoder)
+        options, history, store = OptionStore(self.database), History(self.database), context.jobs
         self.accounts = AccountService(AccountStore(self.database))
         self.hotwords = HotwordService(HotwordStore(self.database))
         self.models = ModelService(settings, options, self.host)
-        self.voices = VoiceService(settings, VoiceStore(self.database), self._decoder)
+        self.voices = VoiceService(settings, context.voices, self._decoder)
         self.lexicon = LexiconService(options)
         submitter = Submitter(settings, store, self.models, self.voices, self.lexicon, self._decoder)
         self.jobs = JobService(settings, store, history, submitter, self.voices, self.feed, self._stopping)
@@ -67,7 +66,7 @@ class Services:
         """With `workers` this process works the queue, and is the only one that may. Raises AlreadyRunning."""
         self.feed.start()
         if workers:
-            runner = JobRunner(self.settings, self.database, self.host, self.feed, self._note_hang)
+            runner = JobRunner(self._context, self.feed, self._note_hang)
             runner.start()
             self._runner = self.system.runner = runner
             clear_incoming(self.settings)
