@@ -22,7 +22,7 @@ from webui.audio.vad import Span
 from webui.errors import Notice
 
 Samples = NDArray[np.float32]
-Array = NDArray[np.generic]
+Array = NDArray[np.generic]  # type: ignore[explicit-any]  # of any shape
 
 
 @dataclass(frozen=True)
