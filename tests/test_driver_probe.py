@@ -18,6 +18,7 @@ import pytest
 from tests.devices_kit import simulator
 from webui.devices import driver_probe
 from webui.devices.driver_probe import DriverProbe, TimedCall
+from webui.errors import Notice
 
 TESTS = Path(__file__).resolve().parent
 SIMULATOR = TESTS / "sim_npu"
@@ -131,10 +132,13 @@ def test_an_errand_tells_its_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
     say = "from webui.devices.driver_probe import say\nprint('a greeting of the driver')\nsay('torch'); say('driver')\n"
     assert DriverProbe(say).steps() == ("driver", None)
     assert DriverProbe(say + "raise SystemExit(1)").steps() == ("driver", None)
-    assert DriverProbe(say + "import time; time.sleep(99)").steps() == ("driver", ("DEVICE_SILENT", {"seconds": 1}))
+    assert DriverProbe(say + "import time; time.sleep(99)").steps() == (
+        "driver",
+        Notice("DEVICE_SILENT", {"seconds": 1}),
+    )
     assert DriverProbe(say + "say('0')\nimport os; os.abort()").steps() == (
         "0",
-        ("DEVICE_FAILS", {"detail": "Aborted"}),
+        Notice("DEVICE_FAILS", {"detail": "Aborted"}),
     )
     ended = say + "say('0'); say('done')\n"
     assert DriverProbe(ended + "import os; os.abort()").steps() == ("done", None)
