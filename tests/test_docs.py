@@ -128,3 +128,14 @@ def test_every_module_stands_in_the_architecture_and_every_one_named_there_is_th
 
 def _in_an_engine(path: Path) -> bool:
     return path.parts[0] == "engines" and len(path.parts) > 2
+
+
+def test_every_function_and_class_that_the_architecture_names_is_there() -> None:
+    modules = (ROOT / "docs/architecture.md").read_text("utf-8").split("## The life of a job")[0]
+    code = "\n".join(path.read_text("utf-8") for path in PACKAGE.rglob("*.py"))
+    defined = set(re.findall(r"^ *(?:def|class) (\w+)|^(?:from \S+ import )(\w+)", code, re.MULTILINE))
+    names = {name for pair in defined for name in pair}
+    quoted = [part for text in re.findall(r"`([^`\n]+)`", modules) for part in re.findall(r"(\w+)\(", text)]
+    classes = re.findall(r"`([A-Z]\w*[a-z]\w*)`", modules)
+    assert len(quoted) > 10 and len(classes) > 5
+    assert {name for name in [*quoted, *classes] if name not in names} == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import subprocess
@@ -12,8 +13,11 @@ import pytest
 import soundfile
 
 from tests.api_kit import wav
+from tests.engine_contract import keeps_to_the_contract
+from webui.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
+SAMPLES = ROOT / "webui/pages/static/samples"
 PAGE = (ROOT / "docs/extend.md").read_text("utf-8")
 
 
@@ -51,10 +55,22 @@ def test_the_engine_of_the_page_transcribes(folder: Path) -> None:
 def test_the_engine_of_the_page_speaks_with_its_own_voice_and_a_cloned_one(
     folder: Path, voice: tuple[str, ...]
 ) -> None:
-    (folder / "p.wav").write_bytes((ROOT / "webui/pages/static/samples/sample_prompt.wav").read_bytes())
+    (folder / "p.wav").write_bytes((SAMPLES / "sample_prompt.wav").read_bytes())
     app(folder, "speak", "Hello there.", *voice, "--model", "tones", "--out", "said.wav")
     samples, rate = soundfile.read(folder / "said.wav")
     assert rate == 24_000 and abs(samples).max() > 0.05
+
+
+def test_the_models_of_the_page_keep_to_the_contract_of_every_engine(
+    folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "my_engine", raising=False)
+    recording, _ = soundfile.read(SAMPLES / "sample_zh.wav", dtype="float32")
+    models = importlib.import_module("my_engine").models(settings)
+    assert [model.kind for model in models] == ["recognizer", "synthesizer"]
+    for model in models:
+        keeps_to_the_contract(model, recording[: 6 * 16_000])
 
 
 def test_the_engine_of_the_page_has_the_types_of_the_protocol(folder: Path) -> None:
