@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from webui.errors import Notice
 from webui.text import hotwords
 
 
@@ -34,7 +35,7 @@ def test_a_weight_behind_a_word_is_dropped_but_a_model_number_stays() -> None:
 def test_places_never_reach_a_model(hostile: str) -> None:
     words, warnings = hotwords.clean([hostile, "张三"])
     assert words == ("张三",)
-    assert warnings == (("HOTWORDS_TRIMMED", {"kept": 1}),)
+    assert warnings == (Notice("HOTWORDS_TRIMMED", {"kept": 1}),)
 
 
 def test_chat_template_tokens_brackets_and_invisible_characters_are_stripped() -> None:
@@ -50,8 +51,8 @@ def test_chat_template_tokens_brackets_and_invisible_characters_are_stripped() -
 def test_the_limits_hold_and_are_reported() -> None:
     words, warnings = hotwords.clean([f"词{n}" for n in range(300)])
     assert len(words) == 200
-    assert warnings == (("HOTWORDS_TRIMMED", {"kept": 200}),)
-    assert hotwords.clean(["长" * 21, "短"]) == (("短",), (("HOTWORDS_TRIMMED", {"kept": 1}),))
+    assert warnings == (Notice("HOTWORDS_TRIMMED", {"kept": 200}),)
+    assert hotwords.clean(["长" * 21, "短"]) == (("短",), (Notice("HOTWORDS_TRIMMED", {"kept": 1}),))
     assert hotwords.clean(["", "  "]) == ((), ())
 
 
