@@ -35,6 +35,7 @@ OTHER_MEANINGS = {  # the same words for something else
     "pages/layout.py": {"transcribe"},  # a tab
     "pages/transcribe.py": {"transcribe"},
     "server/openai.py": {"transcribe"},  # OpenAI's name of a task
+    "server/present_machine.py": {"running", "done", "failed"},  # of a download
     "service/models.py": {"running", "done", "failed"},  # of a download
     "service/optimising.py": {"running", "done", "failed"},
 }
