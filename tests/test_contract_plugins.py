@@ -89,10 +89,10 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 class TestCosyVoiceByItself:
     def test_load_and_synthesize_take_what_the_contract_says(self) -> None:
-        from webui.engines.cosyvoice.runtime import Runtime
+        from webui.engines.cosyvoice.reference_api import ReferenceRuntime
 
         assert [*inspect.signature(cosyvoice.load).parameters][:3] == ["folder", "device", "dtype"]
-        taken = inspect.signature(Runtime.synthesize).parameters
+        taken = inspect.signature(ReferenceRuntime.synthesize).parameters
         placed = [name for name, one in taken.items() if one.kind is one.POSITIONAL_OR_KEYWORD]
         assert placed == ["self", "text", "prompt", "prompt_rate", "prompt_text"]
         named = {name: one.default for name, one in taken.items() if one.kind is one.KEYWORD_ONLY}

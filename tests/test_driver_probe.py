@@ -126,7 +126,7 @@ def test_a_card_that_dies_later_costs_one_wait_and_comes_back(tmp_path: Path) ->
     assert 0.9 < found[0][1] < 5 and found[1][1] < 0.9
 
 
-def test_an_errand_tells_its_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_driver_probe_tells_its_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver_probe, "ANSWER_S", 1.0)
     monkeypatch.setattr(driver_probe, "BEGIN_S", 1.0)
     say = "from webui.devices.driver_probe import say\nprint('a greeting of the driver')\nsay('torch'); say('driver')\n"

@@ -29,7 +29,7 @@ OTHER_MEANINGS = {  # the same words for something else
     "engines/basic/espeak.py": {"speak"},  # a request to the child
     "engines/basic/espeak_worker.py": {"speak"},
     "engines/cosyvoice/prompts.py": {"convert"},  # a mode of the model
-    "engines/cosyvoice/runtime.py": {"convert"},
+    "engines/cosyvoice/reference_api.py": {"convert"},
     "jobs/transcribe.py": {"transcribe"},  # a role of the model
     "pages/clone.py": {"speak", "convert"},  # a script, a choice
     "pages/layout.py": {"transcribe"},  # a tab

@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     producer_code: str = Field(
         default="", pattern=f"^{_LABEL_VALUE}$", description="27-character AIGC producer code of the organisation"
     )
-    label_position: Literal["start", "end", "both"] = Field(default="end", description="where the rhythm label sounds")
+    label_position: Literal["start", "end", "both"] = Field(default="end", description="where the audible label sounds")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="verbosity")
     log_file: Path | None = Field(default=None, description="log file beside the standard output")

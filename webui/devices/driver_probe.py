@@ -1,4 +1,4 @@
-"""Drivers that may never answer: asked by a child process first, and later with a limited patience.
+"""Drivers that may never answer: asked by a child process first, and later with a time limit.
 
 A call into a driver may hold Python's lock while it hangs, and with it the whole process; no thread can watch over
 that. So a child goes ahead (`DriverProbe`), and this process touches only what has answered it. What hangs afterwards,
@@ -92,13 +92,13 @@ class TimedCall(Generic[_T]):
         self._answer: Future[_T] | None = None
         self._began = 0.0
 
-    def ask(self, patience_s: float) -> _T:
+    def ask(self, limit_s: float) -> _T:
         """What it returns or raises; concurrent.futures.TimeoutError where that takes longer since it was called."""
         with self._lock:
             if self._answer is None or self._answer.done():
                 self._answer, self._began = Future(), time.monotonic()
                 threading.Thread(target=self._make, args=(self._answer,), name="card", daemon=True).start()
-            answer, left = self._answer, self._began + patience_s - time.monotonic()
+            answer, left = self._answer, self._began + limit_s - time.monotonic()
         return answer.result(max(0.0, left))
 
     def _make(self, answer: Future[_T]) -> None:

@@ -1,4 +1,4 @@
-"""Which of the two 16-bit floating formats an accelerator computes with. Imports torch when asked."""
+"""Half precision: bfloat16 or float16, whichever an accelerator computes with. Imports torch when asked."""
 
 from __future__ import annotations
 

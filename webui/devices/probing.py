@@ -173,9 +173,9 @@ def _load_once() -> _Loaded:
     if importlib.util.find_spec("torch") is None:
         raise UserError("TORCH_MISSING")
     expected = _expected()
-    errand = _errand() if any(device.usable for device in expected) else None
+    probe_ = _driver_probe() if any(device.usable for device in expected) else None
     torch = _import_torch()
-    untouchable = _untouchable(errand) if errand else {}
+    untouchable = _untouchable(probe_) if probe_ else {}
     if finding := untouchable.get("driver"):
         _keep_away()
         return _Loaded(torch, {}, silenced=tuple(_silenced(device, finding) for device in expected))
@@ -199,22 +199,22 @@ def try_driver(passed_over: Sequence[str]) -> None:
     driver_probe.say(driver_probe.DONE)
 
 
-def _errand(passed_over: Sequence[str] = ()) -> driver_probe.DriverProbe:
+def _driver_probe(passed_over: Sequence[str] = ()) -> driver_probe.DriverProbe:
     return driver_probe.DriverProbe(f"from webui import devices; devices.try_driver({list(passed_over)!r})")
 
 
-def _untouchable(errand: driver_probe.DriverProbe) -> dict[str, Notice]:
+def _untouchable(probe_: driver_probe.DriverProbe) -> dict[str, Notice]:
     """ "driver" or a card's number → why: what a child did not come back from, each time another going on behind it."""
     found: dict[str, Notice] = {}
     while True:
-        step, finding = errand.steps()
+        step, finding = probe_.steps()
         if finding is None or step in ("", "torch"):
             return found
         log.error("%s: %s %s", f"card {step}" if step.isdigit() else step, finding.code, finding.params)
         found[step] = finding
         if not step.isdigit():
             return found
-        errand = _errand(list(found))
+        probe_ = _driver_probe(list(found))
 
 
 def _keep_away() -> None:

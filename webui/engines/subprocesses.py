@@ -1,4 +1,4 @@
-"""Optimising in a process of its own: it takes twice the weights and a minute or more, beside a running server."""
+"""Optimising in a subprocess: it takes twice the weights and a minute or more, beside a running server."""
 
 from __future__ import annotations
 

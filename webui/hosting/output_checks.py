@@ -12,18 +12,18 @@ MOST_SECONDS = 1e6  # no time in a recording is beyond
 
 
 def checked_recognitions(found: Sequence[Recognition], batch: Sequence[Waveform]) -> list[Recognition]:
-    """`found` as it is. Raises EngineError for a wrong count, a text that cannot be kept, times that are no times."""
+    """`found` as it is. Raises EngineError for a wrong count, a lone surrogate in a text, times out of range."""
     if len(found) != len(batch):
         raise EngineError("ENGINE_FAILED", f"{len(found)} results for {len(batch)} segments")
     if not all(map(_can_be_kept, found)):
-        raise EngineError("ENGINE_FAILED", "half a character, or a number that is none")
+        raise EngineError("ENGINE_FAILED", "a lone surrogate in a text, or a NaN or infinite number")
     return list(found)
 
 
 def checked_waveform(piece: Waveform) -> Waveform:
-    """`piece` as it is. Raises EngineError for samples that are no numbers, which would become noise or silence."""
+    """`piece` as it is. Raises EngineError for non-finite samples, which would become noise or silence."""
     if not np.isfinite(piece.samples).all():
-        raise EngineError("ENGINE_FAILED", "samples that are no numbers")
+        raise EngineError("ENGINE_FAILED", "non-finite samples")
     return piece
 
 
@@ -34,7 +34,7 @@ def _can_be_kept(found: Recognition) -> bool:
 
 
 def _is_text(text: str) -> bool:
-    """Whether it has no half of a surrogate pair, which neither SQLite nor UTF-8 can hold."""
+    """Whether it has no lone surrogate, which neither SQLite nor UTF-8 can hold."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""The calls into models that are under way, each with the time it may take: what runs over hangs."""
+"""The calls into models that are under way, each with its time limit: a call past it is taken for hung."""
 
 from __future__ import annotations
 

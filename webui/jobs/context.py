@@ -31,7 +31,7 @@ M = TypeVar("M", bound=AnyModel)
 
 @dataclass(frozen=True)
 class Worker:
-    """A device worker: the device it works on and the wishes ("auto", "cuda:0") it may claim jobs for."""
+    """A device worker: the device it works on and the devices asked for ("auto", "cuda:0") whose jobs it may claim."""
 
     device: str
     accepts: tuple[str, ...] = ("auto",)

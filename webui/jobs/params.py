@@ -12,7 +12,7 @@ from webui.audio.formats import AudioFormat
 
 
 def _encodable(text: str) -> str:
-    """Raises ValueError for half a surrogate pair, which JSON can write and neither SQLite nor UTF-8 can keep.
+    """Raises ValueError for a lone surrogate, which JSON can write and neither SQLite nor UTF-8 can keep.
 
     Where a length is given, pydantic finds it by itself.
     """

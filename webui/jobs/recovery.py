@@ -1,4 +1,4 @@
-"""What a start puts in order: the lock that admits one server, jobs left running by a crash, files of nobody."""
+"""What a start puts in order: the lock that admits one server, jobs left running by a crash, orphaned files."""
 
 from __future__ import annotations
 

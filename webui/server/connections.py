@@ -14,7 +14,7 @@ HEAD_S = 20.0  # from the connection, or the first byte of a further request, to
 
 
 class HeaderTimeoutProtocol(H11Protocol):
-    """h11's HTTP/1.1, with patience for a request's head of `HEAD_S` in all."""
+    """h11's HTTP/1.1, with a time limit of `HEAD_S` for a request's whole head."""
 
     _deadline: asyncio.TimerHandle | None = None
 
@@ -34,7 +34,7 @@ class HeaderTimeoutProtocol(H11Protocol):
         self._stop_waiting()
 
     def _await_head(self) -> None:
-        """From the first byte; further ones give no new patience."""
+        """From the first byte; further ones do not extend the limit."""
         if self._deadline is None:
             self._deadline = self.loop.call_later(HEAD_S, self.transport.close)
 

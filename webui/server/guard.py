@@ -138,8 +138,8 @@ class _Exchange:
         self._send = send
         self._head = _is_head(connection)
         self._received = 0
-        self._awaited = IDLE_BYTES  # bytes received that give new patience
-        self._patience_s = IDLE_S
+        self._awaited = IDLE_BYTES  # bytes received that renew the limit
+        self._left_s = IDLE_S
         self._body_ended = connection.scope["type"] == "websocket"
         self._started = False
         self._replaced = False
@@ -167,13 +167,13 @@ class _Exchange:
             return await self._receive()
         began = time.monotonic()
         try:
-            message = await asyncio.wait_for(self._receive(), self._patience_s)
+            message = await asyncio.wait_for(self._receive(), self._left_s)
         except asyncio.TimeoutError:
             raise self._fail(UserError("UPLOAD_STALLED", seconds=int(IDLE_S))) from None
         self._received += len(message.get("body", b""))
-        self._patience_s -= time.monotonic() - began
+        self._left_s -= time.monotonic() - began
         if self._received >= self._awaited:
-            self._awaited, self._patience_s = self._received + IDLE_BYTES, IDLE_S
+            self._awaited, self._left_s = self._received + IDLE_BYTES, IDLE_S
         self._body_ended = not message.get("more_body", False)
         if self._received > self.limit:
             raise self._fail(too_large(self.limit))

@@ -73,7 +73,7 @@ class Queue:
     ) -> Claim | None:
         """The next job of `stage` ("prepare" or "work"); None where none waits.
 
-        `boot` names the living process in the row. `devices`: the wishes to serve ("auto", "cuda:0"), None = any.
+        `boot` names the living process in the row. `devices`: the accepted ones ("auto", "cuda:0"), None = any.
         `least_priority`: 10 = interactive jobs only.
         """
         with self._database.read() as connection:  # most looks find nothing: they shall not take the write lock

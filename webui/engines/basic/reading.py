@@ -52,7 +52,7 @@ class Reader:
 
         Raises UserError UNKNOWN_PRONUNCIATION, EngineError.
         """
-        text = text.encode(errors="ignore").decode()  # half a surrogate pair is no character
+        text = text.encode(errors="ignore").decode()  # a lone surrogate is no character
         voice = ENGLISH if language == "en" else MANDARIN
         pieces = list(_settled(self._pieces(text), voice))
         return [Run(voice, "".join(piece.text for piece in group)) for voice, group in groupby(pieces, _voice)]

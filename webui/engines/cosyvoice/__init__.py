@@ -17,23 +17,23 @@ from webui.engines.subprocesses import optimise_in_subprocess
 from webui.errors import UserError
 
 if TYPE_CHECKING:
-    from webui.engines.cosyvoice.runtime import Runtime
+    from webui.engines.cosyvoice.reference_api import ReferenceRuntime
     from webui.engines.cosyvoice.synthesizer import CosyVoiceSynthesizer
     from webui.settings import Settings
 
 __all__ = ["load", "models"]
 
 
-def load(folder: Path | str, device: str = "cpu", dtype: Any = "float32") -> Runtime:
+def load(folder: Path | str, device: str = "cpu", dtype: Any = "float32") -> ReferenceRuntime:
     """The runtime of the model in `folder` on a torch device ("cpu", "npu:0", "cuda" …).
 
-    `dtype`: the numbers of the language model and the flow, "float32", "bfloat16", "float16", or on a CPU
+    `dtype`: of the language model and the flow, "float32", "bfloat16", "float16", or on a CPU
     "int8" (or a torch.dtype); the vocoder is always float32. Raises UserError MODEL_BROKEN naming file and key.
     """
     load_torch()
-    from webui.engines.cosyvoice.runtime import Runtime
+    from webui.engines.cosyvoice.reference_api import ReferenceRuntime
 
-    return Runtime.load(Path(folder), device, dtype)
+    return ReferenceRuntime.load(Path(folder), device, dtype)
 
 
 def models(settings: Settings) -> list[SynthesizerModel]:
@@ -42,7 +42,7 @@ def models(settings: Settings) -> list[SynthesizerModel]:
 
 
 def optimise(name: str, settings: Settings) -> None:
-    """Find out whether the model `name` may compute in 8 bits on this CPU; some minutes. Raises UserError."""
+    """Find out whether the model `name` may be quantised to int8 on this CPU; some minutes. Raises UserError."""
     present = {folder.name: folder for folder in folders(settings)}
     if name not in present:
         raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=", ".join(present))

@@ -59,7 +59,7 @@ class GraphDecoding:
             yield None
             return
         try:
-            self._cache.kv.zero_()  # masked, but a number that is none would come through
+            self._cache.kv.zero_()  # masked, but a NaN would come through
             self._cache.used = 0
             yield self._cache
         finally:

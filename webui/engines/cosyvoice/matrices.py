@@ -1,4 +1,4 @@
-"""The matrices of the language model and the flow: in floating point, or in 8 bits for CPUs without short floats."""
+"""The matrices of the language model and the flow: in floating point, or in int8 for CPUs without half precision."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class FloatMatrix:
 
 
 class Int8Matrix:
-    """Whole numbers: a scale for each row of the weights, and one for each row of x found as it comes.
+    """int8 quantisation: a scale for each row of the weights, and one for each row of x found as it comes.
 
     float32 in and out. Symmetric rounding to -127…127 (Jacob et al. 2018), rows on their own so that one loud frame
     does not coarsen the others.

@@ -34,9 +34,9 @@ _MOST_TOKENS = 100  # four seconds
 
 @dataclass(frozen=True)
 class Report:
-    """`use`: the parts that the CPU computes in 8 bits; `plain`: what it computes the others in.
+    """`use`: the parts that the CPU computes in int8; `plain`: what it computes the others in.
 
-    `errors`, of the 8-bit form: of the language model, how far the distributions of the next token are apart (total
+    `errors`, of the int8 form: of the language model, how far the distributions of the next token are apart (total
     variation, on average: the share of draws that come out otherwise); of the flow, the relative L2 of the mel about
     its mean in each band. `gains`: how many times as fast it was.
     """
@@ -65,7 +65,7 @@ def find(folder: Path, settings: Settings) -> Report | None:
 
 
 def optimise(folder: Path, settings: Settings) -> Report:
-    """Speak a sentence in floating point and in 8 bits, and keep what comes of it: some minutes.
+    """Speak a sentence in floating point and in int8, and keep what comes of it: some minutes.
 
     Raises UserError MODEL_BROKEN.
     """
@@ -83,7 +83,7 @@ def optimise(folder: Path, settings: Settings) -> Report:
     }
     gains = {part: exact.seconds[part] / rounded.seconds[part] for part in PARTS}
     report = Report(revision(folder), worth(errors, gains), str(plain).removeprefix("torch."), errors, gains)
-    log.info("8 bits for %s on the CPU: %s", folder.name, report)
+    log.info("int8 quantisation of %s on the CPU: %s", folder.name, report)
     file = _file(folder, settings)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(asdict(report), indent=1), "utf-8")

@@ -101,7 +101,7 @@ def read(path: Path) -> Folder | None:
     missing = list(_fill(path, metas, config))
     if config_name is None:
         _fill_by_name(path, config)
-    config = _without_strangers(path, _resolved(config, config))
+    config = _named_in_the_folder(path, _resolved(config, config))
     weights = Path(config.pop("init_param", None) or path / "model.pt")
     return Folder(path, class_name, _family(path, class_name, config), config, weights, tuple(missing))
 
@@ -226,12 +226,12 @@ def _resolved(value: Any, config: Mapping[str, Any], depth: int = _DEEPEST) -> A
     return value if found is None else _resolved(found, config, depth - 1)
 
 
-def _without_strangers(path: Path, config: dict[str, Any]) -> dict[str, Any]:
+def _named_in_the_folder(path: Path, config: dict[str, Any]) -> dict[str, Any]:
     """Files by their absolute paths; None for those that are not in the folder."""
     cleaned: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, dict):
-            cleaned[key] = _without_strangers(path, value)
+            cleaned[key] = _named_in_the_folder(path, value)
         elif key in _FILES and isinstance(value, str):
             cleaned[key] = str(path / value) if _inside(path, value) and (path / value).exists() else None
         else:

@@ -1,4 +1,4 @@
-"""Features that are already there, behind the interface that FunASR's models call."""
+"""Precomputed features behind the interface that FunASR's models call."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def _characters(tokenizer: Any, ids: Sequence[int]) -> Iterator[tuple[str, int, 
 
 
 def _precision(device: str) -> str:
-    """The numbers of the language model: bfloat16 where the device has it, float16 on others, float32 on the CPU."""
+    """The dtype of the language model: bfloat16 where the device has it, float16 on others, float32 on the CPU."""
     if device == "cpu":
         return "fp32"
     return "bf16" if half_dtype(device) == "bfloat16" else "fp16"
