@@ -1,4 +1,4 @@
-"""Generated speech that a voice detector takes for speech: espeak-ng says a sentence."""
+"""Generated sound: a tone, a hum with a voice's spectrum, and what espeak-ng says, which a voice detector hears."""
 
 from __future__ import annotations
 
@@ -12,6 +12,19 @@ from webui.engines.basic.espeak import Espeak
 
 VOWEL_RATE = 24_000  # Hz
 SENTENCE = "The quick brown fox jumps over the lazy dog, and then it runs away from the hunters who are chasing it."
+
+
+def tone(seconds: float, rate: int, hertz: float = 440) -> Samples:
+    """A sine, peak 0.5."""
+    return np.float32(0.5 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate))
+
+
+def hum(seconds: float, rate: int, pitch: float = 120, level: float = 0.2) -> Samples:
+    """The harmonics of `pitch` Hz, swelling four times a second, peak `level`."""
+    times = np.arange(int(seconds * rate)) / rate
+    voice = sum(np.sin(2 * np.pi * pitch * k * times + k) / k for k in range(1, 20))
+    voice *= 0.6 + 0.4 * np.sin(2 * np.pi * 4 * times)
+    return np.float32(level * voice / np.abs(voice).max())
 
 
 @cache

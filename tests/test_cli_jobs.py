@@ -12,10 +12,10 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
 
+from tests.speech_kit import hum
 from webui.cli.application import main
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,12 +46,8 @@ def fake_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
-    """Two seconds of something with a voice's spectrum and rhythm."""
-    rate = 16000
-    time_s = np.arange(2 * rate) / rate
-    voice = sum(np.sin(2 * np.pi * 120 * k * time_s) / k for k in range(1, 20))
-    voice *= 0.5 + 0.5 * np.sin(2 * np.pi * 4 * time_s)
-    soundfile.write(tmp_path / "talk.wav", (0.2 * voice / np.abs(voice).max()).astype(np.float32), rate)
+    """Two seconds that are taken for speech."""
+    soundfile.write(tmp_path / "talk.wav", hum(2, 16_000), 16_000)
     return tmp_path / "talk.wav"
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from tests.api_kit import wav
 from tests.cosyvoice.conftest import build
+from tests.speech_kit import hum
 from webui.engines import cosyvoice
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -115,7 +116,7 @@ class TestCosyVoiceByItself:
     ) -> None:
         trace: dict[str, Any] = {}
         samples = runtime.synthesize(
-            *("今天天气很好。", synthetic_voice(3.5), 16_000, "你好，请问有什么可以帮您？"),
+            *("今天天气很好。", hum(3.5, 16_000), 16_000, "你好，请问有什么可以帮您？"),
             mode=mode,
             instruct="用四川话说" if mode == "instruct" else "",
             forced_tokens=TOKENS,
@@ -128,7 +129,7 @@ class TestCosyVoiceByItself:
 
     def test_a_recording_is_converted_as_long_as_it_is(self, runtime: Any) -> None:
         samples = runtime.synthesize(
-            synthetic_voice(1.6, 180), synthetic_voice(3.5), 16_000, "", mode="convert", instruct="", steps=2
+            hum(1.6, 16_000, 180), hum(3.5, 16_000), 16_000, "", mode="convert", instruct="", steps=2
         )
         assert len(samples) / RATE == pytest.approx(1.6, abs=0.1)
 
@@ -136,7 +137,7 @@ class TestCosyVoiceByItself:
         forced = [7 + number % 90 for number in range(80)]
         pieces = list(
             runtime.synthesize(
-                *("今天天气很好。", synthetic_voice(3.5), 16_000, "你好。"),
+                *("今天天气很好。", hum(3.5, 16_000), 16_000, "你好。"),
                 mode="zero_shot",
                 instruct="",
                 forced_tokens=forced,
@@ -148,13 +149,7 @@ class TestCosyVoiceByItself:
 
     def test_another_mode_is_an_error(self, runtime: Any) -> None:
         with pytest.raises(ValueError, match="sing"):
-            runtime.synthesize("你好", synthetic_voice(1.0), 16_000, "你好", mode="sing", instruct="")
+            runtime.synthesize("你好", hum(1.0, 16_000), 16_000, "你好", mode="sing", instruct="")
 
 
 TOKENS = [5, 17, 29, 41, 53, 65, 77, 89, 101, 113]
-
-
-def synthetic_voice(seconds: float, pitch: float = 120) -> np.ndarray:
-    """A steady voice, float32 at 16 kHz."""
-    times = np.arange(round(seconds * 16_000)) / 16_000
-    return np.float32(0.2 * sum(np.sin(2 * np.pi * pitch * k * times) / k for k in range(1, 9)))

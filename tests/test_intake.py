@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.speech_kit import tone
 from webui.audio import intake, riff
 from webui.audio.intake import Decoder
 from webui.audio.sniffing import sniff_bytes
@@ -30,10 +31,6 @@ def decoder(settings: Settings) -> Iterator[Decoder]:
     decoder = Decoder(settings)
     yield decoder
     decoder.close()
-
-
-def tone(seconds: float, rate: int, frequency: float = 440) -> np.ndarray:
-    return (0.5 * np.sin(2 * np.pi * frequency * np.arange(int(seconds * rate)) / rate)).astype(np.float32)
 
 
 def encode(path: Path, codec: str, samples: np.ndarray, rate: int, **options: Any) -> Path:

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.speech_kit import hum
 from webui.audio import riff
 from webui.audio.aigc_label.audible import RHYTHM_SECONDS, UNIT_SECONDS, rhythm, rhythm_score
 from webui.audio.aigc_label.label import (
@@ -42,10 +43,8 @@ CONTAINERS = ["wav", "mp3", "flac", "opus"]
 FORMATS = [*CONTAINERS, "aac", "pcm"]
 
 
-def speech(rate: int, seconds: float = 3, level: float = 0.2) -> np.ndarray:
-    time = np.arange(int(seconds * rate)) / rate
-    voice = sum(np.sin(2 * np.pi * 140 * n * time + n) / n for n in range(1, 15))
-    return (level * voice * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * time)) / 2).astype(np.float32)
+def speech(rate: int, level: float = 0.2) -> np.ndarray:
+    return hum(3, rate, level=level)
 
 
 def write(path: Path, rate: int = 24_000, position: Any = "end", label: str | None = LABEL.json()) -> Path:

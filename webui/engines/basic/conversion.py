@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.fft import dct, idct
 from scipy.ndimage import uniform_filter1d
 
+from webui.audio import cutting
 from webui.engines.base import Waveform
 from webui.engines.basic.vocoder import BINS, RATE, Floats, Speech, analyse, synthesise
 
@@ -106,26 +107,13 @@ def convert(source: Waveform, voice: Timbre, similarity: float, seed: int) -> It
     samples = resampled(source)
     level = _level(samples)
     gain = voice.level / level if level else 1.0
-    for piece in _pieces(samples):
+    for piece in cutting.pieces(samples, RATE, PIECE_S, PIECE_S / 4):
         speech = analyse(piece)
         envelope = _converted_envelope(speech, voice, similarity)
         converted = Speech(_converted_pitch(speech, voice), envelope, _converted_aperiodicity(speech, voice))
         loud = synthesise(converted, seed)[: len(piece)] * gain
         loud *= min(1.0, _PEAK / max(1e-6, float(np.abs(loud).max(initial=0.0))))
         yield Waveform(loud.astype(np.float32), RATE)
-
-
-def _pieces(samples: Floats) -> Iterator[Floats]:
-    """Cut at the quietest place in the last quarter of each piece."""
-    most, step = int(PIECE_S * RATE), RATE // 50
-    while len(samples) > most:
-        late = samples[most * 3 // 4 : most]
-        power = (late[: len(late) // step * step].reshape(-1, step) ** 2).mean(axis=1)
-        cut = most * 3 // 4 + int(power.argmin()) * step + step // 2
-        yield samples[:cut]
-        samples = samples[cut:]
-    if len(samples):
-        yield samples
 
 
 def resampled(waveform: Waveform) -> Floats:

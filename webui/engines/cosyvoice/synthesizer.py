@@ -6,10 +6,10 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from webui.engines.base import Samples, SpeechOptions, SynthesizerCapabilities, VoiceFeatures, Waveform, prompt_hash
+from webui.audio import cutting
+from webui.engines.base import SpeechOptions, SynthesizerCapabilities, VoiceFeatures, Waveform, prompt_hash
 from webui.engines.cosyvoice import features, precision
 from webui.engines.cosyvoice.folder import CAPABILITIES, LANGUAGES
 from webui.engines.cosyvoice.hift import RATE
@@ -24,6 +24,7 @@ from webui.text.sentences import dominant_language
 log = logging.getLogger(__name__)
 
 PIECE = 25.0  # seconds of a recording converted at once
+SEARCH = 10.0  # seconds at the end of a piece in which it may be cut
 LEAST_PIECE = 0.2  # seconds that hold a sound
 _RULES = {"zh": "zh", "yue": "zh", "en": "en"}  # language → the rules by which its numbers are read
 
@@ -94,7 +95,7 @@ class CosyVoiceSynthesizer:
         Of the options the steps count; nothing is drawn at random.
         """
         prompt = _prompt_features(voice)
-        for piece in _cut(source):
+        for piece in cutting.pieces(source.samples, source.rate, PIECE, SEARCH):
             if len(piece) < LEAST_PIECE * source.rate:
                 continue
             wave = features.resample(checked_wave(piece, source.rate), source.rate, 16000)
@@ -130,20 +131,3 @@ class CosyVoiceSynthesizer:
 
 def _prompt_features(voice: VoiceFeatures) -> PromptFeatures:
     return PromptFeatures(*(torch.from_numpy(voice.arrays[name]) for name in ("tokens", "mel", "speaker")))
-
-
-def _levels(samples: Samples, window: int) -> Samples:
-    """The RMS of each `window` samples."""
-    whole = samples[: len(samples) // window * window].reshape(-1, window)
-    return np.sqrt((whole.astype(np.float64) ** 2).mean(1)).astype(np.float32)
-
-
-def _cut(source: Waveform) -> Iterator[Samples]:
-    """The samples in pieces of at most 25 s, cut in the quietest 20 ms of each piece's last 10 s."""
-    rest, most, search = source.samples, int(PIECE * source.rate), int(10 * source.rate)
-    while len(rest) > most:
-        levels = _levels(rest[most - search : most], source.rate // 50)
-        end = most - search + (int(levels.argmin()) * 2 + 1) * (source.rate // 100)
-        yield rest[:end]
-        rest = rest[end:]
-    yield rest

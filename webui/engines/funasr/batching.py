@@ -7,6 +7,7 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
+from webui.audio.cutting import quietest
 from webui.engines.base import Recognition, Waveform, Word
 
 LONGEST = 30.0  # seconds; attention costs the square of it, and Fun-ASR-Nano stops after 512 tokens
@@ -36,13 +37,11 @@ def cut(waveform: Waveform, longest: float = LONGEST) -> list[Waveform]:
     count = int(np.ceil(waveform.seconds / longest))
     if count <= 1:
         return [waveform]
-    search, frame = int(_SEARCH * waveform.rate), waveform.rate // 50
+    search = int(_SEARCH * waveform.rate)
     places = [0]
     for number in range(1, count):
-        middle = len(waveform.samples) * number // count
-        around = waveform.samples[middle - search : middle + search]
-        loudness = np.square(around[: len(around) // frame * frame]).reshape(-1, frame).sum(1)
-        places.append(middle - search + int(loudness.argmin()) * frame + frame // 2)
+        first = len(waveform.samples) * number // count - search
+        places.append(first + quietest(waveform.samples[first : first + 2 * search], waveform.rate))
     places.append(len(waveform.samples))
     return [Waveform(waveform.samples[a:b], waveform.rate) for a, b in pairwise(places)]
 
