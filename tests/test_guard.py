@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
+from webui.errors import UserError
 from webui.server import guard as guard_module
 from webui.server.errors import register_handlers
 from webui.server.guard import Guard
@@ -301,6 +302,22 @@ def test_an_internal_error_shows_a_number_and_nothing_else(
     assert "passwd" not in response.text
     number = error["message"].split("number ")[1].rstrip(").")
     assert number in caplog.text
+
+
+@pytest.mark.parametrize("error", [RuntimeError("disk I/O error"), UserError("BUSY", retry_after=5)])
+def test_a_caller_who_cannot_be_looked_up_gets_our_shape(settings: Settings, error: Exception) -> None:
+    class Broken(FakeOwners):
+        def owner_of(self, token: str | None) -> int:
+            raise error
+
+    guarded = Guard(FastAPI(), settings, Broken())
+    transport = httpx.ASGITransport(app=guarded, raise_app_exceptions=False)
+    broken = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:7860")
+    response = run(broken.get("/api/v1/jobs", cookies={"shengfang_owner": TOKEN}))
+    assert response.status_code == (503 if isinstance(error, UserError) else 500)
+    assert response.json()["error"]["code"] in ("BUSY", "INTERNAL") and "I/O" not in response.text
+    assert set(guard_module.SECURITY_HEADERS) <= set(response.headers)
+    assert ("retry-after" in response.headers) is isinstance(error, UserError)
 
 
 def test_errors_of_a_mounted_application_get_our_shape(client: httpx.AsyncClient) -> None:

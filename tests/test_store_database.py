@@ -56,7 +56,7 @@ def test_the_profile_is_the_durable_one(store: Store) -> None:
     with store.database.read() as connection:
         names = ("journal_mode", "synchronous", "foreign_keys", "trusted_schema", "busy_timeout")
         values = [connection.execute(text(f"PRAGMA {name}")).scalar_one() for name in names]
-    assert values == ["wal", 2, 1, 0, 10000]
+    assert values == ["wal", 2, 1, 0, 2000]
 
 
 def test_an_exception_rolls_everything_back(store: Store) -> None:

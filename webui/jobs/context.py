@@ -54,6 +54,7 @@ class Context:
     @classmethod
     def build(cls, settings: Settings, database: Database, host: ModelHost, decoder: Decoder) -> Context:
         """Of one program; quick, loads nothing. `host` and `decoder` stay the caller's to close."""
+        database = database.patient()
         models = partial(catalog.available, settings)
         return cls(
             settings=settings,

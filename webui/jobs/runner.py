@@ -197,7 +197,7 @@ class JobRunner:
             self._settle(partial(queue.release, lease))
         except Exception as error:
             worded = self._worded(claim, error)
-            if self._hung:  # the program is about to end; the next start finds out whose fault it was
+            if self._hung or worded.code == "BUSY":  # after a hang the next start finds out whose fault it was
                 self._settle(partial(queue.release, lease))
             elif worded.code == "DISK_FULL" and not self._room():
                 self._settle(partial(queue.release, lease))

@@ -24,6 +24,7 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorAnswer,
 MARK = "x-error-code"  # every error of ours carries it; the guard words again what does not
 
 RETRY_AFTER_S = 60  # where nobody has an estimate
+_COME_AGAIN = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 _CODES = {
     401: "FORBIDDEN",
@@ -65,7 +66,7 @@ def error_response(error: UserError, connection: HTTPConnection, status: int | N
     locale = locale_of(connection)
     headers = {MARK: error.code, "content-language": locale, "vary": "accept-language"}
     code = status or error.notice.worded(locale).status
-    if code == HTTPStatus.TOO_MANY_REQUESTS:
+    if code in _COME_AGAIN:
         headers["retry-after"] = str(error.params.get("retry_after", RETRY_AFTER_S))
     return JSONResponse(body_of(error, locale), status_code=code, headers=headers)
 
@@ -84,11 +85,11 @@ def error_number() -> str:
     return secrets.token_hex(4)
 
 
-def internal_error(connection: HTTPConnection) -> JSONResponse:
-    """Log the exception in hand and answer with its number only."""
+def logged(connection: HTTPConnection) -> UserError:
+    """The exception in hand as INTERNAL: what it says stands in the log, under the error's number."""
     number = error_number()
     log.exception("internal error %s on %s", number, connection.scope.get("path"))
-    return error_response(UserError("INTERNAL", id=number), connection)
+    return UserError("INTERNAL", id=number)
 
 
 def register_handlers(app: FastAPI) -> None:

@@ -17,11 +17,10 @@ from typing import Protocol
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, HTTPConnection
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from webui.errors import UserError
-from webui.server.errors import MARK, error_response, internal_error, status_response
+from webui.server.errors import MARK, error_response, logged, status_response
 from webui.settings import Settings
 
 COOKIE = "shengfang_owner"
@@ -81,8 +80,10 @@ class Guard:
             await self._identify(connection)
         except UserError as error:
             await _refuse(error, connection, receive, exchange.send)
-            return
-        await exchange.run(self.app)
+        except Exception:
+            await _refuse(logged(connection), connection, receive, exchange.send)
+        else:
+            await exchange.run(self.app)
 
     def _admit(self, connection: HTTPConnection, limit: int) -> None:
         """Raises FORBIDDEN_HOST, FORBIDDEN_ORIGIN, NOT_FOUND or TOO_LARGE."""
@@ -155,10 +156,8 @@ class _Exchange:
         except Exception as error:
             if self._started or self.connection.scope["type"] == "websocket":
                 raise
-            if isinstance(error, UserError):
-                response: Response = error_response(error, self.connection)
-            else:
-                response = internal_error(self.connection)
+            worded = error if isinstance(error, UserError) else logged(self.connection)
+            response = error_response(worded, self.connection)
             await response(self.connection.scope, self.receive, self.send)
 
     async def receive(self) -> Message:
@@ -265,7 +264,8 @@ def too_large(limit: int) -> UserError:
 
 async def _refuse(error: UserError, connection: HTTPConnection, receive: Receive, send: Send) -> None:
     if connection.scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008, "reason": error.code})
+        close = 1011 if error.notice.worded("en").status >= 500 else 1008  # RFC 6455, 7.4.1
+        await send({"type": "websocket.close", "code": close, "reason": error.code})
         return
     if error.code == "TOO_LARGE" and "expect" not in connection.headers:
         await _drain(receive)

@@ -24,9 +24,11 @@ from webui.settings import Settings
 from webui.store.accounts import AccountStore
 from webui.store.history import History
 from webui.store.hotwords import HotwordStore
+from webui.store.jobs import JobStore
 from webui.store.machine_facts import MachineFacts
 from webui.store.migrate import open_database
 from webui.store.options import OptionStore
+from webui.store.voices import VoiceStore
 
 
 class Services:
@@ -39,18 +41,18 @@ class Services:
         self.settings = settings
         self.database = open_database(settings.database)
         self.feed = ChangeFeed(self.database)
-        self.host = ModelHost(settings, MachineFacts(self.database))
+        self.host = ModelHost(settings, MachineFacts(self.database.patient()))
         self._runner: JobRunner | None = None
         self._stopping = threading.Event()
         self._hung = threading.Event()
         self.on_hang: Callable[[], object] = self.begin_stop  # `serve` puts its own way to stop here
         self._decoder = Decoder(settings)
-        self._context = context = Context.build(settings, self.database, self.host, self._decoder)
-        options, history, store = OptionStore(self.database), History(self.database), context.jobs
+        self._context = Context.build(settings, self.database, self.host, self._decoder)
+        options, history, store = OptionStore(self.database), History(self.database), JobStore(self.database)
         self.accounts = AccountService(AccountStore(self.database))
         self.hotwords = HotwordService(HotwordStore(self.database))
         self.models = ModelService(settings, options, self.host)
-        self.voices = VoiceService(settings, context.voices, self._decoder)
+        self.voices = VoiceService(settings, VoiceStore(self.database), self._decoder)
         self.lexicon = LexiconService(options)
         submitter = Submitter(settings, store, self.models, self.voices, self.lexicon, self._decoder)
         self.jobs = JobService(settings, store, history, submitter, self.voices, self.feed, self._stopping)

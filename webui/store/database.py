@@ -1,15 +1,18 @@
 """The SQLite database: connections that read and connections that write; migrate.py makes the file ready.
 
 WAL with `synchronous=FULL`; every write transaction is BEGIN IMMEDIATE, because a transaction that begins with
-a read and then writes fails with "database is locked" however long the busy timeout is.
+a read and then writes fails with "database is locked" however long the busy timeout is. Within the process writers
+come one after the other, in the order in which they asked: SQLite itself lets them guess.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,10 +21,14 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from webui.disk import disk_full
+from webui.errors import UserError
+from webui.store.fair_lock import FairLock
 
 log = logging.getLogger(__name__)
 
-_BUSY_TIMEOUT = "busy_timeout=10000"  # ms
+BUSY_S = 10.0  # how long somebody waits for the database before BUSY
+RETRY_AFTER_S = 5
+_BUSY_TIMEOUT = "busy_timeout=2000"  # ms, of one attempt at a database that another process holds
 _PRAGMAS = (
     _BUSY_TIMEOUT,
     "journal_mode=WAL",
@@ -39,29 +46,56 @@ class Database:
         self.path = path
         self._engine = _engine(path)
         self._writer = self._engine.execution_options(immediate=True)
+        self._turn = FairLock()
+        self._wait_s: float | None = BUSY_S
         self._listeners: dict[object, Callable[[], None]] = {}
+
+    def patient(self) -> Database:
+        """The same database for work that must not fail: `write` waits for its turn as long as it takes."""
+        twin = copy.copy(self)
+        twin._wait_s = None
+        return twin
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view: one deferred transaction, for reading only."""
-        with self._engine.begin() as connection:
+        """A consistent view: one deferred transaction, for reading only. Raises UserError BUSY."""
+        with self._worded(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One BEGIN IMMEDIATE transaction; committed at the end, rolled back by an exception.
 
-        Raises UserError DISK_FULL where SQLite found no room; everything committed before stands.
+        Raises UserError DISK_FULL where SQLite found no room; everything committed before stands. Raises BUSY where
+        others write all the time; nothing has been done then.
         """
+        deadline = None if self._wait_s is None else time.monotonic() + self._wait_s
+        with self._turn.held(self._wait_s) as mine, self._worded(), ExitStack() as stack:
+            if not mine:
+                raise _busy()
+            yield self._begin(stack, deadline)
+        for listener in tuple(self._listeners.values()):
+            listener()
+
+    def _begin(self, stack: ExitStack, deadline: float | None) -> Connection:
+        """The connection of a transaction that `stack` ends; another process may hold the database meanwhile."""
+        while True:
+            try:
+                return stack.enter_context(self._writer.begin())
+            except OperationalError as error:
+                if not _is_busy(error) or (deadline is not None and time.monotonic() >= deadline):
+                    raise
+
+    @contextmanager
+    def _worded(self) -> Iterator[None]:
         try:
-            with self._writer.begin() as connection:
-                yield connection
+            yield
         except OperationalError as error:
             if "disk is full" in str(error.orig):
                 raise disk_full(self.path) from error
+            if _is_busy(error):
+                raise _busy() from error
             raise
-        for listener in tuple(self._listeners.values()):
-            listener()
 
     @contextmanager
     def erase(self) -> Iterator[Connection]:
@@ -88,14 +122,15 @@ class Database:
 
     def empty_log(self) -> None:
         """Leave nothing of what was deleted in the write-ahead log; where others read just now, a later call does."""
-        connection = self._engine.raw_connection()
-        try:
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA busy_timeout=0")
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            cursor.execute(f"PRAGMA {_BUSY_TIMEOUT}")
-        finally:
-            connection.close()
+        with self._turn.held():
+            connection = self._engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                cursor.execute("PRAGMA busy_timeout=0")
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                cursor.execute(f"PRAGMA {_BUSY_TIMEOUT}")
+            finally:
+                connection.close()
 
     def close(self) -> None:
         self._engine.dispose()
@@ -122,3 +157,11 @@ def _on_connect(connection: Any, _record: Any) -> None:
 def _on_begin(connection: Connection) -> None:
     immediate = connection.get_execution_options().get("immediate")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _is_busy(error: OperationalError) -> bool:
+    return "database is locked" in str(error.orig)
+
+
+def _busy() -> UserError:
+    return UserError("BUSY", retry_after=RETRY_AFTER_S)

@@ -121,6 +121,8 @@ def _renew_index(path: Path) -> None:
                 fill_index(connection)
                 set_option(connection, "tokeniser", TOKENISER_VERSION)
     except UserError as error:
+        if error.code != "DISK_FULL":
+            raise
         raise DatabaseRefused("DATABASE_NO_ROOM", file=str(path), size="16 MB") from error
     finally:
         database.close()
