@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -300,12 +301,13 @@ def test_an_internal_error_of_a_job_has_the_number_that_the_log_has(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """cases 39, 42"""
-    from webui.jobs import runner
+    from webui.jobs.kinds import KINDS
+    from webui.store.states import TRANSCRIBE
 
     def broken(*_: Any) -> None:
         raise KeyError("/srv/secret")
 
-    monkeypatch.setattr(runner, "transcribe", broken)
+    monkeypatch.setitem(KINDS, TRANSCRIBE, replace(KINDS[TRANSCRIBE], work=broken))
     job = finish(client, submit(client, ("a.wav", wav(1))).json()["jobs"][0]["id"])
     assert job["error"]["code"] == "INTERNAL"
     assert job["id"] in job["error"]["message"]

@@ -29,10 +29,12 @@ from webui.hosting.host import ModelHost
 from webui.jobs import runner
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.context import Context
+from webui.jobs.kinds import KINDS
 from webui.jobs.recovery import AlreadyRunning, lock_holder
 from webui.jobs.runner import JobRunner
 from webui.settings import Settings
 from webui.store.rows import JobRow, NewConsent, NewVoice
+from webui.store.states import TRANSCRIBE
 
 
 @dataclasses.dataclass
@@ -241,14 +243,14 @@ def full_disk(monkeypatch: pytest.MonkeyPatch, room: Callable[[], int]) -> None:
     """Preparing finds no room while less than a megabyte is free."""
     monkeypatch.setattr(runner, "TRY_AGAIN_S", 0.05)
     monkeypatch.setattr(runner, "free_bytes", lambda path: room())
-    real = runner.prepare
+    real = KINDS[TRANSCRIBE]
 
-    def prepare(context: Any, claim: Any) -> None:
+    def plan(context: Any, claim: Any) -> None:
         if room() < 2**20 or claim.job.file_name == "大.wav":
             raise OSError(errno.ENOSPC, "No space left on device")
-        real(context, claim)
+        real.plan(context, claim)
 
-    monkeypatch.setattr(runner, "prepare", prepare)
+    monkeypatch.setitem(KINDS, TRANSCRIBE, replace(real, plan=plan))
 
 
 def test_jobs_wait_while_the_disk_is_full_and_go_on_by_themselves(

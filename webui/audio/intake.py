@@ -38,6 +38,9 @@ MOST_PROBES = 2  # files looked at together when they are submitted; further one
 MOST_IDLE = MOST_PROBES  # children kept for the next file: starting one costs more than a look at a file
 FILES_PER_CHILD = 100
 MOST_MESSAGE = 64 << 20  # bytes; a longer one is no answer of ours
+
+Channels = Literal["mix", "split"]  # into one, or each on its own
+
 # Telephone recordings without any header: only the name tells.
 HEADERLESS = {".al": "alaw", ".alaw": "alaw", ".ul": "mulaw", ".ulaw": "mulaw"}
 _MAY_BE_HEADERLESS = {"BINARY", "MPEG", EIGHT_BIT_TEXT}  # what their silence looks like
@@ -81,7 +84,7 @@ class Decoder:
                 raise UserError("DECODER_FAILED", file=name)
             return decoding.info
 
-    def decode(self, path: Path, name: str, channels: Literal["mix", "split"] = "mix", rate: int = 16_000) -> Decoding:
+    def decode(self, path: Path, name: str, channels: Channels = "mix", rate: int = 16_000) -> Decoding:
         """Decode to `rate` Hz; `mix` gives one channel, `split` those of the recording.
 
         Raises what `probe` raises, here or while iterating, and TOO_LONG.

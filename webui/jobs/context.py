@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from webui.audio.intake import Decoder
 from webui.disk import disk_full
@@ -17,6 +17,7 @@ from webui.engines.base import AnyModel, SpeechDetector
 from webui.errors import UserError
 from webui.hosting.host import ModelHost
 from webui.jobs.detection import detector_for
+from webui.jobs.params import P, stored
 from webui.settings import Settings
 from webui.store.database import Database
 from webui.store.jobs import JobStore
@@ -35,6 +36,18 @@ class Worker:
 
     device: str
     accepts: tuple[str, ...] = ("auto",)
+
+
+@dataclass(frozen=True)
+class TypedClaim(Claim, Generic[P]):
+    """A claim with the parameters of its job as an object."""
+
+    params: P
+
+    @classmethod
+    def of(cls, claim: Claim, params: type[P]) -> TypedClaim[P]:
+        """Raises UserError JOB_PARAMS for a row whose parameters cannot be used."""
+        return cls(claim.lease, claim.job, stored(params, claim.job.params))
 
 
 @dataclass(frozen=True)

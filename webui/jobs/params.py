@@ -1,14 +1,22 @@
-"""What a caller may ask for: one pydantic class per kind of job, the same for pages, API and command line."""
+"""What a caller may ask for: one pydantic class per kind of job, the same for pages, API and command line.
+
+A job's row keeps them as JSON; `stored` reads it back.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta, timezone
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from webui.audio.formats import AudioFormat
+from webui.audio.intake import Channels
+from webui.errors import UserError, reason_of
+
+RESOLVED = frozenset(("model", "device"))  # at the submission: columns of the row, whatever was asked for
 
 
 def _encodable(text: str) -> str:
@@ -58,7 +66,7 @@ class Asked(BaseModel):
         return {key: value for key, value in sent.items() if value not in cls.left_out}
 
 
-class _Params(Asked):
+class JobParams(Asked):
     left_out = (None, "")
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -66,15 +74,15 @@ class _Params(Asked):
     device: str = Field(default="auto", max_length=32)
 
 
-class TranscribeParams(_Params):
+class TranscribeParams(JobParams):
     language: str = Field(default="auto", max_length=16)
     hotwords: tuple[Text, ...] = ()
     itn: bool = True
     diarize: bool = False
-    channels: Literal["mix", "split"] = "mix"
+    channels: Channels = "mix"
 
 
-class SpeakParams(_Params):
+class SpeakParams(JobParams):
     text: Text = ""
     voice: str = Field(default="builtin", max_length=200)
     language: str = Field(default="auto", max_length=16)
@@ -88,7 +96,13 @@ class SpeakParams(_Params):
     stream: bool = False  # made in pieces that can be heard before the sentence ends, where the model can
 
 
-class ConvertParams(_Params):
+class StoredSpeakParams(SpeakParams):
+    """As the job keeps them: with the organisation's words in the text, as they were read on that day."""
+
+    lexicon: Mapping[str, str] = {}
+
+
+class ConvertParams(JobParams):
     voice: str = Field(max_length=200)
     seed: int = Field(default=0, ge=0, lt=2**31)
     steps: int = Field(default=10, ge=1, le=50)
@@ -103,3 +117,20 @@ class Consent(Asked):
     subject: str = Field(min_length=1, max_length=200)
     evidence: str = Field(default="", max_length=2000)
     expires_at: Moment | None = None
+
+
+P = TypeVar("P", bound=JobParams)
+
+
+def stored(params: type[P], kept: Mapping[str, Any]) -> P:
+    """What a job's row keeps, perhaps of another version: what is no longer known is passed over.
+
+    `model` and `device` are those of the row. Raises UserError JOB_PARAMS for a value that cannot be used.
+    """
+    known = params.model_fields.keys() - RESOLVED
+    try:
+        return params.model_validate({key: value for key, value in kept.items() if key in known})
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise UserError("JOB_PARAMS", field=field, reason=reason_of(first)) from None

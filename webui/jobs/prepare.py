@@ -1,4 +1,4 @@
-"""The first stage: from a recording or a text to the plan, all segments of the job at once. Needs no device."""
+"""The first stage of a job with a recording: all its segments at once, where somebody speaks. Needs no device."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from webui.audio import input_gain
-from webui.audio.intake import Decoding
+from webui.audio.intake import Channels, Decoding
 from webui.audio.loudness import LoudnessMeter
 from webui.audio.vad import Span
 from webui.audio.working_copy import WorkingCopy, WorkingCopyWriter
@@ -18,8 +18,6 @@ from webui.engines.base import DetectorSession
 from webui.errors import Notice, UserError
 from webui.jobs.context import Context
 from webui.store.rows import ArtifactRow, Claim, JobRow, NewSegment
-from webui.store.states import CONVERT, SPEAK
-from webui.text import sentences
 
 RATE = 16_000  # Hz, of the working copy
 PROGRESS_EVERY_S = 1.0
@@ -31,33 +29,19 @@ class Interrupted(Exception):
     """The program is about to end: the job goes back into the queue as it was."""
 
 
-def prepare(context: Context, claim: Claim) -> None:
-    """Plan the job. Raises UserError for an input of no use, LeaseLost, Cancelled, Interrupted."""
-    if claim.job.kind == SPEAK:
-        _plan_text(context, claim)
-    else:
-        _plan_recording(context, claim)
+def plan_recording(context: Context, claim: Claim, channels: Channels, *, silence: bool) -> None:
+    """Plan the job; with `silence` a recording without speech is none the worse, but for a warning.
 
-
-def _plan_text(context: Context, claim: Claim) -> None:
-    text = claim.job.params["text"]
-    parts = sentences.split(text)
-    if not parts:
-        raise UserError("NOTHING_TO_SAY", param="text")
-    new = [NewSegment(0, 0, source=part.text) for part in parts]
-    context.queue.plan(claim.lease, new, language=sentences.dominant_language(text))
-
-
-def _plan_recording(context: Context, claim: Claim) -> None:
+    Raises UserError for an input of no use, LeaseLost, Cancelled, Interrupted.
+    """
     began = time.monotonic()
     job = claim.job
     copy = context.upload(job, WORKING_COPY)
-    split = job.params.get("channels", "mix") == "split"
-    with context.decoder.decode(_input(context, job), job.file_name, "split" if split else "mix", RATE) as decoding:
+    with context.decoder.decode(_input(context, job), job.file_name, channels, RATE) as decoding:
         heard = _listen(context, claim, decoding, copy)
         warnings = list(decoding.warnings)
     spans = _in_time_order(_listen_to_the_quiet(context, claim, copy, heard))
-    if not spans and job.kind == CONVERT:
+    if not spans and not silence:
         raise UserError("NO_SPEECH")
     if not spans:
         warnings.append(Notice("NO_SPEECH"))

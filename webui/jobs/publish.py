@@ -4,36 +4,50 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-
-import numpy as np
-import soundfile
+from typing import Protocol
 
 from webui.audio.aigc_label.audible import RHYTHM_SECONDS
 from webui.audio.aigc_label.label import GAP_SECONDS, AigcLabel, check, labelled
 from webui.audio.encode import AudioWriter
 from webui.audio.formats import AUDIO_FORMATS, AudioFormat
-from webui.audio.joining import Joiner
 from webui.audio.resampling import Samples
 from webui.disk import sha256
 from webui.errors import UserError
 from webui.jobs.context import Context
 from webui.jobs.live import segment_name
 from webui.store.rows import ArtifactRow, Claim, JobRow, SegmentRow
-from webui.store.states import DONE, SPEAK
+from webui.store.states import DONE
 
 log = logging.getLogger(__name__)
 
-BLOCK = 2**16  # samples read at once
-_Sentences = Sequence[tuple[SegmentRow, Path]]
+Sentences = Sequence[tuple[SegmentRow, Path]]  # with their WAV files
+
+
+class Content(Protocol):
+    """The sentences of a job as one sound."""
+
+    @property
+    def rate(self) -> int: ...
+
+    def blocks(self) -> Iterator[Samples]: ...
+
+    def times(self, lead: float, /) -> Mapping[int, tuple[int, int]]:
+        """Segment → where it is heard, ms from the start of the file; after `blocks`. `lead`: seconds before it all.
+
+        A segment that is not in it keeps its times.
+        """
+        ...
 
 
 def segment_file(context: Context, job: JobRow, idx: int) -> Path:
     return context.output(job, segment_name(idx))
 
 
-def publish(context: Context, claim: Claim) -> None:
+def publish(
+    context: Context, claim: Claim, audio_format: AudioFormat, content_of: Callable[[Sentences], Content]
+) -> None:
     """Write the result and end the job. Repeating it after a crash gives the same file.
 
     Raises LeaseLost, UserError LABEL_MISSING, and OSError where there is no room.
@@ -44,8 +58,8 @@ def publish(context: Context, claim: Claim) -> None:
         context.queue.finish(claim.lease)
         return
     sentences = [(segment, segment_file(context, job, segment.idx)) for segment in done]
-    content = _Spoken(sentences) if job.kind == SPEAK else _Converted(sentences)
-    artifact, seconds = _write(context, job, content)
+    content = content_of(sentences)
+    artifact, seconds = _write(context, job, audio_format, content)
     state = context.queue.finish(
         claim.lease,
         artifacts=[artifact],
@@ -54,48 +68,6 @@ def publish(context: Context, claim: Claim) -> None:
     )
     if state == DONE:  # a partial one keeps them: a retry makes only the missing sentences
         shutil.rmtree(segment_file(context, job, 0).parent, ignore_errors=True)
-
-
-class _Spoken:
-    """Sentences one after the other."""
-
-    def __init__(self, sentences: _Sentences) -> None:
-        self._sentences = sentences
-        self.rate = soundfile.info(sentences[0][1]).samplerate
-        self._joiner = Joiner(self.rate)
-
-    def blocks(self) -> Iterator[Samples]:
-        for segment, file in self._sentences:
-            samples, _ = soundfile.read(file, dtype="float32")
-            yield self._joiner.add(samples, segment.source)
-        yield self._joiner.finish()
-
-    def times(self, lead: float) -> dict[int, tuple[int, int]]:
-        """Segment → where it is heard, ms from the start of the file; after `blocks`. `lead`: seconds before it all."""
-        spans = zip(self._sentences, self._joiner.spans, strict=True)
-        return {segment.idx: (_ms(start + lead), _ms(end + lead)) for (segment, _), (start, end) in spans}
-
-
-class _Converted:
-    """Every part where it was in the original, silence between."""
-
-    def __init__(self, sentences: _Sentences) -> None:
-        self._sentences = sentences
-        self.rate = soundfile.info(sentences[0][1]).samplerate
-
-    def blocks(self) -> Iterator[Samples]:
-        written = 0
-        for segment, file in self._sentences:
-            silence = np.zeros(max(0, round(segment.start_ms * self.rate / 1000) - written), np.float32)
-            written += len(silence)
-            yield silence
-            for block in soundfile.blocks(file, BLOCK, dtype="float32"):
-                written += len(block)
-                yield block
-
-    def times(self, _lead: float) -> dict[int, tuple[int, int]]:
-        """None: the segments keep the times of the original."""
-        return {}
 
 
 def _lead(context: Context) -> float:
@@ -107,9 +79,8 @@ def _ms(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _write(context: Context, job: JobRow, content: _Spoken | _Converted) -> tuple[ArtifactRow, float]:
+def _write(context: Context, job: JobRow, audio_format: AudioFormat, content: Content) -> tuple[ArtifactRow, float]:
     """The labelled and checked file, and its length in seconds."""
-    audio_format = job.params.get("format", "wav")
     path = context.output(job, f"speech{AUDIO_FORMATS[audio_format].endings[0]}")
     position = context.settings.label_position
     label = AigcLabel(context.settings.producer_code, job.uid)

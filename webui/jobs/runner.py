@@ -20,14 +20,13 @@ from webui.errors import UserError
 from webui.hosting.watchdog import Call
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.context import Context, Worker, understood
+from webui.jobs.kinds import KINDS
 from webui.jobs.placed_model import Begun
-from webui.jobs.prepare import Interrupted, prepare
+from webui.jobs.prepare import Interrupted
 from webui.jobs.recovery import AppLock, clear_deleted, recover
-from webui.jobs.speak import speak
-from webui.jobs.transcribe import transcribe
 from webui.store.queue import Cancelled, LeaseLost
 from webui.store.rows import Claim, SegmentResult
-from webui.store.states import FAILED, INTERACTIVE, TRANSCRIBE
+from webui.store.states import FAILED, INTERACTIVE
 
 log = logging.getLogger(__name__)
 
@@ -171,10 +170,10 @@ class JobRunner:
         return self.context.queue.claim("work", self._boot, worker.accepts)
 
     def _prepare(self, claim: Claim) -> None:
-        prepare(self.context, claim)
+        KINDS[claim.job.kind].plan(self.context, claim)
 
     def _work(self, worker: Worker, claim: Claim) -> None:
-        (transcribe if claim.job.kind == TRANSCRIBE else speak)(self.context, claim, worker)
+        KINDS[claim.job.kind].work(self.context, claim, worker)
 
     def _run(self, work: Callable[[Claim], None], claim: Claim) -> None:
         """One turn at one job; whatever goes wrong ends in the job's row."""

@@ -1,4 +1,4 @@
-"""The second stage of a transcription: batches of segments through a Recognizer, each committed when it is there."""
+"""Transcriptions: batches of segments through a Recognizer, each committed when it is there."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from webui.engines.base import (
 from webui.errors import Notice, UserError
 from webui.hosting.calibration import recognizing
 from webui.hosting.output_checks import checked_recognitions
-from webui.jobs.context import MOST_IN_BATCH, Context, Worker
+from webui.jobs.context import MOST_IN_BATCH, Context, TypedClaim, Worker
+from webui.jobs.params import TranscribeParams
 from webui.jobs.placed_model import PlacedModel
 from webui.jobs.polishing import Polisher
-from webui.jobs.prepare import WORKING_COPY
+from webui.jobs.prepare import WORKING_COPY, plan_recording
 from webui.jobs.speakers import SpeakerStep
 from webui.store.queue import LeaseLost
-from webui.store.rows import Claim, JobRow, SegmentResult, SegmentRow
+from webui.store.rows import Claim, SegmentResult, SegmentRow
 from webui.store.states import FAILED, SKIPPED
 from webui.text.languages import is_among
 
@@ -35,33 +36,35 @@ log = logging.getLogger(__name__)
 SKIPPED_AT_ONCE = 1000  # segments
 
 
-def transcribe(context: Context, claim: Claim, worker: Worker) -> None:
+def plan(context: Context, claim: TypedClaim[TranscribeParams]) -> None:
+    """A segment where somebody speaks. Raises UserError, LeaseLost, Cancelled, Interrupted."""
+    plan_recording(context, claim, claim.params.channels, silence=True)
+
+
+def transcribe(context: Context, claim: TypedClaim[TranscribeParams], worker: Worker) -> None:
     """Work on the job until it is finished, or until it is someone else's turn or the program ends.
 
     Raises LeaseLost, Cancelled, UserError, EngineError where the model cannot be had.
     """
     model = context.model(claim.job.model, RecognizerModel)
-    language = spoken_language(claim.job, model)
+    params, language = claim.params, _spoken_language(claim.params.language, model)
     if not knows(model.capabilities, language):
         _skip_all(context, claim, worker)
         return
-    turn = TranscribeTurn(
-        context, claim, model, RecognitionOptions(language, _hotwords(claim.job), _itn(claim.job)), worker
-    )
+    turn = TranscribeTurn(context, claim, model, RecognitionOptions(language, params.hotwords, params.itn), worker)
     while turn.next_batch():
         if context.hand_over(claim, worker):
             return
-    speakers = SpeakerStep(context, claim).run(worker) if _diarize(claim.job, model.capabilities) else {}
+    speakers = SpeakerStep(context, claim).run(worker) if _diarize(params, model.capabilities) else {}
     if speakers is not None:
         context.queue.finish(claim.lease, warnings=_warnings(model), speakers=speakers)
 
 
-def spoken_language(job: JobRow, model: RecognizerModel) -> str:
+def _spoken_language(asked: str, model: RecognizerModel) -> str:
     """The language to recognise; what is not dependable is not asked to guess it, but takes its first."""
-    language = str(job.params.get("language") or "auto")
-    if language == "auto" and not model.dependable and model.capabilities.languages:
+    if asked == "auto" and not model.dependable and model.capabilities.languages:
         return model.capabilities.languages[0]
-    return language
+    return asked
 
 
 def knows(capabilities: RecognizerCapabilities, language: str) -> bool:
@@ -158,13 +161,12 @@ def failure_code(error: Exception) -> str:
     return "OUT_OF_MEMORY" if devices.is_out_of_memory(error) else "ENGINE_FAILED"
 
 
-def _skip_all(context: Context, claim: Claim, worker: Worker) -> None:
+def _skip_all(context: Context, claim: TypedClaim[TranscribeParams], worker: Worker) -> None:
     """Nothing here understands the language: the segments keep their times and get no invented text."""
     while batch := context.queue.take(claim.lease, float("inf"), SKIPPED_AT_ONCE):
         skipped = [SegmentResult(row.idx, SKIPPED, error_code="MODEL_NEEDED") for row in batch]
         context.queue.commit(claim.lease, skipped, device=worker.device, seconds=0)
-    language = str(claim.job.params.get("language"))
-    context.queue.finish(claim.lease, error=Notice("MODEL_NEEDED", {"language": language}))
+    context.queue.finish(claim.lease, error=Notice("MODEL_NEEDED", {"language": claim.params.language}))
 
 
 def _batch_limits(capabilities: RecognizerCapabilities, device: str) -> tuple[float, int]:
@@ -173,17 +175,9 @@ def _batch_limits(capabilities: RecognizerCapabilities, device: str) -> tuple[fl
     return (capabilities.batch_seconds, MOST_IN_BATCH) if together else (0, 1)
 
 
-def _hotwords(job: JobRow) -> tuple[str, ...]:
-    return tuple(job.params.get("hotwords", ()))
-
-
-def _diarize(job: JobRow, capabilities: RecognizerCapabilities) -> bool:
+def _diarize(params: TranscribeParams, capabilities: RecognizerCapabilities) -> bool:
     """Whether voices are still to be told apart; of split channels each is a speaker already."""
-    return bool(job.params.get("diarize")) and job.params.get("channels") != "split" and not capabilities.speakers
-
-
-def _itn(job: JobRow) -> bool:
-    return bool(job.params.get("itn", True))
+    return params.diarize and params.channels != "split" and not capabilities.speakers
 
 
 def _warnings(model: RecognizerModel) -> list[Notice]:

@@ -10,11 +10,11 @@ from webui.audio.resampling import resample
 from webui.engines import catalog
 from webui.engines.base import RecognitionOptions, RecognizerModel, SynthesizerModel, Waveform
 from webui.errors import Notice, UserError
-from webui.jobs.context import Context, Worker
+from webui.jobs.context import Context, TypedClaim, Worker
+from webui.jobs.params import SpeakParams, StoredSpeakParams
 from webui.jobs.polishing import Polisher
 from webui.jobs.transcribe import knows
-from webui.store.rows import Claim, VoiceRow
-from webui.store.states import SPEAK
+from webui.store.rows import VoiceRow
 from webui.text.sentences import dominant_language
 
 log = logging.getLogger(__name__)
@@ -23,18 +23,17 @@ RATE = 16_000  # Hz, of what a Recognizer is given
 
 
 def with_transcript(
-    context: Context, claim: Claim, model: SynthesizerModel, voice: VoiceRow, worker: Worker
+    context: Context, claim: TypedClaim[StoredSpeakParams], model: SynthesizerModel, voice: VoiceRow, worker: Worker
 ) -> VoiceRow:
     """`voice` with a transcript, where `model` speaks better with one and a real model recognises the language.
 
     It is kept with the voice, to be corrected there; the job's warnings tell where it comes from, and where there
     is none. Raises LeaseLost.
     """
-    job = claim.job
-    followed = job.kind == SPEAK and model.capabilities.needs_transcript and not job.params.get("instruct")
+    followed = model.capabilities.needs_transcript and not claim.params.instruct
     if voice.transcript or not followed:
         return voice
-    recognizer = _recognizer(context, _language(claim))
+    recognizer = _recognizer(context, _language(claim.params))
     text = "" if recognizer is None else _recognised(context, recognizer, voice, worker)
     if recognizer is None or not text:
         context.queue.warn(claim.lease, Notice("TRANSCRIPT_MISSING"))
@@ -52,10 +51,9 @@ def read_prompt(context: Context, voice: VoiceRow) -> Waveform:
     return Waveform(samples[:, 0].copy(), rate)
 
 
-def _language(claim: Claim) -> str:
+def _language(params: SpeakParams) -> str:
     """What is to be spoken is the best guess of what the prompt speaks."""
-    language = str(claim.job.params.get("language") or "auto")
-    return dominant_language(claim.job.params["text"]) if language == "auto" else language
+    return dominant_language(params.text) if params.language == "auto" else params.language
 
 
 def _recognizer(context: Context, language: str) -> RecognizerModel | None:

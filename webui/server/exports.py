@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from webui.errors import UserError
+from webui.jobs.kinds import KINDS
 from webui.server.present import iso, job_view
 from webui.server.results import Result, write_result
 from webui.service.jobs import JobService
 from webui.store.rows import JobFilter, JobRow
-from webui.store.states import FINAL_STATES, TRANSCRIBE
+from webui.store.states import FINAL_STATES
 from webui.text.file_names import csv_cell, safe_name
 
 CHUNK = 64 * 1024  # bytes gathered before they are handed on
@@ -41,7 +42,7 @@ def batch_archive(jobs: JobService, owner_id: int, batch: str, file_format: str,
     if first is None:
         raise UserError("NOT_READY")
     archive = _Archive(jobs, owner_id, file_format, locale)
-    if first.kind == TRANSCRIBE:
+    if KINDS[first.kind].result == "text":
         archive.transcript(first.uid)  # before the first byte is sent
     return archive.pieces(jobs.stream(wanted))
 
@@ -71,7 +72,7 @@ class _Archive:
         return write_result(self._jobs.ended_segments(self._owner_id, uid), self._file_format, self._locale)
 
     def _add(self, archive: zipfile.ZipFile, row: JobRow) -> Iterator[bytes]:
-        if row.kind == TRANSCRIBE:
+        if KINDS[row.kind].result == "text":
             result = self.transcript(row.uid)
             archive.writestr(_free_name(result.name, self._taken), result.content)
             yield self._out.take()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from webui.errors import Notice, UserError
 from webui.jobs.changes import ChangeFeed
+from webui.jobs.kinds import KINDS
 from webui.jobs.params import Consent, ConvertParams, SpeakParams, TranscribeParams
 from webui.service.label_integrity import LabelIntegrity
 from webui.service.submission import SubmissionKey, Submitter
@@ -22,7 +23,7 @@ from webui.settings import Settings
 from webui.store.history import PAGE, History
 from webui.store.jobs import JobStore, Submission
 from webui.store.rows import Changes, JobFilter, JobRow, QueuePlace, SegmentRow
-from webui.store.states import CANCELLED, EXPIRED, FAILED, FINAL_STATES, TRANSCRIBE
+from webui.store.states import CANCELLED, EXPIRED, FAILED, FINAL_STATES
 
 __all__ = ["JobFilter", "JobService", "Media"]
 
@@ -250,7 +251,7 @@ class JobService:
         generated file is no longer the one whose label was checked.
         """
         job = self._store.get(owner_id, uid)
-        role = "playable" if job.kind == TRANSCRIBE else "output"
+        role = KINDS[job.kind].played
         files = self._store.artifacts(owner_id, uid, role)
         if not files:
             raise UserError("MISSING_INPUT" if job.state == EXPIRED else "NOT_READY")

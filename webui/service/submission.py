@@ -20,7 +20,7 @@ from webui.engines.base import (
     SynthesizerModel,
 )
 from webui.errors import Notice, UserError
-from webui.jobs.params import Consent, ConvertParams, SpeakParams, TranscribeParams
+from webui.jobs.params import Consent, ConvertParams, SpeakParams, TranscribeParams, stored
 from webui.service import archives
 from webui.service.lexicon import LexiconService
 from webui.service.models import DEFAULTS, ModelService
@@ -102,8 +102,9 @@ class Submitter:
         if job.error is None or job.error.code != "MODEL_NEEDED":
             return None
         try:
-            model = self._models.dependable_recognizer(job.params["language"])
-            _language(job.params["language"], model)
+            language = stored(TranscribeParams, job.params).language
+            model = self._models.dependable_recognizer(language)
+            _language(language, model)
         except UserError:
             return None
         return model

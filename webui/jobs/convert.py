@@ -1,0 +1,101 @@
+"""Reading a recording again in another voice: every part where it was, silence between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import soundfile
+
+from webui.audio.input_gain import with_gain
+from webui.audio.resampling import Samples
+from webui.audio.working_copy import WorkingCopy
+from webui.engines.base import SpeechOptions, Synthesizer, SynthesizerModel, Waveform
+from webui.errors import UserError
+from webui.jobs.context import Context, TypedClaim, Worker
+from webui.jobs.job_voice import EnrolledVoice, usable_voice
+from webui.jobs.params import ConvertParams
+from webui.jobs.prepare import WORKING_COPY, plan_recording
+from webui.jobs.publish import Sentences, publish
+from webui.jobs.synthesis import SynthesisTurn
+from webui.store.rows import SegmentResult, SegmentRow
+
+LEAST_PART_MS = 1000  # of a recording to be converted
+BLOCK = 2**16  # samples read at once
+
+
+def plan(context: Context, claim: TypedClaim[ConvertParams]) -> None:
+    """A segment where somebody speaks. Raises UserError NO_SPEECH …, LeaseLost, Cancelled, Interrupted."""
+    plan_recording(context, claim, "mix", silence=False)
+
+
+def convert(context: Context, claim: TypedClaim[ConvertParams], worker: Worker) -> None:
+    """Work on the job until it is finished, or someone else's turn, or the program ends.
+
+    Raises LeaseLost, Cancelled, UserError, EngineError where the model or the voice cannot be had.
+    """
+    model = context.model(claim.job.model, SynthesizerModel)
+    voice = usable_voice(context, claim.job, claim.params.voice)
+    if voice is None:
+        raise UserError("VOICE_NOT_FOUND", voice=claim.params.voice)
+    copy = WorkingCopy(context.upload(claim.job, WORKING_COPY))
+    speech = OtherVoice(claim.params, copy, EnrolledVoice(context, model, voice))
+    turn = SynthesisTurn(context, claim, model, worker, speech)
+    while turn.next_sentence():
+        if context.hand_over(claim, worker):
+            return
+    publish(context, claim, claim.params.format, InTheirPlaces)
+
+
+class OtherVoice:
+    """Parts of a recording in another voice."""
+
+    streamed = False
+    silence = True
+
+    def __init__(self, params: ConvertParams, copy: WorkingCopy, voice: EnrolledVoice) -> None:
+        self._params = params
+        self._copy = copy
+        self._voice = voice
+
+    def pieces(self, synthesizer: Synthesizer, segment: SegmentRow) -> Iterator[Waveform]:
+        features = self._voice.features(synthesizer)
+        samples = self._copy.read(segment.start_ms / 1000, segment.end_ms / 1000, segment.channel)
+        source = Waveform(with_gain(samples, self._copy.rate), self._copy.rate)
+        return iter(synthesizer.convert(source, features, self._options(segment)))
+
+    def halves(self, segment: SegmentRow) -> list[SegmentRow]:
+        middle = (segment.start_ms + segment.end_ms) // 2
+        if middle - segment.start_ms < LEAST_PART_MS:
+            return [segment]
+        return [replace(segment, end_ms=middle), replace(segment, start_ms=middle)]
+
+    def result(self, segment: SegmentRow, _milliseconds: int) -> SegmentResult:
+        return SegmentResult(segment.idx)
+
+    def _options(self, segment: SegmentRow) -> SpeechOptions:
+        params = self._params
+        seed = (params.seed + segment.idx) % 2**31
+        return SpeechOptions(seed=seed, steps=params.steps, similarity=params.similarity)
+
+
+class InTheirPlaces:
+    """Every part where it was in the original; the segments keep their times."""
+
+    def __init__(self, converted: Sentences) -> None:
+        self._parts = converted
+        self.rate = soundfile.info(converted[0][1]).samplerate
+
+    def blocks(self) -> Iterator[Samples]:
+        written = 0
+        for segment, file in self._parts:
+            silence = np.zeros(max(0, round(segment.start_ms * self.rate / 1000) - written), np.float32)
+            written += len(silence)
+            yield silence
+            for block in soundfile.blocks(file, BLOCK, dtype="float32"):
+                written += len(block)
+                yield block
+
+    def times(self, _lead: float) -> dict[int, tuple[int, int]]:
+        return {}
