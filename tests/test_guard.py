@@ -24,7 +24,7 @@ TOKEN = "t" * 43
 
 
 class FakeOwners:
-    def owner_of(self, token: str | None) -> int:
+    def known(self, token: str | None) -> int:
         return 7 if self.is_token(token) else 1
 
     def is_token(self, token: str | None) -> bool:
@@ -307,7 +307,7 @@ def test_an_internal_error_shows_a_number_and_nothing_else(
 @pytest.mark.parametrize("error", [RuntimeError("disk I/O error"), UserError("BUSY", retry_after=5)])
 def test_a_caller_who_cannot_be_looked_up_gets_our_shape(settings: Settings, error: Exception) -> None:
     class Broken(FakeOwners):
-        def owner_of(self, token: str | None) -> int:
+        def known(self, token: str | None) -> int:
             raise error
 
     guarded = Guard(FastAPI(), settings, Broken())

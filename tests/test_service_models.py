@@ -17,7 +17,7 @@ from webui.hosting.host import ModelHost
 from webui.service.accounts import AccountService
 from webui.service.models import ModelService
 from webui.settings import Settings
-from webui.store.accounts import AccountStore
+from webui.store.accounts import NOBODY, AccountStore
 from webui.store.database import Database
 from webui.store.migrate import open_database
 from webui.store.options import OptionStore
@@ -142,6 +142,16 @@ def test_owners_are_known_by_cookie_and_strangers_share_one(accounts: AccountSto
     shared = service.owner_of(None)
     assert service.owner_of("short") == service.owner_of("x" * 42 + "!") == shared
     assert service.local_owner() not in (shared, service.owner_of(first))
+
+
+def test_who_only_reads_leaves_no_trace(accounts: AccountStore) -> None:
+    service = AccountService(accounts)
+    token = service.new_token()
+    assert service.known(token) == service.known(None) == service.remembered(token) == NOBODY
+    assert accounts.find_name("api") is None
+    owner = service.owner_of(token)
+    assert owner == service.known(token) == service.remembered(token) == AccountService(accounts).known(token)
+    assert owner != NOBODY == AccountService(accounts).remembered(token)
 
 
 def test_the_store_never_sees_a_cookies_value(settings: Settings, accounts: AccountStore) -> None:

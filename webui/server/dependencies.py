@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
 from webui.errors import UserError
 from webui.server.errors import locale_of
+from webui.server.guard import COOKIE
 from webui.service.services import Services
 
 
@@ -21,6 +24,16 @@ def owner_of(request: Request) -> int:
     """The owner that the guard found."""
     owner: int = request.state.owner
     return owner
+
+
+def author_of(request: Request) -> Callable[[], int]:
+    """Gives the owner of what the request is about to write: to be called only when it is known to be of use."""
+    return partial(services_of(request).accounts.owner_of, request.cookies.get(COOKIE))
+
+
+def by_now(request: Request) -> Callable[[], int]:
+    """Gives the owner whom the caller may have become since the request began."""
+    return partial(services_of(request).accounts.remembered, request.cookies.get(COOKIE))
 
 
 def locale_for(request: Request) -> str:
@@ -41,7 +54,9 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-Caller = Annotated[int, Depends(owner_of)]
+Caller = Annotated[int, Depends(owner_of)]  # for reading, and for changing what is there
+Author = Annotated[Callable[[], int], Depends(author_of)]  # for what makes something new
+CallerByNow = Annotated[Callable[[], int], Depends(by_now)]  # for waiting: a newcomer becomes an owner meanwhile
 Locale = Annotated[str, Depends(locale_for)]
 Service = Annotated[Services, Depends(services_of)]
 

@@ -54,7 +54,7 @@ SECURITY_HEADERS = {
 class Owners(Protocol):
     """Who a cookie belongs to; the part of the account service that the guard needs."""
 
-    def owner_of(self, token: str | None) -> int: ...
+    def known(self, token: str | None) -> int: ...
 
     def is_token(self, token: str | None) -> bool: ...
 
@@ -103,7 +103,7 @@ class Guard:
     async def _identify(self, connection: HTTPConnection) -> None:
         if connection.scope["path"].startswith(OWNED):
             token = connection.cookies.get(COOKIE)
-            connection.state.owner = await run_in_threadpool(self.owners.owner_of, token)
+            connection.state.owner = await run_in_threadpool(self.owners.known, token)
 
     def _body_limit(self, connection: HTTPConnection) -> int:
         form = connection.headers.get("content-type", "").startswith("multipart/form-data")

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
-from webui.server.dependencies import Caller, Locale, Service
+from webui.server.dependencies import Author, Caller, Locale, Service
 from webui.server.present import hotword_list_view
 from webui.server.views import HotwordList
 
@@ -37,8 +37,9 @@ async def get(name: str, services: Service, owner: Caller, locale: Locale) -> Ho
 
 
 @router.put("/{name}")
-async def keep(name: str, given: Words, services: Service, owner: Caller, locale: Locale) -> HotwordList:
+async def keep(name: str, given: Words, services: Service, author: Author, locale: Locale) -> HotwordList:
     """Write the list, in the place of one of that name; the answer is what is kept."""
+    owner = await run_in_threadpool(author)
     return hotword_list_view(await run_in_threadpool(services.hotwords.keep, owner, name, given.words), locale)
 
 

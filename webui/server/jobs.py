@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, StreamingResponse
 
 from webui.jobs.params import ConvertParams, End, Moment, SpeakParams, Text, TranscribeParams
-from webui.server.dependencies import FILES, TEXT, Caller, Locale, Service, form_body
+from webui.server.dependencies import FILES, TEXT, Author, Caller, CallerByNow, Locale, Service, form_body
 from webui.server.downloads import attachment, media_response
 from webui.server.exports import batch_archive
 from webui.server.multipart import Form, read_form
@@ -80,7 +81,7 @@ SUBMISSION = form_body(
 async def submit(
     request: Request,
     services: Service,
-    owner: Caller,
+    author: Author,
     locale: Locale,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> Submitted:
@@ -88,21 +89,23 @@ async def submit(
     await run_in_threadpool(check_space, services.settings, _length(request))
     async with read_form(request, incoming_folder(services.settings)) as form:
         key = SubmissionKey(form.value("batch") or None, idempotency_key)
-        return submitted_view(await run_in_threadpool(_submit, services, owner, form, key), locale)
+        return submitted_view(await run_in_threadpool(_submit, services, author, form, key), locale)
 
 
-def _submit(services: Services, owner: int, form: Form, key: SubmissionKey) -> SubmittedJobs:
+def _submit(services: Services, author: Callable[[], int], form: Form, key: SubmissionKey) -> SubmittedJobs:
     uploads, params, kind = form.uploads(), form.value("params"), form.value("kind")
     jobs = services.jobs
     if kind == TRANSCRIBE:
         asked = read_params(TranscribeParams, params, "params")
-        return jobs.submit_transcribe(owner, uploads, asked, key)
+        return jobs.submit_transcribe(author(), uploads, asked, key)
     if kind == CONVERT:
-        return jobs.submit_convert(owner, uploads, read_params(ConvertParams, params, "params"), key)
+        asked_conversion = read_params(ConvertParams, params, "params")
+        return jobs.submit_convert(author(), uploads, asked_conversion, key)
     if kind == SPEAK:
         prompt = uploads[0] if uploads else None
         consent = read_consent(form.value("consent"))
-        return jobs.submit_speak(owner, read_params(SpeakParams, params, "params"), prompt, consent, key)
+        asked_speech = read_params(SpeakParams, params, "params")
+        return jobs.submit_speak(author(), asked_speech, prompt, consent, key)
     raise invalid("kind", "FIELD_CHOICE" if kind else "FIELD_MISSING", expected=", ".join(JOB_KINDS))
 
 
@@ -197,7 +200,7 @@ async def audio(uid: str, services: Service, owner: Caller, download: bool = Fal
 @router.get("/changes")
 async def changes(
     services: Service,
-    owner: Caller,
+    caller: CallerByNow,
     locale: Locale,
     since: Annotated[int | None, Query(ge=0, lt=BIG)] = None,
     wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S)] = 25.0,
@@ -207,8 +210,8 @@ async def changes(
     Without `since` only the number to start with.
     """
     if since is None:
-        return changes_view(await run_in_threadpool(services.jobs.changes, owner, None), locale)
-    changed = await services.jobs.changes_after(owner, since, wait)
+        return changes_view(await run_in_threadpool(services.jobs.changes, caller(), None), locale)
+    changed = await services.jobs.changes_after(caller, since, wait)
     return await run_in_threadpool(changes_view, changed, locale)
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
 from webui.jobs.params import Text
-from webui.server.dependencies import Caller, Service
+from webui.server.dependencies import Author, Service
 
 router = APIRouter(prefix="/api/v1", tags=["lexicon"])
 
@@ -26,6 +26,7 @@ async def lexicon(services: Service) -> Lexicon:
 
 
 @router.put("/lexicon")
-async def replace(given: Lexicon, services: Service, owner: Caller) -> Lexicon:
+async def replace(given: Lexicon, services: Service, author: Author) -> Lexicon:
     """The whole lexicon at once; the answer is what is kept."""
+    owner = await run_in_threadpool(author)
     return Lexicon(entries=await run_in_threadpool(services.lexicon.replace, given.entries, owner))

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from webui.server.dependencies import Caller, Locale, Service, local_only
+from webui.server.dependencies import Author, Locale, Service, local_only
 from webui.server.present_machine import listing_view
 
 router = APIRouter(prefix="/api/v1", tags=["models"])
@@ -58,6 +58,7 @@ async def options(services: Service) -> dict[str, Any]:
 
 
 @router.put("/settings")
-async def set_options(change: OptionsChange, services: Service, owner: Caller) -> dict[str, Any]:
+async def set_options(change: OptionsChange, services: Service, author: Author) -> dict[str, Any]:
     given = change.model_dump(exclude_unset=True)
+    owner = await run_in_threadpool(author)
     return asdict(await run_in_threadpool(services.models.set_options, given, owner))

@@ -18,7 +18,7 @@ from webui.audio.formats import AudioFormat
 from webui.engines.base import SynthesizerModel
 from webui.errors import UserError
 from webui.jobs.params import Asked, SpeakParams, TranscribeParams
-from webui.server.dependencies import FILE, TEXT, Caller, Locale, Service, form_body
+from webui.server.dependencies import FILE, TEXT, Author, Locale, Service, form_body
 from webui.server.multipart import Form, one_recording, read_form
 from webui.server.present import job_view, segment_views
 from webui.server.present_machine import capabilities_view
@@ -119,7 +119,7 @@ def _models(services: Services, locale: str) -> dict[str, dict[str, Any]]:
 
 
 @router.post("/audio/transcriptions", openapi_extra=TRANSCRIPTION)
-async def transcribe(request: Request, services: Service, owner: Caller, locale: Locale) -> Response:
+async def transcribe(request: Request, services: Service, author: Author, locale: Locale) -> Response:
     """The text of a recording, in one of OpenAI's five formats."""
     await run_in_threadpool(check_space, services.settings)
     async with read_form(request, incoming_folder(services.settings)) as form:
@@ -127,7 +127,9 @@ async def transcribe(request: Request, services: Service, owner: Caller, locale:
         if answer_format not in FORMATS:
             raise invalid("response_format", "FIELD_CHOICE", expected=", ".join(FORMATS))
         granularities = _granularities(form)
-        submitted = await run_in_threadpool(services.jobs.submit_transcribe, owner, one_recording(form), _params(form))
+        recording, params = one_recording(form), _params(form)
+        owner = await run_in_threadpool(author)
+        submitted = await run_in_threadpool(services.jobs.submit_transcribe, owner, recording, params)
     uid = submitted.jobs[0].row.uid
     request.state.job = uid
     await services.jobs.ended(owner, uid)
@@ -146,10 +148,12 @@ async def transcribe(request: Request, services: Service, owner: Caller, locale:
 
 
 @router.post("/audio/speech", response_class=Response)
-async def speak(request: Request, asked: SpeechRequest, services: Service, owner: Caller) -> Response:
+async def speak(request: Request, asked: SpeechRequest, services: Service, author: Author) -> Response:
     """Speech in the format asked for, labelled as generated."""
     try:
-        submitted = await run_in_threadpool(services.jobs.submit_speak, owner, asked.params())
+        params = asked.params()
+        owner = await run_in_threadpool(author)
+        submitted = await run_in_threadpool(services.jobs.submit_speak, owner, params)
     except UserError as error:
         error.param = OPENAI_NAMES.get(error.param or "", error.param)
         raise

@@ -7,7 +7,7 @@ import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from webui.service.submission import SubmissionKey, Submitter
 from webui.service.uploads import Upload
 from webui.service.voices import VoiceService
 from webui.settings import Settings
+from webui.store.accounts import NOBODY
 from webui.store.history import PAGE, History
 from webui.store.jobs import JobStore, Submission
 from webui.store.rows import Changes, JobFilter, JobRow, QueuePlace, SegmentRow
@@ -196,9 +197,15 @@ class JobService:
             return ChangedJobs(self._feed.now())
         return self._changed(owner_id, self._history.changes_since(owner_id, since))
 
-    async def changes_after(self, owner_id: int, since: int, timeout: float) -> ChangedJobs:
-        """`changes` as soon as there are any, or after `timeout` seconds."""
-        found = await self._feed.wait_async(owner_id, since, timeout)
+    async def changes_after(self, owner: Callable[[], int], since: int, timeout: float) -> ChangedJobs:
+        """`changes` as soon as there are any, or after `timeout` seconds.
+
+        `owner` (quick) may give NOBODY at first: a new browser waits for changes before it has submitted anything.
+        """
+        deadline = time.monotonic() + timeout
+        while (owner_id := owner()) == NOBODY and time.monotonic() < deadline and not self._stopping.is_set():
+            await asyncio.sleep(MOST_PAUSE_S)
+        found = await self._feed.wait_async(owner_id, since, max(0.0, deadline - time.monotonic()))
         return await asyncio.to_thread(self._changed, owner_id, found)
 
     def wait(self, owner_id: int, uid: str, timeout: float) -> JobRow:

@@ -13,7 +13,8 @@ from webui.store.rows import OwnerRow, build, columns, now_ms
 from webui.store.schema import hotword_lists, jobs, owners, voices
 from webui.store.search import fill_index
 
-SEEN_EVERY_MS = 3_600_000  # `last_seen` is written at most once an hour: reading a page must not write
+NOBODY = 0  # the owner of nothing: whoever has written nothing yet
+SEEN_EVERY_MS = 3_600_000  # `last_seen` is written at most once an hour
 
 
 class AccountStore:
@@ -23,12 +24,18 @@ class AccountStore:
         self._database = database
 
     def by_token(self, token_hash: str) -> OwnerRow:
-        """The owner of a browser's cookie (`token_hash`: its SHA-256 in hex), made at the first sight of it."""
+        """The owner of a browser's cookie (`token_hash`: its SHA-256 in hex), made with the first thing it writes."""
         return self._find_or_make(owners.c.token_hash, token_hash)
 
     def by_name(self, name: str) -> OwnerRow:
         """The shared owner `api` or `local`, made at first use."""
         return self._find_or_make(owners.c.name, name)
+
+    def find_token(self, token_hash: str) -> OwnerRow | None:
+        return self._find(owners.c.token_hash, token_hash)
+
+    def find_name(self, name: str) -> OwnerRow | None:
+        return self._find(owners.c.name, name)
 
     def get(self, owner_id: int) -> OwnerRow | None:
         with self._database.read() as connection:
@@ -46,17 +53,20 @@ class AccountStore:
             audit.record(connection, "owner.adopt", "", new_owner, old_owner=old_owner, jobs=moved.rowcount)
             return moved.rowcount
 
-    def _find_or_make(self, column: Column[Any], value: str) -> OwnerRow:
-        query = _select().where(column == value)
+    def _find(self, column: Column[Any], value: str) -> OwnerRow | None:
         with self._database.read() as connection:
-            row = connection.execute(query).one_or_none()
-        if row is not None and now_ms() - row.last_seen < SEEN_EVERY_MS:
-            return build(OwnerRow, row)
+            row = connection.execute(_select().where(column == value)).one_or_none()
+            return None if row is None else build(OwnerRow, row)
+
+    def _find_or_make(self, column: Column[Any], value: str) -> OwnerRow:
+        found = self._find(column, value)
+        if found is not None and now_ms() - found.last_seen < SEEN_EVERY_MS:
+            return found
         with self._database.write() as connection:
             at = now_ms()
             made = upsert(owners).values({column.key: value, "created_at": at, "last_seen": at})
             connection.execute(made.on_conflict_do_update(index_elements=[column], set_={"last_seen": at}))
-            return build(OwnerRow, connection.execute(query).one())
+            return build(OwnerRow, connection.execute(_select().where(column == value)).one())
 
 
 def _select() -> Any:
