@@ -39,7 +39,7 @@ from webui.store.rows import ArtifactRow, JobRow, NewJob, NewSegment
 
 ROOT = Path(__file__).resolve().parent.parent
 RATE = 16_000
-SEGMENT_MS = 500
+SEGMENT_S = 0.5
 BATCH = 1  # segments that may be repeated after a kill: on a CPU each is committed before the next begins
 MOST_CHANGES = 30  # of the job between two kills: moments counted in work, not in seconds, on a busy machine too
 PATIENCE_S = 300.0  # for a program that starts on a busy machine
@@ -69,7 +69,7 @@ def submit(settings: Settings, segments: int, seconds: float) -> str:
     uid, log = new_uid(), settings.data / "heard.log"
     folder = settings.uploads / uid
     folder.mkdir(parents=True)
-    noise = np.random.default_rng(0).integers(-9999, 9999, segments * SEGMENT_MS * RATE // 1000, np.int16)
+    noise = np.random.default_rng(0).integers(-9999, 9999, round(segments * SEGMENT_S * RATE), np.int16)
     with WorkingCopyWriter(folder / "audio.wav") as writer:
         writer.write(noise)
     params = {"language": "en", "hotwords": [f"seconds={seconds}", f"log={log}"]}
@@ -78,7 +78,7 @@ def submit(settings: Settings, segments: int, seconds: float) -> str:
     JobStore(database).submit(AccountStore(database).by_name("local").id, [job])
     claim = Queue(database).claim("prepare", "set-up")
     assert claim is not None
-    plan = [NewSegment(at * SEGMENT_MS, (at + 1) * SEGMENT_MS) for at in range(segments)]
+    plan = [NewSegment(at * SEGMENT_S, (at + 1) * SEGMENT_S) for at in range(segments)]
     Queue(database).plan(claim.lease, plan)
     database.close()
     return uid
@@ -152,7 +152,7 @@ def _inspect(settings: Settings, jobs: JobStore, uid: str, turns: list[signal.Si
     job: JobRow = jobs.get(None, uid)
     copy = WorkingCopy(settings.uploads / uid / "audio.wav")
     rows = jobs.segments(None, uid)
-    expected = [heard(Waveform(copy.read(row.start_ms / 1000, row.end_ms / 1000), RATE)) for row in rows]
+    expected = [heard(Waveform(copy.read(row.start, row.end), RATE)) for row in rows]
     recognitions = len((settings.data / "heard.log").read_text(encoding="utf-8").splitlines())
     kills = turns.count(signal.SIGKILL)
     repeated = recognitions - len(rows)

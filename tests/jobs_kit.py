@@ -47,7 +47,7 @@ class Store:
         job = self.submit(owner, **values)
         claim = self.queue.claim("prepare", "boot")
         assert claim is not None and claim.job.uid == job.uid
-        self.queue.plan(claim.lease, [NewSegment(at * 1000, (at + 1) * 1000) for at in range(segments)])
+        self.queue.plan(claim.lease, [NewSegment(at, at + 1) for at in range(segments)])
         return self.jobs.get(None, job.uid)
 
     def work(self, lease: Lease, count: int = 1, seconds: float = 1.0, text: str = "字") -> list[int]:

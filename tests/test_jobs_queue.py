@@ -23,9 +23,9 @@ def claimed(store: Store, stage: str = "work", **options: object) -> Claim:
     return claim
 
 
-def plan_all(store: Store, segments: int, ms: int = 1000) -> None:
+def plan_all(store: Store, segments: int, seconds: float = 1.0) -> None:
     while claim := store.queue.claim("prepare", "boot"):
-        store.queue.plan(claim.lease, [NewSegment(at * ms, (at + 1) * ms) for at in range(segments)])
+        store.queue.plan(claim.lease, [NewSegment(at * seconds, (at + 1) * seconds) for at in range(segments)])
 
 
 def turns(store: Store, count: int, seconds: float = 1.0) -> list[int]:
@@ -123,7 +123,7 @@ def test_a_lane_can_be_kept_for_interactive_jobs(store: Store) -> None:
 
 def test_a_batch_is_as_long_as_asked_and_never_empty(store: Store) -> None:
     store.submit()
-    plan_all(store, 6, ms=4000)
+    plan_all(store, 6, seconds=4)
     lease = claimed(store).lease
     assert [len(store.work(lease, 3)), len(store.queue.take(lease, 12, 64))] == [1, 3]  # 3 s hold none, one is taken
 

@@ -13,6 +13,7 @@ from webui.server.present import job_view, segment_view
 from webui.server.results import write_result
 from webui.service.jobs import JobSegments
 from webui.store.rows import JobRow, SegmentRow
+from webui.text.transcript import TimedWord
 
 
 @pytest.fixture
@@ -28,9 +29,9 @@ def said(count: int) -> list[SegmentRow]:
     text = "您好请帮我转接教务处我想问一下明天的考试"
     return [
         SegmentRow(
-            idx, 0, idx * 4000, idx * 4000 + 4000, "done", "", text, text,
-            [[character, place * 200, place * 200 + 180, 0.9] for place, character in enumerate(text)],
-            "zh", None, 0.9, 0, "cpu", 50, None, None, 0, idx,
+            idx, 0, idx * 4.0, idx * 4.0 + 4.0, "done", "", text, text,
+            [TimedWord(character, place * 0.2, place * 0.2 + 0.18, 0.9) for place, character in enumerate(text)],
+            "zh", None, 0.9, 0, "cpu", 0.05, None, None, 0, idx,
         )
         for idx in range(count)
     ]  # fmt: skip

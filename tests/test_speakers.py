@@ -68,9 +68,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     levels = np.tile(np.repeat([0.5, 0.1, 0.0], 16000), 34)[: 100 * 16000]
     soundfile.write(tmp_path / "work.wav", levels, 16000, "PCM_16")
     monkeypatch.setattr("webui.jobs.speakers.WORKING_COPY", "work.wav")
-    rows = [
-        SimpleNamespace(idx=n, state="done", start_ms=n * 1000, end_ms=n * 1000 + 1000, channel=0) for n in range(100)
-    ]
+    rows = [SimpleNamespace(idx=n, state="done", start=n, end=n + 1, channel=0) for n in range(100)]
     printer, turns = Printer(), iter([True, True, False, False, False, False])
     yield SimpleNamespace(
         printer=printer,

@@ -12,7 +12,8 @@ from webui.errors import UserError
 from webui.store.audit import AuditLog
 from webui.store.jobs import new_uid
 from webui.store.queue import Cancelled, LeaseLost
-from webui.store.rows import ArtifactRow, JobFilter, NewJob, SegmentResult
+from webui.store.rows import ArtifactRow, JobFilter, NewJob, NewSegment, SegmentResult
+from webui.text.transcript import TimedWord
 
 
 @pytest.fixture
@@ -257,3 +258,20 @@ def test_files_whose_job_is_gone_are_told_apart(store: Store) -> None:
     store.jobs.delete(gone.owner_id, gone.uid)
     assert store.jobs.known([kept.uid, gone.uid, "nobody"]) == {kept.uid, gone.uid}
     assert store.jobs.known([kept.uid, gone.uid, "nobody"], deleted=True) == {gone.uid}
+
+
+def test_times_are_seconds_in_rows_and_whole_milliseconds_in_the_database(store: Store) -> None:
+    job = store.submit()
+    claim = store.queue.claim("prepare", "boot")
+    assert claim is not None
+    store.queue.plan(claim.lease, [NewSegment(0.0004, 1.2346)])
+    working = store.queue.claim("work", "boot")
+    assert working is not None
+    store.queue.take(working.lease, 1, 1)
+    heard = SegmentResult(0, text="字", words=(TimedWord("字", 0.1004, 1.2, 0.5),), took=2.0)
+    store.queue.commit(working.lease, [heard], device="cpu", seconds=2)
+    with store.database.read() as connection:
+        stored = connection.execute(text("SELECT start_ms, end_ms, took_ms, words FROM segments")).one()
+    assert tuple(stored) == (0, 1235, 2000, '[["字",100,1200,0.5]]')
+    row = store.jobs.segments(None, job.uid)[0]
+    assert (row.start, row.end, row.took, row.words) == (0, 1.235, 2.0, (TimedWord("字", 0.1, 1.2, 0.5),))

@@ -53,7 +53,7 @@ class StoreMachine(RuleBasedStateMachine):
     def plan(self, count: int, facts: bool) -> None:
         lease = self.preparing.pop(0)
         try:
-            self.store.queue.plan(lease, [NewSegment(at, at + 1) for at in range(count)], seconds=0.1)
+            self.store.queue.plan(lease, [NewSegment(at / 1000, (at + 1) / 1000) for at in range(count)], seconds=0.1)
         except (LeaseLost, Cancelled) as ended:
             self.end(lease, ended)
 

@@ -21,7 +21,7 @@ from webui.jobs.publish import Sentences, publish
 from webui.jobs.synthesis import SynthesisTurn
 from webui.store.rows import SegmentResult, SegmentRow
 
-LEAST_PART_MS = 1000  # of a recording to be converted
+LEAST_PART_S = 1.0  # of a recording to be converted
 BLOCK = 2**16  # samples read at once
 
 
@@ -61,17 +61,17 @@ class OtherVoice:
 
     def pieces(self, synthesizer: Synthesizer, segment: SegmentRow) -> Iterator[Waveform]:
         features = self._voice.features(synthesizer)
-        samples = self._copy.read(segment.start_ms / 1000, segment.end_ms / 1000, segment.channel)
+        samples = self._copy.read(segment.start, segment.end, segment.channel)
         source = Waveform(with_gain(samples, self._copy.rate), self._copy.rate)
         return iter(synthesizer.convert(source, features, self._options(segment)))
 
     def halves(self, segment: SegmentRow) -> list[SegmentRow]:
-        middle = (segment.start_ms + segment.end_ms) // 2
-        if middle - segment.start_ms < LEAST_PART_MS:
+        middle = (segment.start + segment.end) / 2
+        if middle - segment.start < LEAST_PART_S:
             return [segment]
-        return [replace(segment, end_ms=middle), replace(segment, start_ms=middle)]
+        return [replace(segment, end=middle), replace(segment, start=middle)]
 
-    def result(self, segment: SegmentRow, _milliseconds: int) -> SegmentResult:
+    def result(self, segment: SegmentRow, _seconds: float) -> SegmentResult:
         return SegmentResult(segment.idx)
 
     def _options(self, segment: SegmentRow) -> SpeechOptions:
@@ -90,12 +90,12 @@ class InTheirPlaces:
     def blocks(self) -> Iterator[Samples]:
         written = 0
         for segment, file in self._parts:
-            silence = np.zeros(max(0, round(segment.start_ms * self.rate / 1000) - written), np.float32)
+            silence = np.zeros(max(0, round(segment.start * self.rate) - written), np.float32)
             written += len(silence)
             yield silence
             for block in soundfile.blocks(file, BLOCK, dtype="float32"):
                 written += len(block)
                 yield block
 
-    def times(self, _lead: float) -> dict[int, tuple[int, int]]:
+    def times(self, _lead: float) -> dict[int, tuple[float, float]]:
         return {}

@@ -45,7 +45,7 @@ def plan_recording(context: Context, claim: Claim, channels: Channels, *, silenc
         raise UserError("NO_SPEECH")
     if not spans:
         warnings.append(Notice("NO_SPEECH"))
-    new = [NewSegment(round(span.start * 1000), round(span.end * 1000), channel) for channel, span in spans]
+    new = [NewSegment(span.start, span.end, channel) for channel, span in spans]
     context.queue.plan(
         claim.lease,
         new,

@@ -33,8 +33,8 @@ class Content(Protocol):
 
     def blocks(self) -> Iterator[Samples]: ...
 
-    def times(self, lead: float, /) -> Mapping[int, tuple[int, int]]:
-        """Segment → where it is heard, ms from the start of the file; after `blocks`. `lead`: seconds before it all.
+    def times(self, lead: float, /) -> Mapping[int, tuple[float, float]]:
+        """Segment → where it is heard, in seconds of the file; after `blocks`. `lead`: seconds before it all.
 
         A segment that is not in it keeps its times.
         """
@@ -73,10 +73,6 @@ def publish(
 def _lead(context: Context) -> float:
     """Seconds of label before the content."""
     return RHYTHM_SECONDS + GAP_SECONDS if context.settings.label_position in ("start", "both") else 0.0
-
-
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)
 
 
 def _write(context: Context, job: JobRow, audio_format: AudioFormat, content: Content) -> tuple[ArtifactRow, float]:

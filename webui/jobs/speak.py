@@ -65,9 +65,9 @@ class TextSpeech:
     def halves(self, segment: SegmentRow) -> list[SegmentRow]:
         return [replace(segment, source=part) for part in sentences.halves(segment.source)]
 
-    def result(self, segment: SegmentRow, milliseconds: int) -> SegmentResult:
+    def result(self, segment: SegmentRow, seconds: float) -> SegmentResult:
         text = segment.source.strip()
-        return SegmentResult(segment.idx, text=text, text_raw=text, end_ms=milliseconds)
+        return SegmentResult(segment.idx, text=text, text_raw=text, end=seconds)
 
     def _options(self, segment: SegmentRow) -> SpeechOptions:
         """Each sentence has its own seed, so that a repeated one sounds as it did."""
@@ -98,9 +98,9 @@ class OneAfterTheOther:
             yield self._joiner.add(samples, segment.source)
         yield self._joiner.finish()
 
-    def times(self, lead: float) -> dict[int, tuple[int, int]]:
+    def times(self, lead: float) -> dict[int, tuple[float, float]]:
         spans = zip(self._sentences, self._joiner.spans, strict=True)
-        return {segment.idx: (_ms(start + lead), _ms(end + lead)) for (segment, _), (start, end) in spans}
+        return {segment.idx: (start + lead, end + lead) for (segment, _), (start, end) in spans}
 
 
 def _voice(
@@ -115,7 +115,3 @@ def _voice(
 def _streams(params: SpeakParams, model: SynthesizerModel) -> bool:
     """Whether the sentences are made in pieces; another speed needs the whole sentence."""
     return params.stream and model.capabilities.streaming and params.speed == 1.0
-
-
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)

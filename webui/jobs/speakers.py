@@ -55,7 +55,7 @@ class SpeakerStep:
         return {row.idx: str(number + 1) for row, number in zip(done, numbers, strict=True)}
 
     def _waveform(self, row: SegmentRow) -> Waveform:
-        return Waveform(self._copy.read(row.start_ms / 1000, row.end_ms / 1000, row.channel), self._copy.rate)
+        return Waveform(self._copy.read(row.start, row.end, row.channel), self._copy.rate)
 
     def _save(self) -> None:
         """Two arrays however many there are: ten hours have 15 000 embeddings, and turns end every few seconds."""

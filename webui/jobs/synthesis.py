@@ -53,8 +53,8 @@ class Speech(Protocol):
         """The segment in two, each with something in it; in one where that cannot be."""
         ...
 
-    def result(self, segment: SegmentRow, milliseconds: int, /) -> SegmentResult:
-        """What the row keeps of a segment that became `milliseconds` of sound."""
+    def result(self, segment: SegmentRow, seconds: float, /) -> SegmentResult:
+        """What the row keeps of a segment that became `seconds` of sound."""
         ...
 
 
@@ -78,7 +78,7 @@ class SynthesisTurn:
         began = time.monotonic()
         result = self._made(batch[0])
         seconds = time.monotonic() - began
-        result = replace(result, took_ms=round(seconds * 1000))
+        result = replace(result, took=seconds)
         self._context.queue.commit(self._claim.lease, [result], device=self._placed.device, seconds=seconds)
         live_file(self._file(batch[0])).unlink(missing_ok=True)
         return True
@@ -96,23 +96,23 @@ class SynthesisTurn:
             return SegmentResult(segment.idx, FAILED, error_code=failure_code(error))
         return replace(self._speech.result(segment, done.value), device=done.device)
 
-    def _spoken(self, segment: SegmentRow) -> Done[int]:
-        """The segment's file and its length in ms; what does not fit into memory at once is made in two parts."""
+    def _spoken(self, segment: SegmentRow) -> Done[float]:
+        """The segment's file and its length in seconds; what does not fit into memory at once is made in two parts."""
 
-        def work(synthesizer: Synthesizer) -> int:
+        def work(synthesizer: Synthesizer) -> float:
             return self._write(segment, self._pieces(segment, synthesizer))
 
-        parts, seconds = self._speech.halves(segment), _expected_seconds(segment)
+        parts, expected = self._speech.halves(segment), _expected_seconds(segment)
         try:
-            return self._placed.run(work, seconds, divisible=len(parts) > 1)
+            return self._placed.run(work, expected, divisible=len(parts) > 1)
         except Exception as error:
             fault = fault_in(error)
             if fault is None or fault.kind != "memory" or len(parts) == 1:
                 raise
         self._context.queue.warn(self._claim.lease, Notice("MEMORY_PIECES", {"device": self._placed.device}))
-        made = [self._placed.run(partial(self._whole, part), seconds) for part in parts]
-        milliseconds = self._write(segment, chain.from_iterable(done.value for done in made))
-        return Done(milliseconds, made[-1].device, sum(done.seconds for done in made))
+        made = [self._placed.run(partial(self._whole, part), expected) for part in parts]
+        seconds = self._write(segment, chain.from_iterable(done.value for done in made))
+        return Done(seconds, made[-1].device, sum(done.seconds for done in made))
 
     def _whole(self, segment: SegmentRow, synthesizer: Synthesizer) -> list[Waveform]:
         return list(self._pieces(segment, synthesizer))
@@ -127,8 +127,8 @@ class SynthesisTurn:
             self._noted.add(stage)
             self._context.note_device(self._claim, *stage)
 
-    def _write(self, segment: SegmentRow, pieces: Iterable[Waveform]) -> int:
-        """Write the segment's WAV, whole or not at all; its length in ms. A streamed one can be heard meanwhile."""
+    def _write(self, segment: SegmentRow, pieces: Iterable[Waveform]) -> float:
+        """Write the segment's WAV, whole or not at all; its length in seconds. A streamed one is heard meanwhile."""
         path = self._file(segment)
         samples = 0
         live = LiveWriter(live_file(path)) if self._speech.streamed else nullcontext()
@@ -141,9 +141,9 @@ class SynthesisTurn:
                     self._context.queue.note(self._claim.lease)  # whoever listens looks again
             if not samples and not self._speech.silence:
                 raise EngineError("ENGINE_FAILED", "no sound")
-        return round(samples / self._rate * 1000)
+        return samples / self._rate
 
 
 def _expected_seconds(segment: SegmentRow) -> float:
     """A generous guess of how long the segment will sound."""
-    return max((segment.end_ms - segment.start_ms) / 1000, SECONDS_PER_CHARACTER * len(segment.source))
+    return max(segment.end - segment.start, SECONDS_PER_CHARACTER * len(segment.source))

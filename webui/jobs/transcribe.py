@@ -16,6 +16,7 @@ from webui.engines.base import (
     RecognizerCapabilities,
     RecognizerModel,
     Waveform,
+    Word,
 )
 from webui.errors import Notice, UserError
 from webui.hosting.calibration import recognizing
@@ -30,6 +31,7 @@ from webui.store.queue import LeaseLost
 from webui.store.rows import Claim, SegmentResult, SegmentRow
 from webui.store.states import FAILED, SKIPPED
 from webui.text.languages import is_among
+from webui.text.transcript import TimedWord
 
 log = logging.getLogger(__name__)
 
@@ -131,25 +133,23 @@ class TranscribeTurn:
         return [replace(each, value=next(texts)) if isinstance(each.value, Recognition) else each for each in found]
 
     def _waveform(self, segment: SegmentRow) -> Waveform:
-        samples = self._copy.read(segment.start_ms / 1000, segment.end_ms / 1000, segment.channel)
+        samples = self._copy.read(segment.start, segment.end, segment.channel)
         return Waveform(with_gain(samples, self._copy.rate), self._copy.rate)
 
     def _result(self, segment: SegmentRow, each: RecognizedBatch) -> SegmentResult:
-        found, took_ms = each.value, round(each.seconds * 1000)
+        found = each.value
         if isinstance(found, str):
-            return SegmentResult(segment.idx, FAILED, error_code=found, took_ms=took_ms, device=each.device)
+            return SegmentResult(segment.idx, FAILED, error_code=found, took=each.seconds, device=each.device)
         language = found.language or (self._options.language if self._options.language != "auto" else None)
         return SegmentResult(
             segment.idx,
             text=found.text,
             text_raw=found.text_raw,
-            words=tuple(
-                (word.text, _ms(segment, word.start), _ms(segment, word.end), word.confidence) for word in found.words
-            ),
+            words=tuple(_placed(segment, word) for word in found.words),
             language=language,
             speaker=str(segment.channel + 1) if self._copy.channels > 1 else found.speaker,
             confidence=found.confidence,
-            took_ms=took_ms,
+            took=each.seconds,
             device=each.device,
         )
 
@@ -184,5 +184,6 @@ def _warnings(model: RecognizerModel) -> list[Notice]:
     return [] if model.notice is None else [model.notice]
 
 
-def _ms(segment: SegmentRow, seconds: float) -> int:
-    return segment.start_ms + round(seconds * 1000)
+def _placed(segment: SegmentRow, word: Word) -> TimedWord:
+    """The word with its times in the recording."""
+    return TimedWord(word.text, segment.start + word.start, segment.start + word.end, word.confidence)

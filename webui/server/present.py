@@ -95,14 +95,14 @@ def segment_views(found: JobSegments, locale: str, *, words: bool = True) -> lis
 def segment_view(row: SegmentRow, job: JobRow, locale: str, *, words: bool = True) -> Segment:
     return Segment(
         n=row.idx,
-        start=row.start_ms / 1000,
-        end=row.end_ms / 1000,
+        start=row.start,
+        end=row.end,
         channel=row.channel,
         state=row.state,
         text=row.shown_text,
         text_raw=row.text_raw,
         source=row.source,
-        words=[word_timing_view(timing) for timing in row.words] if words else [],
+        words=[word._asdict() for word in row.words] if words else [],
         hits=[{"word": hit.word, "start": hit.start, "end": hit.end} for hit in _hits(row, job)],
         language=row.language,
         speaker=row.speaker,
@@ -118,11 +118,6 @@ def segment_view(row: SegmentRow, job: JobRow, locale: str, *, words: bool = Tru
 def _hits(row: SegmentRow, job: JobRow) -> Sequence[Hit]:
     """The job's hotwords in the text as it is shown, after an edit too."""
     return find(row.shown_text, job.params.get("hotwords", ()))
-
-
-def word_timing_view(timing: Sequence[Any]) -> dict[str, Any]:
-    text, start_ms, end_ms, confidence = timing
-    return {"text": text, "start": start_ms / 1000, "end": end_ms / 1000, "confidence": confidence}
 
 
 def voice_view(voice: KnownVoice, owner_id: int, locale: str) -> Voice:

@@ -13,7 +13,7 @@ from webui.service.jobs import JobSegments
 from webui.store.rows import JobRow, SegmentRow
 from webui.store.states import DONE
 from webui.text.formats import TRANSCRIPT_FORMATS
-from webui.text.transcript import TimedWord, Transcript, TranscriptSegment
+from webui.text.transcript import Transcript, TranscriptSegment
 
 _NAMES = {
     "zh": ("文件", "提交时间", "时长", "模型", "语言", "SHA-256"),
@@ -71,8 +71,7 @@ def _facts(job: JobRow, locale: str) -> tuple[tuple[str, str], ...]:
 
 def _segment(row: SegmentRow, split: bool, locale: str) -> TranscriptSegment:
     speaker = _speaker(row, split, locale)
-    words = tuple(TimedWord(text, start / 1000, end / 1000) for text, start, end, _ in row.words)
-    return TranscriptSegment(row.start_ms / 1000, row.end_ms / 1000, row.shown_text, speaker, words)
+    return TranscriptSegment(row.start, row.end, row.shown_text, speaker, row.words)
 
 
 def _speaker(row: SegmentRow, split: bool, locale: str) -> str | None:

@@ -142,7 +142,7 @@ class _Player:
         except soundfile.LibsndfileError:
             final = self._store.segments(job.owner_id, job.uid)[segment.idx]
             output = self._store.artifacts(job.owner_id, job.uid, "output")[0]
-            return _read(self._settings.data / output.path, final.start_ms / 1000, final.end_ms / 1000)
+            return _read(self._settings.data / output.path, final.start, final.end)
 
 
 def _read(path: Path, start: float = 0.0, end: float | None = None) -> Samples:

@@ -211,13 +211,13 @@ class Queue:
         artifacts: Iterable[ArtifactRow] = (),
         warnings: Iterable[Notice] = (),
         error: Notice | None = None,
-        times: Mapping[int, tuple[int, int]] | None = None,
+        times: Mapping[int, tuple[float, float]] | None = None,
         speakers: Mapping[int, str] | None = None,
         **values: Any,
     ) -> str:
         """End the job by what its segments became; returns the state: done, partial or failed.
 
-        `times`: segment → start and end in ms, where joining moved them. `speakers`: segment → who speaks.
+        `times`: segment → start and end in seconds, where joining moved them. `speakers`: segment → who speaks.
         `values`: further columns (language …).
         Raises LeaseLost.
         """
@@ -226,7 +226,7 @@ class Queue:
             for artifact in artifacts:
                 add_artifact(connection, lease.job_id, artifact)
             for idx, (start, end) in (times or {}).items():
-                moved = update(segments).where(_among(lease, [idx])).values(start_ms=start, end_ms=end)
+                moved = update(segments).where(_among(lease, [idx])).values(start=start, end=end)
                 connection.execute(moved)
             _name_speakers(connection, lease, speakers or {})
             state, found = _verdict(connection, job)
@@ -321,7 +321,7 @@ def _batch(connection: Connection, job_id: int, seconds: float, count: int) -> l
     total = 0.0
     for row in connection.execute(query.order_by(segments.c.attempt, segments.c.idx).limit(count)):
         segment = build(SegmentRow, row)
-        total += (segment.end_ms - segment.start_ms) / 1000
+        total += segment.end - segment.start
         if batch and (total > seconds or segment.attempt):
             break
         batch.append(segment)
@@ -342,15 +342,10 @@ def _leave_out_poison(connection: Connection, lease: Lease) -> None:
 
 
 def _commit_segment(connection: Connection, lease: Lease, result: SegmentResult, device: str, change: int) -> None:
-    values = {key: value for key, value in vars(result).items() if key not in ("idx", "end_ms")}
-    values |= {
-        "words": [list(word) for word in result.words],
-        "device": result.device or device,
-        "change": change,
-        "attempt": 0,
-    }
-    if result.end_ms is not None:
-        values["end_ms"] = result.end_ms
+    values = {key: value for key, value in vars(result).items() if key not in ("idx", "end")}
+    values |= {"device": result.device or device, "change": change, "attempt": 0}
+    if result.end is not None:
+        values["end"] = result.end
     here = _among(lease, [result.idx]) & (segments.c.state == PENDING)
     if connection.execute(update(segments).where(here).values(values)).rowcount != 1:
         raise LeaseLost

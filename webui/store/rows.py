@@ -1,4 +1,4 @@
-"""What the store gives and takes: frozen row classes. Times are unix milliseconds UTC unless a name says seconds."""
+"""What the store gives and takes: frozen row classes. Moments (`…_at`) are unix milliseconds UTC."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy import Column, Table
 
 from webui.errors import Notice
 from webui.store.states import DONE, EXPIRED, FINAL_STATES, RESULT_STATES, JobKind, JobState, SegmentState
+from webui.text.transcript import TimedWord
 
 PREPARE_SHARE = 0.1  # of a job's progress bar
 
@@ -83,23 +84,26 @@ class JobRow:
 
 @dataclass(frozen=True)
 class SegmentRow:
-    """`change` grows with every committed change of any job: what `segments?after=` compares."""
+    """`start`, `end` and the times of the words: seconds from the start of the recording; `took`: seconds of work.
+
+    `change` grows with every committed change of any job: what `segments?after=` compares.
+    """
 
     idx: int
     channel: int
-    start_ms: int
-    end_ms: int
+    start: float
+    end: float
     state: SegmentState
     source: str
     text_raw: str
     text: str
-    words: Sequence[Sequence[Any]]  # [text, start_ms, end_ms, confidence | None]
+    words: Sequence[TimedWord]
     language: str | None
     speaker: str | None
     confidence: float | None
     attempt: int
     device: str | None
-    took_ms: int | None
+    took: float | None
     error_code: str | None
     edited_text: str | None
     version: int
@@ -180,27 +184,29 @@ class NewJob:
 
 @dataclass(frozen=True)
 class NewSegment:
-    start_ms: int
-    end_ms: int
+    """`start`, `end`: seconds from the start of the recording; 0 of a text, which is heard only later."""
+
+    start: float
+    end: float
     channel: int = 0
     source: str = ""  # speak: the sentence
 
 
 @dataclass(frozen=True)
 class SegmentResult:
-    """What a worker found out about one segment; `state`: done, failed or skipped."""
+    """What a worker found out about one segment; `state`: done, failed or skipped. Times as in SegmentRow."""
 
     idx: int
     state: SegmentState = DONE
     text: str = ""
     text_raw: str = ""
-    words: tuple[tuple[str, int, int, float | None], ...] = ()
+    words: tuple[TimedWord, ...] = ()
     language: str | None = None
     speaker: str | None = None
     confidence: float | None = None
-    took_ms: int | None = None
+    took: float | None = None
     error_code: str | None = None
-    end_ms: int | None = None  # speak: where the sentence's audio ends, from its own start
+    end: float | None = None  # speak: where the sentence's audio ends, from its own start
     device: str | None = None  # None = as the rest of its batch
 
 

@@ -1,4 +1,4 @@
-"""The tables. Times are INTEGER unix milliseconds UTC; JSON columns hold plain objects.
+"""The tables. Moments are INTEGER unix milliseconds UTC; JSON columns hold plain objects.
 
 The job table is the queue and the history at once: one row from submission to deletion. What of a row is wiped by a
 deletion is marked here, column by column (`private`); `tombstones` reads the marks.
@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from webui.store import states
 from webui.store.notices import NoticeColumn, NoticesColumn
+from webui.store.times import SecondsColumn, TimedWordsColumn
 
 metadata = MetaData()
 
@@ -127,19 +128,19 @@ segments = Table(
     Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
     Column("idx", Integer, primary_key=True),
     Column("channel", Integer, nullable=False, server_default="0"),
-    Column("start_ms", Integer, nullable=False),
-    Column("end_ms", Integer, nullable=False),
+    Column("start_ms", SecondsColumn, key="start", nullable=False),
+    Column("end_ms", SecondsColumn, key="end", nullable=False),
     Column("state", String(16), nullable=False, server_default=states.PENDING),
     Column("source", Text, nullable=False, server_default=""),  # speak: the sentence to say
     Column("text_raw", Text, nullable=False, server_default=""),
     Column("text", Text, nullable=False, server_default=""),
-    Column("words", JSON, nullable=False, server_default="[]"),  # [[text, start_ms, end_ms, confidence|null]]
+    Column("words", TimedWordsColumn, nullable=False, server_default="[]"),
     Column("language", String(16)),
     Column("speaker", String(64)),
     Column("confidence", Float),
     Column("attempt", Integer, nullable=False, server_default="0"),  # times begun and not ended: crashes
     Column("device", String(32)),
-    Column("took_ms", Integer),
+    Column("took_ms", SecondsColumn, key="took"),
     Column("error_code", String(64)),
     Column("edited_text", Text),
     Column("version", Integer, nullable=False, server_default="0"),  # of the edit, for 409

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 # Scripts written without spaces, and their full-width punctuation.
 WIDE = re.compile(
@@ -15,13 +16,13 @@ _NO_SPACE = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class TimedWord:
-    """A word or character, seconds from the start of the recording."""
+class TimedWord(NamedTuple):
+    """A word or character, seconds from the start of the recording; `confidence`: 0 … 1."""
 
     text: str
     start: float
     end: float
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class TranscriptSegment:
     end: float
     text: str
     speaker: str | None = None
-    words: tuple[TimedWord, ...] = ()
+    words: Sequence[TimedWord] = ()
 
 
 @dataclass(frozen=True)
