@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.api_kit import Server, code, finish, serving, submit, wav, wav_of
+from webui.store.states import CONVERT, JOB_KINDS, SPEAK, TRANSCRIBE
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,13 @@ def test_the_answer_to_a_submission_is_202_with_the_jobs(client: httpx.Client) -
     assert response.status_code == 202
     assert response.json()["batch"] is None
     assert response.json()["jobs"][0]["state"] in ("queued", "running", "done")
+
+
+@pytest.mark.parametrize("kind", JOB_KINDS)
+def test_every_kind_of_job_reads_its_own_parameters(client: httpx.Client, kind: str) -> None:
+    anothers = {TRANSCRIBE: "voice", SPEAK: "hotwords", CONVERT: "instruct"}[kind]
+    answer = submit(client, kind=kind, params=json.dumps({"voice": "小张", anothers: "x"}))
+    assert (code(answer), answer.json()["error"]["param"]) == ((422, "INVALID_FIELD"), anothers)
 
 
 def test_several_files_are_a_batch(client: httpx.Client) -> None:

@@ -78,7 +78,7 @@ def test_only_ones_own_jobs_are_found(store: Store) -> None:
 
 
 def test_spoken_text_is_found_from_the_start(store: Store) -> None:
-    job = store.submit(kind="speak", params={"text": "欢迎致电客服中心"})
+    job = store.submit(kind="speak", text="欢迎致电客服中心")
     assert [row.uid for row in store.history.page(JobFilter(None, "客服", kind="speak"))] == [job.uid]
     assert store.history.page(JobFilter(None, "客服", kind="transcribe")) == []
 

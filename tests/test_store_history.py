@@ -44,7 +44,7 @@ def test_the_cursor_must_be_a_job_of_the_owner(store: Store) -> None:
 def test_filters_narrow_and_combine(store: Store) -> None:
     talk = store.finished("投诉电话")
     late = store.finished("投诉电话")
-    speech = store.submit(kind="speak", params={"text": "投诉"}, batch="b1")
+    speech = store.submit(kind="speak", text="投诉", batch="b1")
     cancelled = store.submit()
     store.jobs.request_cancel(cancelled.owner_id, cancelled.uid)
     for number, job in enumerate((talk, late, speech, cancelled)):

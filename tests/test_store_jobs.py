@@ -94,6 +94,24 @@ def test_an_edit_changes_the_text_and_is_found(store: Store) -> None:
     assert [len(store.history.page(JobFilter(owner.id, word))) for word in ("股市", "天气")] == [1, 0]
 
 
+def test_a_text_to_speak_stays_whatever_becomes_of_its_sentences(store: Store) -> None:
+    owner, given = store.owner(), "第一句。第二句。"
+    early = store.submit(owner, kind="speak", text=given)
+    assert store.jobs.request_cancel(owner.id, early.uid).text == given
+    job = store.submit(owner, kind="speak", text=given)
+    claim = store.queue.claim("prepare", "boot")
+    assert claim is not None
+    store.queue.plan(claim.lease, [NewSegment(0, 0, source=part) for part in ("第一句。", "第二句。")])
+    claim = store.queue.claim("work", "boot")
+    assert claim is not None
+    store.work(claim.lease, text="第一句。")
+    store.queue.fail(claim.lease, UserError("INTERNAL", id="1"))
+    assert store.jobs.get(owner.id, job.uid).text == given
+    store.jobs.edit_segment(owner.id, job.uid, 0, text="别的")
+    assert store.jobs.get(owner.id, job.uid).text == given
+    assert [row.uid for row in store.history.page(JobFilter(owner.id, "第二"))] == [job.uid, early.uid]
+
+
 def test_two_edits_of_the_same_version_conflict(store: Store) -> None:
     owner = store.owner()
     job = store.finished("一", owner)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, StreamingResponse
 
-from webui.jobs.params import ConvertParams, End, Moment, SpeakParams, Text, TranscribeParams
+from webui.jobs.params import ConvertParams, End, Moment, P, SpeakParams, Text, TranscribeParams
 from webui.server.dependencies import FILES, TEXT, Author, Caller, CallerByNow, Locale, Service, form_body
 from webui.server.downloads import attachment, media_response
 from webui.server.exports import batch_archive
@@ -20,7 +20,7 @@ from webui.server.multipart import Form, read_form
 from webui.server.present import changes_view, page_view, queued_job_view, segment_views, submitted_view
 from webui.server.results import write_result
 from webui.server.views import Job, JobChanges, JobPage, Segment, Submitted
-from webui.service.jobs import JobFilter, SubmittedJobs
+from webui.service.jobs import JobFilter, JobService, SubmittedJobs
 from webui.service.services import Services
 from webui.service.submission import SubmissionKey
 from webui.service.uploads import check_space, incoming_folder
@@ -93,20 +93,38 @@ async def submit(
 
 
 def _submit(services: Services, author: Callable[[], int], form: Form, key: SubmissionKey) -> SubmittedJobs:
-    uploads, params, kind = form.uploads(), form.value("params"), form.value("kind")
-    jobs = services.jobs
-    if kind == TRANSCRIBE:
-        asked = read_params(TranscribeParams, params, "params")
-        return jobs.submit_transcribe(author(), uploads, asked, key)
-    if kind == CONVERT:
-        asked_conversion = read_params(ConvertParams, params, "params")
-        return jobs.submit_convert(author(), uploads, asked_conversion, key)
-    if kind == SPEAK:
-        prompt = uploads[0] if uploads else None
-        consent = read_consent(form.value("consent"))
-        asked_speech = read_params(SpeakParams, params, "params")
-        return jobs.submit_speak(author(), asked_speech, prompt, consent, key)
-    raise invalid("kind", "FIELD_CHOICE" if kind else "FIELD_MISSING", expected=", ".join(JOB_KINDS))
+    kind = form.value("kind")
+    if kind not in _SUBMIT:
+        raise invalid("kind", "FIELD_CHOICE" if kind else "FIELD_MISSING", expected=", ".join(JOB_KINDS))
+    return _SUBMIT[kind](services.jobs, author, form, key)
+
+
+def _transcribe(jobs: JobService, author: Callable[[], int], form: Form, key: SubmissionKey) -> SubmittedJobs:
+    asked = _params(TranscribeParams, form)
+    return jobs.submit_transcribe(author(), form.uploads(), asked, key)
+
+
+def _convert(jobs: JobService, author: Callable[[], int], form: Form, key: SubmissionKey) -> SubmittedJobs:
+    asked = _params(ConvertParams, form)
+    return jobs.submit_convert(author(), form.uploads(), asked, key)
+
+
+def _speak(jobs: JobService, author: Callable[[], int], form: Form, key: SubmissionKey) -> SubmittedJobs:
+    prompt = next(iter(form.uploads()), None)
+    consent = read_consent(form.value("consent"))
+    asked = _params(SpeakParams, form)
+    return jobs.submit_speak(author(), asked, prompt, consent, key)
+
+
+def _params(model: type[P], form: Form) -> P:
+    return read_params(model, form.value("params"), "params")
+
+
+_SUBMIT: Mapping[str, Callable[[JobService, Callable[[], int], Form, SubmissionKey], SubmittedJobs]] = {
+    TRANSCRIBE: _transcribe,
+    SPEAK: _speak,
+    CONVERT: _convert,
+}
 
 
 @router.get("/jobs")

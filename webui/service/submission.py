@@ -169,6 +169,7 @@ class Submitter:
             _template(SPEAK, model, frozen, self._models.device_for(params.device)),
             priority=INTERACTIVE if interactive else 0,
             batch=key.batch,
+            text=params.text,
             voice_id=voice.id if voice else None,
             warnings=(*_prompt_warnings(voice), *_speak_warnings(params, model.capabilities)),
         )

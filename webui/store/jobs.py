@@ -290,7 +290,7 @@ def _insert(connection: Connection, owner_id: int, new: NewJob, idempotency_key:
     values |= {"params": dict(new.params), "warnings": list(new.warnings), "idempotency_key": idempotency_key}
     if new.input is not None:
         values |= {"input_sha256": new.input.sha256, "input_bytes": new.input.bytes}
-    values |= {"owner_id": owner_id, "state": QUEUED, "text": new.params.get("text", ""), "created_at": now_ms()}
+    values |= {"owner_id": owner_id, "state": QUEUED, "created_at": now_ms()}
     values["version"] = next_change(connection)
     job_id = int(connection.execute(insert(jobs).values(values)).lastrowid)
     if new.input is not None:

@@ -180,6 +180,7 @@ class NewJob:
     input: ArtifactRow | None = None
     voice_id: int | None = None
     warnings: tuple[Notice, ...] = ()
+    text: str = ""  # to be spoken; another job's comes from its segments
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ class NewSegment:
     start: float
     end: float
     channel: int = 0
-    source: str = ""  # speak: the sentence
+    source: str = ""  # the sentence to say, where the text was given
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ segments = Table(
     Column("start_ms", SecondsColumn, key="start", nullable=False),
     Column("end_ms", SecondsColumn, key="end", nullable=False),
     Column("state", String(16), nullable=False, server_default=states.PENDING),
-    Column("source", Text, nullable=False, server_default=""),  # speak: the sentence to say
+    Column("source", Text, nullable=False, server_default=""),  # the sentence to say, where the text was given
     Column("text_raw", Text, nullable=False, server_default=""),
     Column("text", Text, nullable=False, server_default=""),
     Column("words", TimedWordsColumn, nullable=False, server_default="[]"),

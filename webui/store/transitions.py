@@ -10,7 +10,6 @@ from sqlalchemy import Connection, select, update
 from webui.errors import Notice
 from webui.store import audit, search
 from webui.store.schema import counters, jobs, segments
-from webui.store.states import TRANSCRIBE
 from webui.store.transcript import assemble
 
 
@@ -44,11 +43,12 @@ def move(
 
 
 def rewrite_text(connection: Connection, job_id: int) -> None:
-    """Assemble the text of a transcription from its segments, and index it. Other kinds keep their text."""
-    if connection.execute(select(jobs.c.kind).where(jobs.c.id == job_id)).scalar_one() != TRANSCRIBE:
-        return
+    """Assemble the text of a job from its segments, and index it; a text that was to be spoken stays as it was."""
+    found = (segments.c.job_id == job_id) & (segments.c.source == "")
     query = select(segments.c.channel, segments.c.text, segments.c.edited_text, segments.c.text_raw)
-    pieces = connection.execute(query.where(segments.c.job_id == job_id).order_by(segments.c.idx)).all()
+    pieces = connection.execute(query.where(found).order_by(segments.c.idx)).all()
+    if not pieces:
+        return
     shown = assemble((row.channel, row.text if row.edited_text is None else row.edited_text) for row in pieces)
     raw = assemble((row.channel, row.text_raw) for row in pieces)
     search.remove(connection, job_id)
