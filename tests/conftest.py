@@ -73,6 +73,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 def own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in [name for name in os.environ if name.startswith("SHENGFANG_") and name != "SHENGFANG_SHARED"]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("SHENGFANG_BALLAST_BYTES", "0")  # else every data folder of a test takes so much of the disk
     yield
 
 

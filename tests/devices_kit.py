@@ -168,6 +168,7 @@ class Server:
                 "PYTHONPATH": os.pathsep.join(paths),
                 "OMP_NUM_THREADS": "1",
                 "SHENGFANG_DISK_RESERVE_BYTES": "0",
+                "SHENGFANG_BALLAST_BYTES": "0",
                 **environment,
             },
             stdout=file,

@@ -50,6 +50,7 @@ def app(*arguments: object, language: str = "C", **environment: str) -> subproce
         "PYTHONPATH": str(ROOT),
         "SHENGFANG_ENGINES": "benchmarks.fake_engine",
         "SHENGFANG_DISK_RESERVE_BYTES": "0",
+        "SHENGFANG_BALLAST_BYTES": "0",
         **environment,
     }
     command = [sys.executable, str(ROOT / "app.py"), *map(str, arguments)]

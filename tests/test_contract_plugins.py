@@ -54,6 +54,7 @@ def app(house: Path, *arguments: str, **environment: str) -> subprocess.Complete
         "OMP_NUM_THREADS": "1",
         "LC_ALL": "C",
         "SHENGFANG_DISK_RESERVE_BYTES": "0",
+        "SHENGFANG_BALLAST_BYTES": "0",
         **environment,
     }
     command = [sys.executable, str(ROOT / "app.py"), *arguments, *place]

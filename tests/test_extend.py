@@ -35,7 +35,12 @@ def app(folder: Path, *arguments: str) -> str:
     """What the command prints, with the engine named as the page names it."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SHENGFANG_")}
     named = re.findall(r"^SHENGFANG_ENGINES=(\w+) ", PAGE, re.MULTILINE)
-    environment |= {"SHENGFANG_ENGINES": named[0], "SHENGFANG_DISK_RESERVE_BYTES": "0", "LC_ALL": "C.UTF-8"}
+    environment |= {
+        "SHENGFANG_ENGINES": named[0],
+        "SHENGFANG_DISK_RESERVE_BYTES": "0",
+        "SHENGFANG_BALLAST_BYTES": "0",
+        "LC_ALL": "C.UTF-8",
+    }
     environment |= {"PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)])}
     place = ("--data", "data", "--models", "models", "--device", "cpu")
     command = [sys.executable, str(ROOT / "app.py"), *arguments, *place]

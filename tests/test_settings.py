@@ -87,7 +87,7 @@ def test_what_is_wrong_is_said_in_the_terminals_language(monkeypatch: pytest.Mon
 
 
 def test_an_empty_variable_is_as_if_it_were_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DATA", "PORT", "LOG_FILE"):
+    for name in ("DATA", "PORT", "LOG_FILE", "BALLAST_BYTES"):
         monkeypatch.setenv(f"SHENGFANG_{name}", "")
     assert load().model_dump() == Settings.model_construct().model_dump()
     assert origins()["data"] == "default"

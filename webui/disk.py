@@ -14,7 +14,16 @@ ROOM_TO_WORK = 16 * 2**20  # bytes free, below which no job is worked on after t
 
 def free_bytes(path: Path) -> int:
     """Of the file system that holds `path`, or its nearest folder that is there."""
-    return shutil.disk_usage(next(folder for folder in (path, *path.parents) if folder.exists())).free
+    return _usage(path).free
+
+
+def total_bytes(path: Path) -> int:
+    """The size of that file system."""
+    return _usage(path).total
+
+
+def _usage(path: Path) -> shutil._ntuple_diskusage:
+    return shutil.disk_usage(next(folder for folder in (path, *path.parents) if folder.exists()))
 
 
 def disk_full(path: Path) -> UserError:

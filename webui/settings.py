@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     max_audio_hours: float = Field(default=12, gt=0, description="longest recording, in decoded hours")
     max_queued_jobs: int = Field(default=10_000, gt=0, description="waiting jobs per owner")
     disk_reserve_bytes: int = Field(default=2 * 2**30, ge=0, description="uploads are refused below this free space")
+    ballast_bytes: int = Field(
+        default=64 * 2**20, ge=0, description="put aside so that things can be deleted on a full disk"
+    )
 
     vad: Literal["silero", "fsmn"] = Field(default="silero", description="speech detector; fsmn needs its folder")
 

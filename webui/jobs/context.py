@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from webui.audio.intake import Decoder
+from webui.ballast import Ballast
 from webui.disk import disk_full
 from webui.engines import catalog
 from webui.engines.base import AnyModel, SpeechDetector
@@ -61,6 +62,7 @@ class Context:
     host: ModelHost
     decoder: Decoder
     detector: SpeechDetector
+    ballast: Ballast
     models: Callable[[], list[AnyModel]]
     draining: threading.Event = field(default_factory=threading.Event)
 
@@ -77,6 +79,7 @@ class Context:
             host=host,
             decoder=decoder,
             detector=detector_for(settings, models),
+            ballast=Ballast(settings),
             models=models,
         )
 

@@ -137,6 +137,7 @@ class JobRunner:
 
     def _watch(self) -> None:
         while not self._ended.wait(LOOK_EVERY_S):
+            self.context.ballast.keep()
             for call in self.context.host.watch.overdue():
                 self._give_up(call)
 
@@ -205,7 +206,8 @@ class JobRunner:
                 self._settle(partial(queue.fail, lease, worded))
 
     def _room(self) -> bool:
-        return all(free_bytes(path) >= ROOM_TO_WORK for path in (self._settings.data, self._settings.database))
+        least = ROOM_TO_WORK + self.context.ballast.missing()
+        return all(free_bytes(path) >= least for path in (self._settings.data, self._settings.database))
 
     def _await_room(self) -> None:
         """The queue waits until somebody has made room; readiness and the pages say so meanwhile."""

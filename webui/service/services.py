@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from webui.audio.intake import Decoder
+from webui.ballast import Ballast
 from webui.hosting.host import ModelHost
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.context import Context
@@ -39,7 +40,10 @@ class Services:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        ballast = Ballast(settings)
+        ballast.give_way()
         self.database = open_database(settings.database)
+        self.database.before_deletions(ballast.give_way)
         self.feed = ChangeFeed(self.database)
         self.host = ModelHost(settings, MachineFacts(self.database.patient()))
         self._runner: JobRunner | None = None

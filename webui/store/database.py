@@ -49,6 +49,7 @@ class Database:
         self._turn = FairLock()
         self._wait_s: float | None = BUSY_S
         self._listeners: dict[object, Callable[[], None]] = {}
+        self._make_room: Callable[[], None] | None = None
 
     def patient(self) -> Database:
         """The same database for work that must not fail: `write` waits for its turn as long as it takes."""
@@ -100,9 +101,15 @@ class Database:
     @contextmanager
     def erase(self) -> Iterator[Connection]:
         """`write`, for a deletion: afterwards neither the file nor the write-ahead log holds what it deleted."""
+        if self._make_room is not None:
+            self._make_room()
         with self.write() as connection:
             yield connection
         self.empty_log()
+
+    def before_deletions(self, make_room: Callable[[], None]) -> None:
+        """Call `make_room` (quick, thread-safe) before every `erase`: deleting takes some room too."""
+        self._make_room = make_room
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], object]:
         """Call `listener` (quick, thread-safe) after every commit of this process; returns what undoes it."""
