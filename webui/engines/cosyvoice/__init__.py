@@ -76,8 +76,8 @@ def _load(folder: Path, settings: Settings, device: str) -> CosyVoiceSynthesizer
 
     _check(folder)
     report = optimising.find(folder, settings) if device == "cpu" else None
-    eight_bits = report.use if report else ()
-    return CosyVoiceSynthesizer.load(folder, device, revision(folder), settings.device_graphs, eight_bits)
+    int8_parts = report.use if report else ()
+    return CosyVoiceSynthesizer.load(folder, device, revision(folder), settings.device_graphs, int8_parts)
 
 
 def _check(folder: Path) -> None:

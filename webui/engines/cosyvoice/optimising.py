@@ -1,20 +1,21 @@
-"""Whether 8-bit matrices serve a model on this machine's CPU: tried once on its own weights, and remembered.
+"""Whether int8 quantisation serves a model on this machine's CPU: tried once on its own weights, and remembered.
 
-Language model and flow are judged each on its own. Nothing is exported: the matrices are rounded when the model is
+Language model and flow are judged each on its own. Nothing is exported: the matrices are quantised when the model is
 loaded. The report lies in the data folder, being about this machine, and names the weights it was made with.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
 from typing import TYPE_CHECKING
 
 from webui.engines.base import OptimisedForm, SpeechOptions, SynthesizerModel, Waveform
 from webui.engines.cosyvoice.folder import revision
+from webui.engines.report import Report
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PARTS = ("llm", "flow")
-_FORMAT = 1  # grows when older reports no longer fit the code
 _MOST_ERROR = 0.05
 _LEAST_GAIN = 1.1  # times as fast as in floating point
 _TRANSCRIPT = "昨天晚上十点赵敏在三号窗口开会，七月二十三日可以打印身份证吗？"  # spoken by the builtin voice
@@ -33,7 +33,7 @@ _MOST_TOKENS = 100  # four seconds
 
 
 @dataclass(frozen=True)
-class Report:
+class Int8Report(Report):
     """`use`: the parts that the CPU computes in int8; `plain`: what it computes the others in.
 
     `errors`, of the int8 form: of the language model, how far the distributions of the next token are apart (total
@@ -41,30 +41,26 @@ class Report:
     its mean in each band. `gains`: how many times as fast it was.
     """
 
-    revision: str
-    use: tuple[str, ...]
+    use: Sequence[str]
     plain: str
     errors: dict[str, float]
     gains: dict[str, float]
-    format: int = _FORMAT
 
     def shown(self) -> OptimisedForm:
         """What `engines.base.Model.optimised` holds."""
         errors = {f"{part} int8": error for part, error in self.errors.items()}
-        return {"use": " + ".join(["int8"] * bool(self.use) + [self.plain] * (self.use != PARTS)), "errors": errors}
+        return {
+            "use": " + ".join(["int8"] * bool(self.use) + [self.plain] * (tuple(self.use) != PARTS)),
+            "errors": errors,
+        }
 
 
-def find(folder: Path, settings: Settings) -> Report | None:
+def find(folder: Path, settings: Settings) -> Int8Report | None:
     """The report on `folder`, where there is one and it was made with these weights; without torch."""
-    try:
-        given = json.loads(_file(folder, settings).read_text("utf-8"))
-        report = Report(**given | {"use": tuple(given["use"])})
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-    return report if report.format == _FORMAT and report.revision == revision(folder) else None
+    return Int8Report.read(_file(folder, settings), revision(folder))
 
 
-def optimise(folder: Path, settings: Settings) -> Report:
+def optimise(folder: Path, settings: Settings) -> Int8Report:
     """Speak a sentence in floating point and in int8, and keep what comes of it: some minutes.
 
     Raises UserError MODEL_BROKEN.
@@ -82,16 +78,16 @@ def optimise(folder: Path, settings: Settings) -> Report:
         "flow": _relative(rounded.mel, exact.mel),
     }
     gains = {part: exact.seconds[part] / rounded.seconds[part] for part in PARTS}
-    report = Report(revision(folder), worth(errors, gains), str(plain).removeprefix("torch."), errors, gains)
+    report = Int8Report(revision(folder), worth(errors, gains), str(plain).removeprefix("torch."), errors, gains)
     log.info("int8 quantisation of %s on the CPU: %s", folder.name, report)
     file = _file(folder, settings)
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(asdict(report), indent=1), "utf-8")
+    report.write(file)
     return report
 
 
 def worth(errors: dict[str, float], gains: dict[str, float]) -> tuple[str, ...]:
-    """The parts whose 8-bit form is near enough and faster."""
+    """The parts whose int8 form is near enough and faster."""
     return tuple(part for part in PARTS if errors[part] <= _MOST_ERROR and gains[part] >= _LEAST_GAIN)
 
 

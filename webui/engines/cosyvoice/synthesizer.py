@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -43,11 +43,11 @@ class CosyVoiceSynthesizer:
 
     @classmethod
     def load(
-        cls, folder: Path, device: str, revision: str, graphs: bool = True, eight_bits: tuple[str, ...] = ()
+        cls, folder: Path, device: str, revision: str, graphs: bool = True, int8_parts: Sequence[str] = ()
     ) -> CosyVoiceSynthesizer:
-        """`eight_bits`: the parts computed so, "llm" and "flow". Raises UserError MODEL_BROKEN naming file and key."""
+        """`int8_parts`: what is computed in int8 of "llm" and "flow". Raises UserError MODEL_BROKEN naming file and key."""
         plain = precision.best(torch.device(device))
-        llm, flow = (torch.int8 if part in eight_bits else plain for part in ("llm", "flow"))
+        llm, flow = (torch.int8 if part in int8_parts else plain for part in ("llm", "flow"))
         log.info("%s runs on %s, language model in %s, flow in %s", folder.name, device, llm, flow)
         return cls(Runtime.load(folder, device, llm, graphs, flow), folder.name, revision)
 

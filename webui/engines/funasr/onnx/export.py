@@ -6,13 +6,12 @@ names the weights it was made from: exchanged weights make it void.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
 import tempfile
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -22,6 +21,7 @@ from webui.engines.funasr.import_guard import import_guarded
 from webui.engines.funasr.loading import build
 from webui.engines.funasr.onnx.agreement import relative_error
 from webui.engines.funasr.onnx.graphs import REPLACED, Graph, graphs
+from webui.engines.report import Report
 from webui.errors import Notice, UserError
 from webui.onnx_session import OnnxSession
 
@@ -34,19 +34,16 @@ Precision = Literal["fp32", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
 _DIRECTORY = "optimised"
 _REPORT = "report.json"
-_FORMAT = 1  # grows when older files no longer fit the code
 _MOST_INT8_ERROR = 0.05  # relative; published int8 models have 2 to 4 %
 _CHECKED_FRAMES = (40, 170)  # another length than the traced one, and a long one
 
 
 @dataclass(frozen=True)
-class Report:
+class ExportReport(Report):
     """`errors`: graph and precision → relative L2 error of the hidden states; `use`: what the CPU computes with."""
 
-    revision: str
     use: Precision
     errors: dict[str, float]
-    format: int = _FORMAT
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class Optimised:
     """Exported graphs that fit the weights."""
 
     directory: Path
-    report: Report
+    report: ExportReport
 
     def file(self, graph: str, precision: Precision | None = None) -> Path:
         return self.directory / f"{graph}.{precision or self.report.use}.onnx"
@@ -67,11 +64,7 @@ def optimisable(folder: Folder) -> bool:
 def find(folder: Folder, settings: Settings) -> Optimised | None:
     """The exported graphs of `folder`, where there are some and they were made from these weights."""
     for directory in _places(folder, settings):
-        try:
-            report = Report(**json.loads((directory / _REPORT).read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
-            continue
-        if report.format == _FORMAT and report.revision == folder.revision:
+        if report := ExportReport.read(directory / _REPORT, folder.revision):
             return Optimised(directory, report)
     return None
 
@@ -93,8 +86,8 @@ def optimise(folder: Folder, settings: Settings, use: Precision | None = None) -
             _export(graph, directory)
             errors |= {f"{graph.name} {precision}": _error(graph, directory, precision) for precision in PRECISIONS}
         worst = max(error for name, error in errors.items() if name.endswith("int8"))
-        report = Report(folder.revision, use or ("int8" if worst <= _MOST_INT8_ERROR else "fp32"), errors)
-        (directory / _REPORT).write_text(json.dumps(asdict(report), indent=1), "utf-8")
+        report = ExportReport(folder.revision, use or ("int8" if worst <= _MOST_INT8_ERROR else "fp32"), errors)
+        report.write(directory / _REPORT)
         shutil.rmtree(target, ignore_errors=True)
         directory.rename(target)
     log.info("optimised %s: %s", folder.name, errors)
