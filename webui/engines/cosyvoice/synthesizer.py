@@ -45,7 +45,7 @@ class CosyVoiceSynthesizer:
     def load(
         cls, folder: Path, device: str, revision: str, graphs: bool = True, int8_parts: Sequence[str] = ()
     ) -> CosyVoiceSynthesizer:
-        """`int8_parts`: what is computed in int8 of "llm" and "flow". Raises UserError MODEL_BROKEN naming file and key."""
+        """`int8_parts`: computed in int8, of "llm" and "flow". Raises UserError MODEL_BROKEN naming file and key."""
         plain = precision.best(torch.device(device))
         llm, flow = (torch.int8 if part in int8_parts else plain for part in ("llm", "flow"))
         log.info("%s runs on %s, language model in %s, flow in %s", folder.name, device, llm, flow)
