@@ -84,14 +84,15 @@ def test_marks_and_lines_survive_beside_numbers(normaliser: Normaliser) -> None:
 
 
 def test_a_reading_that_drops_words_is_refused(normaliser: Normaliser, monkeypatch: pytest.MonkeyPatch) -> None:
-    for broken in ("", "五", "   "):
-        monkeypatch.setitem(normaliser._engines, "zh", lambda _text, broken=broken: broken)
-        assert normaliser.normalise("苹果5个", "zh") == "苹果5个"
+    for broken in ("", "five", "   "):
+        monkeypatch.setitem(normaliser._engines, "en", lambda _text, broken=broken: broken)
+        assert normaliser.normalise("apples/pears", "en") == "apples/pears"
 
 
-def test_without_the_package_the_text_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_chinese_is_read_and_english_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wetext", None)
-    assert Normaliser().normalise("5个苹果", "zh") == "5个苹果"
+    assert Normaliser().normalise("5个苹果", "zh") == "五个苹果"
+    assert Normaliser().normalise("apples & pears", "en") == "apples & pears"
 
 
 def test_published_suites(normaliser: Normaliser, shared: Path) -> None:
@@ -103,5 +104,5 @@ def test_published_suites(normaliser: Normaliser, shared: Path) -> None:
         assert read.strip() or not written.strip(), (category, written)
         assert not set(re.findall("[一-鿿]", written)) - set(re.findall("[一-鿿]", read)), (written, read)
         assert len(re.findall("[A-Za-z]{4,}", read)) >= len(re.findall("[A-Za-z]{4,}", written)), (written, read)
-    assert agreed["zh"] >= 286
+    assert agreed["zh"] >= 308
     assert agreed["en"] >= 293

@@ -15,21 +15,22 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from webui.text.pronunciation import MARK, is_mark
+from webui.text.tn import chinese
 
 log = logging.getLogger(__name__)
 
 _CJK = "㐀-鿿豈-\ufaff\u3000-\u303f\uff00-\uffef"
 # Left alone: pronunciation marks, line breaks, and what wetext escapes or reads as its own syntax.
-_KEPT = re.compile(rf'{MARK.pattern}|[\n"\\{{}}\[\]]')
+# Left alone where wetext reads: line breaks, and what it escapes or takes for its own syntax.
+_KEPT = re.compile(r'[\n"\\{}\[\]]')
 _CHINESE = re.compile("[㐀-鿿豈-\ufaff]")
 _CHINESE_ZONE = re.compile(rf"[0-9.,:/%+-]*[{_CJK}]+(?:[0-9.,:/%+-]*[{_CJK}]+)*(?:[0-9][0-9.,:/%+-]*(?<![.,:/+-]))?")
-_ENGLISH_ZONE = re.compile(rf"[A-Za-z][^{_CJK}]*")
+_ENGLISH_ZONE = re.compile(rf"(?<![0-9A-Za-z/])[A-Za-z][^{_CJK}]*")
 _ENGLISH_WORD = re.compile(r"\b[A-Za-z][a-z'’]+\b")
 _WORTH = re.compile(r"[0-9%°℃℉$€£¥￥+=×÷±≥≤&@/]|\b(?:Dr|Mrs?|Ms|Prof|St|Mt|Hon|Rev|Maj|Gov|Capt|Col|Lt|Sgt|Ph\.D)\.")
 _FULL_WIDTH = {ord(sign): chr(ord(sign) - 0xFEE0) for sign in "％．／：＋－"} | {
     code: code - 0xFEE0 for first, last in ("０９", "ＡＺ", "ａｚ") for code in range(ord(first), ord(last) + 1)
 }
-_THOUSANDS = re.compile(r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?![\d,])")
 _NUMBER_WORDS = (
     "a|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen"
     "|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred"
@@ -50,11 +51,9 @@ class Normaliser:
         Pronunciation marks, line breaks and quotes stay as they are, and nothing but signs is ever left out.
         """
         parts, end = [], 0
-        for match in _KEPT.finditer(text):
-            in_brackets = match[1] is not None and not is_mark(match)
-            kept = f"[{self._line(match[1], language)}]" if in_brackets else match[0]
-            parts += [self._line(text[end : match.start()], language), kept]
-            end = match.end()
+        for mark in filter(is_mark, MARK.finditer(text)):
+            parts += [self._line(text[end : mark.start()], language), mark[0]]
+            end = mark.end()
         return "".join([*parts, self._line(text[end:], language)])
 
     def _line(self, text: str, language: str) -> str:
@@ -62,13 +61,22 @@ class Normaliser:
         return "".join(self._zone(zone, spoken) for zone, spoken in _zones(text, language))
 
     def _zone(self, zone: str, language: str) -> str:
-        """A stretch in one language, as a whole or, where that fails, word by word."""
+        """A stretch in one language."""
+        if language == "zh":
+            return chinese.read(zone)
+        parts = _KEPT.split(zone)
+        return "".join(
+            read + kept for read, kept in zip(map(self._english, parts), [*_KEPT.findall(zone), ""], strict=True)
+        )
+
+    def _english(self, zone: str) -> str:
+        """An English stretch as a whole or, where that fails, word by word."""
         body = zone.strip()
         if not _WORTH.search(body):
             return zone
-        read = self._read(body, language)
+        read = self._read(body, "en")
         if read is None:
-            read = "".join(self._read(word, language) or word for word in re.split(r"(\s+)", body))
+            read = "".join(self._read(word, "en") or word for word in re.split(r"(\s+)", body))
         before = zone[: len(zone) - len(zone.lstrip())]
         return before + read + zone[len(before) + len(body) :]
 
@@ -139,7 +147,6 @@ def _in_cents(match: re.Match[str]) -> str:
 
 
 _DECADES = ("", "tens", "twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties")
-_CURRENCIES = {"$": "美元", "€": "欧元", "¥": "元", "￥": "元"}
 _YEAR = r"(?:1[5-9]|20)\d\d"
 _BETTER: dict[str, list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]]] = {
     "en": [
@@ -151,14 +158,6 @@ _BETTER: dict[str, list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], s
         (re.compile(r"\b[Nn]o\.\s*(?=\d)|#(?=\d)"), "number "),
         (re.compile(r"\b(\d{3})-(\d{4})\b"), lambda match: " ".join(match[1] + match[2])),
         (re.compile(r"\b([vV])(?=\d)"), r"\1 "),  # v2.0
-    ],
-    "zh": [
-        (_THOUSANDS, lambda match: match[0].replace(",", "")),
-        (re.compile(r"(?<!\d)0(?=\d[月日号])"), ""),
-        (re.compile(r"(?<=[A-Za-z])-(?=\d)"), " "),  # GPT-4 is no minus
-        (re.compile(r"(?<![\d.])-(?=\d+(?:\.\d+)?%|\d+/\d+(?![/\d]))"), "负"),
-        (re.compile(r"([$€¥￥])(\d[\d.]*)([万亿]+)元?"), lambda match: match[2] + match[3] + _CURRENCIES[match[1]]),
-        (re.compile(r"(?<![\d.])(\d{1,3})\.(\d{1,2})\.(\d{1,2})(?![\d.])"), r"\1点\2点\3"),
     ],
 }
 

@@ -1,0 +1,241 @@
+"""Amounts in a Chinese text: money, percentages, measures, fractions, ranges, lists and plain numbers."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from webui.text.tn import units
+from webui.text.tn.chinese import words
+from webui.text.tn.chinese.numbers import NUMBER, SIGNS, digits, integer, is_round, number, telephone
+from webui.text.tn.rules import Rule
+
+_SIGN = r"(?P<sign>(?<![0-9A-Za-z)）%℃])[-−+±]|)"
+_PAIR = rf"{_SIGN}(?P<a>{NUMBER})(?:{words.RANGE}(?P<sign_b>[-−]?)(?P<b>{NUMBER}))?"
+_CURRENCY = words.any_of(words.CURRENCIES)
+_CODES = words.any_of(filter(str.isalpha, words.CURRENCIES))
+_SCALE = r"(?P<scale>[百千]?[万亿]+|[千百]|(?:[kKmMbB]|bn)(?![A-Za-z]))?"
+_PER = rf"(?:{words.PER}|{units.TOKEN}|[dah](?![A-Za-z0-9]))"
+_PERS = rf"(?P<pers>(?:/(?:{_PER}|\({_PER}[·*]{_PER}\))){{0,2}})"
+_RATES = words.any_of(words.RATES)
+_SHARES = {"%": "百分之", "‰": "千分之", "‱": "万分之"}
+_LIANG = re.compile(rf"\s?{words.TAKES_LIANG}")
+_LIANG_BEHIND_RANGE = re.compile(rf"{words.RANGE}\d{{1,4}}(?:\.\d+)?\s?{words.TAKES_LIANG}")
+_ORDINAL = re.compile(r"第[\d、,，和到至~～– -]{0,12}$|[A-Za-z]$|(?:负|地下)$")
+_FLOOR = re.compile("(?:在|到|去|住|于|上|至|下)$")
+
+
+def _pair(match: re.Match[str], two: str = "二", before: str = "") -> str:
+    """One number, or two with 到 between them; `before` is said before each."""
+    said = SIGNS[match["sign"] or ""] + before + number(match["a"], two)
+    if match["b"] is None:
+        return said
+    return f"{said}到{SIGNS[match['sign_b'] or '']}{before}{number(match['b'], two)}"
+
+
+def _share(match: re.Match[str]) -> str:
+    return _pair(match, before=_SHARES[match["base"]])
+
+
+def _money(match: re.Match[str]) -> str:
+    sign, name = match["sign"] or match["minus"] or "", words.CURRENCIES[match["currency"]]
+    said, scale = _scaled(match["a"], match["scale"] or "")
+    if match["b"]:
+        said = f"{number(match['a'], '两')}到{_scaled(match['b'], match['scale'] or '')[0]}"
+    return _per(match["pers"]) + SIGNS[sign] + said + scale + name
+
+
+def _scaled(written: str, scale: str) -> tuple[str, str]:
+    """A number and the scale that is said behind it: 1.5, M → 一百五十万."""
+    if scale not in words.SCALES:
+        return number(written, "两"), scale
+    value = Decimal(written.replace(",", "")) * words.SCALES[scale]
+    return number(format(value.normalize(), "f"), "两"), ""
+
+
+def _money_behind(match: re.Match[str]) -> str:
+    return f"{_pair(match, '两')}{match['scale'] or ''}{words.CURRENCIES[match['currency']]}"
+
+
+def _per(pers: str | None) -> str:
+    """What is said first for /kg or /m³: 每千克, 每立方米."""
+    return "".join(f"每{_per_name(per)}" for per in _denominators(pers))
+
+
+def _denominators(pers: str | None) -> list[str]:
+    return [per for per in re.split(r"[/·*()]", pers or "") if per]
+
+
+def _per_name(per: str) -> str | None:
+    """The name of a unit behind a slash; None for letters that are none."""
+    found = units.unit(per)
+    return found.chinese if found else words.SHORT_PER.get(per, None if per.isascii() else per)
+
+
+def _measure(match: re.Match[str]) -> str | None:
+    written = match["unit"]
+    found = units.unit(written)
+    behind = match.string[match.end("unit") :][:2]
+    pers = match["pers"]
+    if found is None or None in map(_per_name, _denominators(pers)):
+        return None
+    if len(written) == 1 and written.isalpha() and _is_letter(match, written, behind):
+        return None
+    return _per(pers) + _pair(match, "两") + found.chinese
+
+
+def _is_letter(match: re.Match[str], written: str, behind: str) -> bool:
+    """5A景区, iPhone 5s: one letter is often no unit."""
+    if re.search(r"[A-Za-z][ -]?$", match.string[max(0, match.start() - 2) : match.start()]):
+        return True
+    if written in "Ur":
+        return not match["pers"]
+    return (
+        written in "AVWLJN"
+        and re.match("[座栋号室单元排班层楼区级卷类票股景风游大企认免区型款驱+]", behind) is not None
+    )
+
+
+def _rate(match: re.Match[str]) -> str:
+    before, behind = words.RATES[match["unit"]]
+    return before + _pair(match, "两") + behind
+
+
+def _unit_alone(match: re.Match[str]) -> str | None:
+    found = units.unit(match[0])
+    return found and found.chinese
+
+
+def _acceleration(match: re.Match[str]) -> str:
+    return f"每二次方秒{number(match['a'], '两')}米"
+
+
+def _counted_per(match: re.Match[str]) -> str | None:
+    name = _per_name(match["per"])
+    return name and f"每{name}{_pair(match, '两')}{match['scale'] or ''}{match['unit']}"
+
+
+def _ten_thousands(match: re.Match[str]) -> str:
+    return _pair(match, "两") + "万"
+
+
+def _fraction(match: re.Match[str]) -> str:
+    whole = f"{number(match['whole'])}又" if match["whole"] else ""
+    return f"{SIGNS[match['sign'] or '']}{whole}{number(match['d'])}分之{number(match['n'])}"
+
+
+def _versus(match: re.Match[str]) -> str:
+    return "比".join(number(part) for part in re.findall(r"\d+", match[0]))
+
+
+def _range(match: re.Match[str]) -> str | None:
+    """A hyphen between two bare numbers: 到 where the second is the greater or counts something, else 减."""
+    text, a, b = match.string, match["a"], match["b"]
+    behind = text[match.end() : match.end() + 3]
+    if match["mark"].strip() == "-" and (
+        re.match(r"\s?(?:=|等于)", behind)
+        or re.search(rf"{words.MINUS_BEFORE}\s?$", text[max(0, match.start() - 2) : match.start()])
+    ):
+        return f"{SIGNS[match['sign'] or '']}{number(a)}减{number(b)}"
+    rising = Decimal(a.replace(",", "")) < Decimal(b.replace(",", ""))
+    counted = re.match(r"\s?[㐀-鿿]", behind) is not None
+    if match["mark"].strip() == "-" and not rising and not counted:
+        return f"{SIGNS[match['sign'] or '']}{number(a)}{'杠' if len(a) > 3 or len(b) > 3 else '减'}{number(b)}"
+    return f"{SIGNS[match['sign'] or '']}{_counted(match, 'a')}到{SIGNS[match['sign_b'] or '']}{_counted(match, 'b')}"
+
+
+def _counted(match: re.Match[str], name: str = "a") -> str:
+    """A number by what follows it: 两 where it counts, 二 where it orders."""
+    written, text = match[name], match.string
+    if written != "2":
+        return number(written)
+    at = match.end(name)
+    before = text[max(0, match.start() - 14) : match.start()]
+    if _ORDINAL.search(before) or (text[at : at + 1] == "层" and _FLOOR.search(before)):
+        return "二"
+    return "两" if _LIANG.match(text, at) or _LIANG_BEHIND_RANGE.match(text, at) else "二"
+
+
+def _plain(match: re.Match[str]) -> str:
+    return SIGNS[match["sign"] or ""] + _counted(match)
+
+
+def _size(match: re.Match[str]) -> str:
+    """1920×1080 by digits, 100×200 not."""
+    return "乘".join(integer(part) if is_round(part) else digits(part) for part in (match["a"], match["b"]))
+
+
+def _designated(match: re.Match[str]) -> str:
+    return _name(match["n"])
+
+
+def _name(written: str) -> str:
+    return telephone(written) if len(written) > 2 and not is_round(written) else integer(written)
+
+
+MONEY = (
+    Rule(
+        "money",
+        "the currency stands first and is said last",
+        rf"(?P<sign>(?<![0-9A-Za-z)）%℃])[-−]|)(?<![A-Za-z])(?P<currency>{_CURRENCY})\s?(?P<minus>[-−]?)(?P<a>{NUMBER})"
+        rf"(?:{words.RANGE}{_CURRENCY}?(?P<b>{NUMBER}))?{_SCALE}(?:元|块)?{_PERS}",
+        _money,
+    ),
+    Rule(
+        "money behind", "100RMB", rf"{_PAIR}(?P<scale>[万亿千百]*)\s?(?P<currency>{_CODES})(?![A-Za-z])", _money_behind
+    ),
+)
+
+RULES = (
+    Rule("share", "percent and its kin; a range shares one sign", rf"{_PAIR}\s?(?P<base>[%‰‱])", _share),
+    Rule(
+        "blood pressure",
+        "120/80 is no fraction",
+        r"\d{2,3}/\d{2,3}\s?(?:mmHg|毫米汞柱)",
+        lambda match: _versus(match) + "毫米汞柱",
+    ),
+    Rule(
+        "blood pressure by its noun",
+        "血压120/80",
+        r"\d{2,3}/\d{2,3}(?!\d)",
+        _versus,
+        before="(?:血压|高压|低压)[是为:：为在约 ]{0,3}",
+    ),
+    Rule(
+        "ten thousands", "300w is 三百万", rf"{_PAIR}(?:w|W(?=[+人粉元块字播浏用阅观]))(?![A-Za-z0-9])", _ten_thousands
+    ),
+    Rule("acceleration", "m/s²", rf"(?P<a>{NUMBER})\s?m/s[²2](?!\d)", _acceleration),
+    Rule(
+        "measure",
+        "all the letters behind a number are one unit, or none",
+        rf"{_PAIR}\s?(?P<unit>{units.TOKEN}){_PERS}",
+        _measure,
+    ),
+    Rule("rate", "120bpm is 每分钟一百二十次", rf"{_PAIR}\s?(?P<unit>{_RATES})(?![A-Za-z])", _rate),
+    Rule("unit behind a scale", "5万km, 10多kg", units.TOKEN, _unit_alone, before=r"\d[多余几万亿千百]{1,2}\s?"),
+    Rule(
+        "counted per",
+        "5元/月 is 每月五元",
+        rf"{_PAIR}(?P<scale>[万亿千百]*)(?P<unit>{words.COUNTED})\s?/\s?(?P<per>{words.PER}|{units.TOKEN})",
+        _counted_per,
+    ),
+    Rule(
+        "score with a hyphen",
+        "中国1-2, 比分3-1",
+        r"\d{1,3}\s?[-–]\s?\d{1,3}(?![\d.%/]|[-–]\d|[个名万亿年月号点]|日(?!本))",
+        _versus,
+        before=f"(?:{words.SCORE_BEFORE}|{words.TEAM})\\s?",
+    ),
+    Rule("drawn", "拉齐奥 2/2", r"\d{1,2}/\d{1,2}(?![\d.%/])", _versus, before=f"{words.TEAM}\\s?"),
+    Rule("score behind", "3-1获胜", rf"\d{{1,3}}[-–]\d{{1,3}}(?={words.SCORE_BEHIND})", _versus),
+    Rule("fraction", "1/3 is 三分之一", rf"{_SIGN}(?:(?P<whole>\d+)又)?(?P<n>\d+)/(?P<d>\d+)(?![/\d.])", _fraction),
+    Rule("size", "1920×1080 is said by its digits", r"(?P<a>\d{3,5})\s?[x×X*]\s?(?P<b>\d{3,5})(?![\d.])", _size),
+    Rule(
+        "range",
+        "a mark between two numbers",
+        rf"{_SIGN}(?P<a>{NUMBER})(?P<mark>\s?(?:[-~～–−]|—{{1,2}})\s?)(?P<sign_b>[-−]?)(?P<b>{NUMBER})(?![-–]\d)",
+        _range,
+    ),
+    Rule("designated", "图-160 is a name", r"(?P<n>\d{1,4})(?![.\d])", _designated, before=words.DESIGNATOR + "[-–−]"),
+    Rule("plain number", "what is left is an amount", rf"{_SIGN}(?P<a>{NUMBER})", _plain),
+)
