@@ -21,6 +21,8 @@ CITY = {"重庆": "[chong2][qing4]", "重庆路": "[zhong4][qing4][lu4]", "NPU":
         ("我去重庆。", "我去[chong2][qing4]。"),
         ("重庆路很长", "[zhong4][qing4][lu4]很长"),
         ("NPU与INPUT", "恩屁优与INPUT"),
+        ("8NPU与2个NPU", "8恩屁优与2个恩屁优"),
+        ("NPU2与NPUs", "NPU2与NPUs"),
         ("[chóng][qìng]重庆", "[chóng][qìng][chong2][qing4]"),
         ("<strong>重庆</strong>", "<strong>[chong2][qing4]</strong>"),
         ("[见NPU]", "[见NPU]"),
@@ -29,6 +31,10 @@ CITY = {"重庆": "[chong2][qing4]", "重庆路": "[zhong4][qing4][lu4]", "NPU":
 )
 def test_words_are_replaced_by_their_readings(text: str, spoken: str) -> None:
     assert Lexicon(CITY).apply(text) == spoken
+
+
+def test_a_word_that_begins_with_a_digit_is_not_cut_out_of_a_number() -> None:
+    assert Lexicon({"5G": "五代"}).apply("5G, 15G, A5G") == "五代, 15G, A5G"
 
 
 def test_an_empty_lexicon_changes_nothing() -> None:

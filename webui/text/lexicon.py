@@ -63,7 +63,7 @@ def _checked_entry(word: str, reading: str) -> tuple[str, str]:
 
 
 def _whole(word: str) -> str:
-    """A pattern for `word`, where it begins or ends with a Latin letter or digit not as a part of another."""
-    before = r"(?<![A-Za-z0-9])" if re.match("[A-Za-z0-9]", word) else ""
+    """A pattern for `word`, not as a part of another: a letter may stand behind a digit (5mAh), not in a word."""
+    before = r"(?<![A-Za-z])" if re.match("[A-Za-z]", word) else r"(?<![A-Za-z0-9])" if re.match("[0-9]", word) else ""
     after = r"(?![A-Za-z0-9])" if re.search("[A-Za-z0-9]$", word) else ""
     return before + re.escape(word) + after
