@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -81,6 +83,17 @@ def busy(settings: Settings) -> Iterator[Settings]:
         assert writer.stdout is not None and writer.stdout.readline() == b"ready\n"
         yield settings
         writer.kill()
+
+
+def test_a_start_removes_temporary_files_of_yesterday_only(settings: Settings) -> None:
+    old, older, new = (settings.temporary / name for name in ("ort.quant", "old", "new"))
+    old.mkdir(parents=True)
+    for file in (old / "model.onnx", older, new):
+        file.write_bytes(b"weights")
+    for path in (old, older):
+        os.utime(path, (time.time() - 90_000,) * 2)
+    start(settings, open_store(settings.database))
+    assert list(settings.temporary.iterdir()) == [new]
 
 
 def test_a_backup_of_a_busy_database_ends(busy: Settings, tmp_path: Path) -> None:

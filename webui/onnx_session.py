@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from numpy.typing import NDArray
@@ -15,14 +17,21 @@ CPU = "CPUExecutionProvider"
 Arrays = Mapping[str, NDArray[Any]]
 
 
+def load_onnxruntime() -> ModuleType:
+    """onnxruntime, its telemetry off: it reads the variable when it is imported, and no later call stops it."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    return onnxruntime
+
+
 class OnnxSession:
     """Idle threads sleep, and no memory is kept for the longest input there was."""
 
     def __init__(self, file: Path, threads: int, provider: str = CPU) -> None:
         """`provider`: asked for; where it is not active the CPU computes. Raises the library's errors, which share no
         class, for a file that is no model."""
-        import onnxruntime
-
+        onnxruntime = load_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

@@ -10,8 +10,9 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -36,6 +37,27 @@ Names = Annotated[tuple[str, ...], NoDecode]  # in the environment a JSON list, 
 _PATHS = ("data", "models", "history_db", "model_path", "log_file", "espeak_data")  # made absolute
 _LABEL_VALUE = r"[\x21\x23-\x5b\x5d-\x7e]*"  # what the standard of the AIGC label allows in a value
 
+_OFFLINE = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "ORT_DISABLE_TELEMETRY": "1",
+}
+# Below `cache`: what would lie in the home folder or in /tmp.
+_CACHES = {
+    "TMPDIR": "tmp",
+    "XDG_CACHE_HOME": ".",
+    "GRADIO_TEMP_DIR": "gradio",
+    "MODELSCOPE_CACHE": "modelscope",
+}
+# The same, where an administrator may have a reason for another place.
+_VENDOR_CACHES = {
+    "NUMBA_CACHE_DIR": "numba",
+    "CUDA_CACHE_PATH": "cuda",
+    "TRITON_CACHE_DIR": "triton",
+    "ASCEND_CACHE_PATH": "ascend",
+    "ASCEND_WORK_PATH": "ascend",
+}
 _PROXIES = ("all_proxy", "http_proxy", "https_proxy")
 
 
@@ -139,6 +161,10 @@ class Settings(BaseSettings):
         return self.data / "cache"
 
     @property
+    def temporary(self) -> Path:
+        return self.cache / "tmp"
+
+    @property
     def lock_file(self) -> Path:
         return self.data / "app.lock"
 
@@ -203,15 +229,16 @@ def terminal_locale() -> str:
 
 
 def work_offline(settings: Settings) -> None:
-    """Keep the libraries from calling home and from writing outside `data`; before Gradio and FunASR are imported."""
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported; later calls do not stop it
-    os.environ["GRADIO_TEMP_DIR"] = str(settings.cache / "gradio")
+    """Keep the libraries from calling home and from writing outside `data`; before any of them is imported."""
+    os.environ.update(_OFFLINE)
     os.environ.pop("GRADIO_VIBE_MODE", None)
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.cache / "numba"))
-    os.environ.setdefault("ASCEND_SLOG_PRINT_TO_STDOUT", "0")
+    os.environ.update({name: str(settings.cache / folder) for name, folder in _CACHES.items()})
+    for name, folder in _VENDOR_CACHES.items():
+        os.environ.setdefault(name, str(settings.cache / folder))
+    with suppress(OSError):  # a folder that cannot be made leaves the system's in use
+        for needed in (settings.data, settings.cache, settings.temporary):
+            needed.mkdir(mode=0o700, parents=True, exist_ok=True)
+    tempfile.tempdir = None  # asked for again
 
 
 @contextmanager

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 def build(settings: Settings) -> Services:
     """The services, not started. Raises DatabaseRefused."""
+    work_offline(settings)
     from webui.service.services import Services
 
-    work_offline(settings)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Services(settings)
 

@@ -15,6 +15,7 @@ from webui.store.queue import Queue
 
 log = logging.getLogger(__name__)
 
+_LEFT_OVER_S = 24 * 3600
 LOCK_TRIES = 5  # a look at who holds the lock holds it for a moment
 
 
@@ -73,6 +74,7 @@ def recover(settings: Settings, queue: Queue, jobs: JobStore) -> None:
         )
     for root in (settings.uploads, settings.outputs):
         _put_in_order(root, jobs)
+    _sweep(settings.temporary)
 
 
 def clear_deleted(settings: Settings, jobs: JobStore, uid: str) -> None:
@@ -97,3 +99,10 @@ def _put_in_order(root: Path, jobs: JobStore) -> None:
             part.unlink(missing_ok=True)
     if orphans := len(folders) - len(jobs.known(list(folders))):
         log.warning("%d folders in %s belong to no job of this database; they are kept", orphans, root.name)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process left; no work needs a temporary file for a day."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if time.time() - path.lstat().st_mtime > _LEFT_OVER_S:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

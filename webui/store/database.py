@@ -36,6 +36,7 @@ _PRAGMAS = (
     "foreign_keys=ON",
     "secure_delete=ON",  # what is deleted is overwritten, not only unlinked
     "trusted_schema=OFF",
+    "temp_store=MEMORY",  # else it lies in /var/tmp
 )
 
 

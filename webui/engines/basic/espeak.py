@@ -12,7 +12,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -38,7 +38,7 @@ class Espeak:
     """
 
     def __init__(self, library: Path | None = None, data: Path | None = None) -> None:
-        self._candidates = _candidates(library, data)
+        self._library, self._data = library, data
         self._lock = threading.Lock()
         self._worker: _Worker | None = None
 
@@ -80,7 +80,7 @@ class Espeak:
 
     def _started(self) -> _Worker:
         reasons = []
-        for library, data in self._candidates:
+        for library, data in _candidates(self._library, self._data):
             try:
                 return _Worker(library, data)
             except (WorkerDied, OSError) as error:
@@ -170,16 +170,14 @@ class _Worker:
         return data
 
 
-def _candidates(library: Path | None, data: Path | None) -> list[tuple[str, str]]:
+def _candidates(library: Path | None, data: Path | None) -> Iterator[tuple[str, str]]:
     """(library, data folder) pairs to try in turn; an empty data folder is the library's own."""
     if library is not None:
-        return [(str(library), str(data or ""))]
-    found = []
+        yield str(library), str(data or "")
+        return
     if importlib.util.find_spec("espeakng_loader") is not None:
         import espeakng_loader
 
-        found.append((str(espeakng_loader.get_library_path()), str(data or espeakng_loader.get_data_path())))
-    system = ctypes.util.find_library("espeak-ng")
-    if system:
-        found.append((system, str(data or "")))
-    return found
+        yield str(espeakng_loader.get_library_path()), str(data or espeakng_loader.get_data_path())
+    if system := ctypes.util.find_library("espeak-ng"):  # starts a compiler
+        yield system, str(data or "")

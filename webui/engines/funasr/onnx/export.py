@@ -23,7 +23,7 @@ from webui.engines.funasr.onnx.agreement import relative_error
 from webui.engines.funasr.onnx.graphs import REPLACED, Graph, graphs
 from webui.engines.report import Report
 from webui.errors import Notice, UserError
-from webui.onnx_session import OnnxSession
+from webui.onnx_session import OnnxSession, load_onnxruntime
 
 if TYPE_CHECKING:
     from webui.settings import Settings
@@ -109,6 +109,8 @@ def _writable(folder: Folder, settings: Settings) -> Path:
 def _export(graph: Graph, directory: Path) -> None:
     """Write `<graph>.fp32.onnx` with its weights beside it, so that they are mapped and not read, and the int8 form."""
     import onnx
+
+    load_onnxruntime()
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     torch = load_torch()
