@@ -50,7 +50,7 @@ def test_driver_files_without_the_plugin_are_explained(dev: Path) -> None:
     for load in (True, False):
         npu = next(device for device in devices.probe(load) if device.kind == "npu")
         assert not npu.usable and npu.problem is not None and npu.problem.code == "PLUGIN_MISSING"
-        assert "torch_npu" in npu.worded("zh")["reason"] and "davinci0" in npu.worded("en")["reason"]
+        assert "torch_npu" in npu.problem.worded("zh").message and "davinci0" in npu.problem.worded("en").message
 
 
 def test_a_gpu_beside_a_cpu_build_of_torch_is_explained(dev: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_gpu_beside_a_cpu_build_of_torch_is_explained(dev: Path) -> None:
     (dev / "nvidia0").touch()
     gpu = next(device for device in devices.probe() if device.kind == "cuda")
     assert gpu.problem is not None and gpu.problem.code == "TORCH_IS_CPU"
-    assert "requirements-cuda.txt" in gpu.worded("en")["hint"]
+    assert "requirements-cuda.txt" in gpu.problem.worded("en").hint
 
 
 def test_without_torch_the_cpu_says_so(dev: Path, monkeypatch: pytest.MonkeyPatch) -> None:

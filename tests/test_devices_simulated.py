@@ -34,7 +34,10 @@ def run(code: str, site: str = "site", **environment: str) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-SHOW = "print(json.dumps([device.worded('en') for device in devices.probe()]))"
+SHOW = (
+    "found = [dict(vars(one), problem=one.problem and vars(one.problem.worded('en'))) for one in devices.probe()]\n"
+    "print(json.dumps(found))"
+)
 
 
 @pytest.mark.slow
@@ -64,7 +67,7 @@ def test_a_quick_look_expects_a_card_where_its_plugin_is_installed() -> None:
 def test_a_card_without_cann_is_explained_and_the_cpu_works() -> None:
     found = run(SHOW, site="site/no_cann")
     assert [(device["id"], device["usable"]) for device in found] == [("npu:0", False), ("cpu", True)]
-    assert "libhccl.so" in found[0]["reason"] and "set_env.sh" in found[0]["hint"]
+    assert "libhccl.so" in found[0]["problem"]["message"] and "set_env.sh" in found[0]["problem"]["hint"]
     answer = run(
         "torch = devices.load_torch()\n"
         "from transformers import Qwen2ForCausalLM\n"
@@ -77,14 +80,15 @@ def test_a_card_without_cann_is_explained_and_the_cpu_works() -> None:
 def test_no_visible_card_is_explained() -> None:
     found = run(SHOW, SIM_NPU_DEVICES="0")
     assert [(device["id"], device["usable"]) for device in found] == [("npu:0", False), ("cpu", True)]
-    assert "torch_npu" in found[0]["reason"] and "ASCEND_RT_VISIBLE_DEVICES" in found[0]["hint"]
+    problem = found[0]["problem"]
+    assert "torch_npu" in problem["message"] and "ASCEND_RT_VISIBLE_DEVICES" in problem["hint"]
 
 
 def test_a_card_that_fails_the_trial_is_not_chosen() -> None:
     found = run(
         "devices.load_torch(); import sim_npu\n"
         "sim_npu.fail('aten::mm', '507018 aicore exception')\n"
-        "print(json.dumps([devices.resolve('auto').device, devices.probe()[0].worded('zh')['reason']]))"
+        "print(json.dumps([devices.resolve('auto').device, devices.probe()[0].problem.worded('zh').message]))"
     )
     assert found[0] == "cpu" and "507018" in found[1]
 

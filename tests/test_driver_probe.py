@@ -60,7 +60,7 @@ def run(environment: dict[str, str], code: str) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-SHOW = "[[one.id, one.usable, one.worded('en')['reason']] for one in devices.probe()]"
+SHOW = "[[one.id, one.usable, one.problem and one.problem.worded('en').message] for one in devices.probe()]"
 
 
 def test_a_driver_that_never_answers_is_named_and_the_cpu_computes(tmp_path: Path) -> None:

@@ -146,10 +146,13 @@ def _torch(_settings: Settings) -> Iterator[Line]:
 def _devices(settings: Settings) -> Iterator[Line]:
     """Those there are, and the one that the configuration names, where it cannot be used."""
     for device in hardware.probe():
-        shown = device.worded(terminal_locale())
-        memory = f", {device.memory_total / 2**30:.0f} GiB" if device.memory_total else ""
         state: State = "ok" if device.usable else "bad"
-        yield Line(device.id, state, shown["reason"] or f"{device.name}{memory}", shown["hint"])
+        if device.problem:
+            worded = device.problem.worded(terminal_locale())
+            yield Line(device.id, state, worded.message, worded.hint)
+        else:
+            memory = f", {device.memory_total / 2**30:.0f} GiB" if device.memory_total else ""
+            yield Line(device.id, state, f"{device.name}{memory}")
     if settings.device in ("auto", "cpu"):
         return
     try:

@@ -19,7 +19,7 @@ from concurrent.futures import TimeoutError
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from webui.devices import driver_probe, machine, vendors
 from webui.devices.driver_probe import TimedCall
@@ -42,20 +42,6 @@ class Device:
     problem: Notice | None = None
     memory_total: int | None = None
     memory_free: int | None = None
-
-    def worded(self, locale: str) -> dict[str, Any]:
-        """The device as the outside sees it; `reason` and `hint` are empty where nothing is wrong."""
-        wording = self.problem.worded(locale) if self.problem else None
-        return {
-            "id": self.id,
-            "kind": self.kind,
-            "name": self.name,
-            "usable": self.usable,
-            "reason": wording.message if wording else "",
-            "hint": wording.hint if wording else "",
-            "memory_total": self.memory_total,
-            "memory_free": self.memory_free,
-        }
 
 
 class Choice(NamedTuple):

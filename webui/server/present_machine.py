@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from webui.devices import Device
 from webui.engines.base import RecognizerCapabilities, SynthesizerCapabilities
 from webui.errors import Notice
 from webui.server.present import message
@@ -33,12 +34,27 @@ def capabilities_view(model: Chosen, locale: str) -> dict[str, Any]:
 def device_views(table: Sequence[DeviceStatus], locale: str) -> list[dict[str, Any]]:
     return [
         {
-            **status.device.worded(locale),
+            **_device(status.device, locale),
             "tested": status.tested.worded(locale).message,
             "notes": [note.worded(locale).message for note in status.notes],
         }
         for status in table
     ]
+
+
+def _device(device: Device, locale: str) -> dict[str, Any]:
+    """`reason` and `hint` are empty where nothing is wrong."""
+    wording = device.problem.worded(locale) if device.problem else None
+    return {
+        "id": device.id,
+        "kind": device.kind,
+        "name": device.name,
+        "usable": device.usable,
+        "reason": wording.message if wording else "",
+        "hint": wording.hint if wording else "",
+        "memory_total": device.memory_total,
+        "memory_free": device.memory_free,
+    }
 
 
 def _model(listed: ListedModel, locale: str) -> dict[str, Any]:
