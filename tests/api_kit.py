@@ -22,6 +22,7 @@ import uvicorn
 from tests.jobs_kit import buzz
 from webui.engines import basic
 from webui.engines.base import SpeechOptions
+from webui.pages.application import mount
 from webui.server.application import create_app
 from webui.server.guard import COOKIE
 from webui.service.services import Services
@@ -46,7 +47,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, workers: bool = True, **settings: Any) -> Iterator[Server]:
+def serving(folder: Path, workers: bool = True, pages: bool = False, **settings: Any) -> Iterator[Server]:
     """The application under uvicorn, on a port of the system's choice, with `data` below `folder`."""
     (folder / "models").mkdir(parents=True, exist_ok=True)
     given = {"engines": ("benchmarks.fake_engine",), "disk_reserve_bytes": 0, "device": "cpu", **settings}
@@ -54,7 +55,10 @@ def serving(folder: Path, workers: bool = True, **settings: Any) -> Iterator[Ser
     services.models.set_options({"default_recognizer": "fake", "default_synthesizer": "fake"})
     services.start(workers)
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(services), log_config=None, timeout_graceful_shutdown=1))
+    app = create_app(services)
+    if pages:
+        mount(app, services)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     while not server.started:

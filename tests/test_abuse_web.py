@@ -14,7 +14,6 @@ import httpx
 import pytest
 
 from tests.api_kit import Server, code, finish, prompt, serving, submit, wav
-from webui.pages.application import mount
 
 JSON = {"content-type": "application/json"}
 CONSENT = {"basis": "self", "subject": "本人"}
@@ -170,19 +169,8 @@ ROOTS = [
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """With the pages, whose own routes serve files too."""
-    from tests import api_kit
-
-    folder, create = tmp_path_factory.mktemp("whole"), api_kit.create_app
-    with pytest.MonkeyPatch.context() as patch:
-
-        def with_pages(services: Any) -> Any:
-            app = create(services)
-            mount(app, services)
-            return app
-
-        patch.setattr(api_kit, "create_app", with_pages)
-        with serving(folder) as server:
-            yield server
+    with serving(tmp_path_factory.mktemp("whole"), pages=True) as server:
+        yield server
 
 
 def raw(server: Server, target: str) -> bytes:
@@ -211,7 +199,8 @@ def test_a_path_of_the_server_is_no_input(whole: Server) -> None:
     data = {"path": "/etc/hostname", "url": "http://127.0.0.1/x", "meta": {"_type": "gradio.FileData"}}
     event = {"data": [data], "fn_index": 0, "session_hash": "x"}
     with whole.browser() as client:
-        for path in ("/gradio_api/queue/join", "/gradio_api/run/predict", "/gradio_api/call/x", "/gradio_api/cancel"):
+        assert code(client.post("/gradio_api/queue/join", json=event)) == (422, "INVALID_FIELD")
+        for path in ("/gradio_api/run/predict", "/gradio_api/call/x", "/gradio_api/cancel"):
             assert code(client.post(path, json=event)) == (404, "NOT_FOUND")
         files = {"files": ("x.txt", b"x")}
         assert code(client.post("/gradio_api/upload", files=files)) == (404, "NOT_FOUND")

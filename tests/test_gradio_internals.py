@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
 import gradio
 import pytest
-from gradio import component_meta, queueing, routes
+from gradio import component_meta, queueing, routes, state_holder
 
 from webui.pages import gradio_internals
+from webui.pages.gradio_internals import API, DATA, INFO, JOIN, PAGE_ROUTES
+from webui.server.guard import OWNED
 
 PACKAGE = Path(gradio.__file__).parent
 FRONTEND = PACKAGE / "templates" / "frontend"
@@ -18,8 +21,19 @@ FRONTEND = PACKAGE / "templates" / "frontend"
 
 def test_the_queue_sleeps_by_the_attributes_that_we_set() -> None:
     source = inspect.getsource(queueing.Queue)
-    for name in ("sleep_when_free", "progress_update_sleep_when_free"):
+    for name in ("sleep_when_free", "progress_update_sleep_when_free", "ANAYLTICS_CACHE_FREQUENCY"):
         assert f"self.{name}" in source, f"Gradio changed how its queue idles: no {name}"
+
+
+def test_callers_are_remembered_where_we_look_and_bound_it() -> None:
+    source = inspect.getsource(queueing.Queue)
+    for name in ("pending_messages_per_session", "pending_event_ids_session"):
+        assert f"self.{name}" in source, f"Gradio changed how it remembers callers: no {name}"
+    assert "> self.capacity" in inspect.getsource(state_holder.StateHolder), "Gradio changed how it forgets callers"
+
+
+def test_the_description_of_the_endpoints_is_kept_where_we_forget_it() -> None:
+    assert "app.api_info = " in inspect.getsource(routes), "Gradio changed how it keeps its API's description"
 
 
 def test_paths_of_the_server_are_refused_by_the_mark_that_we_set() -> None:
@@ -38,9 +52,14 @@ def test_the_type_stubs_are_written_by_the_function_that_we_replace() -> None:
     assert hasattr(component_meta, "create_or_modify_pyi"), "Gradio changed how it writes type stubs"
 
 
-@pytest.mark.parametrize("route", ["/heartbeat/{session_hash}", "/startup-events", "/theme.css"])
-def test_the_routes_that_the_guard_opens_exist(route: str) -> None:
-    assert f'"{route}"' in inspect.getsource(routes), f"Gradio changed a route that its page asks for: no {route}"
+@pytest.mark.parametrize("route", [*PAGE_ROUTES, *(path.removeprefix(API) for path in (INFO, JOIN, DATA))])
+def test_the_routes_that_we_open_exist(route: str) -> None:
+    assert re.search(rf'"{route}["/]', inspect.getsource(routes)), f"Gradio changed a route: no {route}"
+    assert routes.API_PREFIX == API, f"Gradio changed where its routes begin: {routes.API_PREFIX}"
+
+
+def test_callers_are_known_where_we_open_functions() -> None:
+    assert all(path.startswith(OWNED) for path in (JOIN, DATA))
 
 
 @pytest.mark.parametrize("mark", ["data-tab-id", "__type__", "tab-container", "tab-wrapper"])

@@ -1,4 +1,4 @@
-"""The door in front of every route: hosts, origins, closed paths, limits, cookies, headers, one shape of errors."""
+"""The door in front of every route: hosts, origins, limits, cookies, headers, one shape of errors."""
 
 from __future__ import annotations
 
@@ -65,10 +65,6 @@ def client(limited: Settings) -> httpx.AsyncClient:
     @app.get("/api/v1/boom")
     async def boom() -> None:
         raise RuntimeError("the secret is /etc/passwd")
-
-    @app.get("/gradio_api/{rest:path}")
-    async def gradio(rest: str) -> str:
-        return rest
 
     @app.get("/api/v1/foreign")
     async def foreign() -> JSONResponse:
@@ -137,35 +133,6 @@ def test_a_websocket_from_a_foreign_origin_is_closed_before_it_opens(limited: Se
     }
     run(Guard(app, limited, FakeOwners())(scope, receive, send))
     assert sent == [{"type": "websocket.close", "code": 1008, "reason": "FORBIDDEN_ORIGIN"}]
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/gradio_api/upload",
-        "/gradio_api/file=/etc/passwd",
-        "/gradio_api/%66ile=/etc/passwd",
-        "/gradio_api/proxy=http://10.0.0.1/",
-        "/gradio_api/vibe-edit",
-        "/gradio_api/runs",
-        "/gradio_api/dev/reload",
-        "/gradio_api/monitoring/x",
-        "/gradio_api/queue/join",
-        "/gradio_api/queue/data",
-        "/gradio_api/run/predict",
-        "/gradio_api//heartbeat/x",
-        "/gradio_api",
-        "/file=/etc/passwd",
-    ],
-)
-def test_gradio_routes_the_pages_do_not_use_do_not_exist(client: httpx.AsyncClient, path: str) -> None:
-    response = run(client.get(path))
-    assert (response.status_code, response.json()["error"]["code"]) == (404, "NOT_FOUND")
-
-
-def test_gradio_routes_the_pages_use_are_open(client: httpx.AsyncClient) -> None:
-    for path in ("/gradio_api/heartbeat/abc", "/gradio_api/theme.css"):
-        assert run(client.get(path)).status_code == 200
 
 
 def test_only_a_browser_opening_the_page_gets_a_cookie(client: httpx.AsyncClient) -> None:

@@ -1,6 +1,7 @@
 """The pages at `/`: Gradio lays out tabs and controls, the islands under `static/` talk to `/api/v1`.
 
-No Gradio event runs Python and no Gradio route takes a file, so the mounted application only ever serves the page.
+No event of the page runs Python and no Gradio route takes a file: beside the page, the mounted application serves the
+two named endpoints of `endpoints.py`, and `gradio_routes.py` nothing else of it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from typing import Protocol
 
 from fastapi import FastAPI
 from starlette.responses import Response
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from webui.pages.gradio_import import without_stubs
+from webui.service.jobs import JobService
 from webui.settings import Settings, without_proxies, work_offline
 
 FOLDER = Path(__file__).resolve().parent
@@ -24,9 +27,14 @@ LANGUAGES = ("zh", "en")
 STYLES = ("theme.css", "islands.css", "views.css")
 
 
-class HasSettings(Protocol):
+class PageServices(Protocol):
+    """The part of the services that the pages need."""
+
     @property
     def settings(self) -> Settings: ...
+
+    @property
+    def jobs(self) -> JobService: ...
 
 
 class Revalidated(StaticFiles):
@@ -38,19 +46,20 @@ class Revalidated(StaticFiles):
         return response
 
 
-def mount(app: FastAPI, services: HasSettings) -> None:
+def mount(app: FastAPI, services: PageServices) -> None:
     """Serve the page at `/` and its files at `/static/`; imports gradio, which takes seconds."""
     work_offline(services.settings)
     with without_stubs(), without_proxies():
         import gradio
 
-        from webui.pages import gradio_internals, layout, theme
+        from webui.pages import endpoints, gradio_internals, gradio_routes, layout, theme
 
     texts = {language: read_texts(language) for language in LANGUAGES}
     app.mount("/static/i18n", Revalidated(directory=TEXTS), name="texts")
     app.mount("/static", Revalidated(directory=STATIC, packages=[gradio_internals.STATIC]), name="static")
     i18n = gradio.I18n(**texts)
     page = layout.build(i18n)
+    callable_ids = endpoints.add(page, services.jobs)
     gradio.mount_gradio_app(
         app,
         page,
@@ -60,12 +69,17 @@ def mount(app: FastAPI, services: HasSettings) -> None:
         head=head(),
         favicon_path=str(STATIC / "favicon.svg"),
         footer_links=[],
+        show_error=False,
         run_history=False,
         ssr_mode=False,
         pwa=False,
         max_file_size=0,
     )
+    mounted = app.router.routes[-1]
+    assert isinstance(mounted, Mount) and isinstance(mounted.app, gradio_routes.App)
+    mounted.app = gradio_routes.GradioRoutes(mounted.app, callable_ids)
     gradio_internals.quieten_queue(page)
+    gradio_internals.forget_callers(page)
     gradio_internals.forbid_server_paths(page)
 
 

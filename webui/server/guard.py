@@ -1,9 +1,8 @@
 """The door in front of every route, the mounted pages included: who may come in, how much may be sent, what leaves.
 
 Pure ASGI, so that streams stay streams. It checks the Host (against DNS rebinding) and the Origin (against
-cross-site requests), closes those routes of the mounted Gradio that the pages never use, bounds the request's
-body, says who the caller is, answers HEAD as GET without a body, and sees to security headers and to the one shape of
-errors.
+cross-site requests), bounds the request's body, says who the caller is, answers HEAD as GET without a body, and sees
+to security headers and to the one shape of errors. What of the mounted Gradio can be reached, `pages/` says.
 """
 
 from __future__ import annotations
@@ -32,10 +31,8 @@ IDLE_BYTES = 4096  # a byte a second is no upload
 LINGER_S, LINGER_BYTES = 5.0, 256 * 2**20  # how long and how much of a refused body is still read
 
 UPLOAD_ROUTES = ("/api/v1/jobs", "/api/v1/voices", "/v1/audio/transcriptions")
-OWNED = ("/api/", "/v1/", "/ws/")
+OWNED = ("/api/", "/v1/", "/ws/", "/gradio_api/queue/")
 HEALTH = ("/healthz", "/readyz", "/metrics")
-GRADIO = "/gradio_api/"
-GRADIO_OPEN = ("heartbeat", "startup-events", "theme.css")  # no event of the pages runs on the server
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -86,7 +83,7 @@ class Guard:
             await exchange.run(self.app)
 
     def _admit(self, connection: HTTPConnection, limit: int) -> None:
-        """Raises FORBIDDEN_HOST, FORBIDDEN_ORIGIN, NOT_FOUND or TOO_LARGE."""
+        """Raises FORBIDDEN_HOST, FORBIDDEN_ORIGIN or TOO_LARGE."""
         host = connection.headers.get("host", "")
         if not host_allowed(host, self.settings.allowed_hosts):
             raise UserError("FORBIDDEN_HOST", host=host[:200])
@@ -94,8 +91,6 @@ class Guard:
         changes = connection.scope["type"] == "websocket" or connection.scope["method"] not in ("GET", "HEAD")
         if changes and origin is not None and origin.partition("://")[2].lower() != host.lower():
             raise UserError("FORBIDDEN_ORIGIN", origin=origin[:200])
-        if not path_open(connection.scope["path"]):
-            raise UserError("NOT_FOUND")
         length = connection.headers.get("content-length", "0")
         if length.isdigit() and int(length) > limit:
             raise too_large(limit)
@@ -248,14 +243,6 @@ def host_allowed(host: str, allowed: tuple[str, ...]) -> bool:
     except ValueError:
         return False
     return True
-
-
-def path_open(path: str) -> bool:
-    """Whether a path is served at all: of Gradio's own routes only those that the pages need."""
-    if not path.startswith(GRADIO.rstrip("/")):
-        return not path.startswith(("/file=", "/proxy=", "/upload", "/vibe", "/monitoring", "/dev/"))
-    rest = path.removeprefix(GRADIO)
-    return any(rest == route or rest.startswith(route + "/") for route in GRADIO_OPEN)
 
 
 def too_large(limit: int) -> UserError:

@@ -18,6 +18,7 @@ from webui.jobs.params import Consent, ConvertParams, SpeakParams, TranscribePar
 from webui.service.label_integrity import LabelIntegrity
 from webui.service.submission import SubmissionKey, Submitter
 from webui.service.uploads import Upload
+from webui.service.validation import checked
 from webui.service.voices import VoiceService
 from webui.settings import Settings
 from webui.store.accounts import NOBODY
@@ -131,6 +132,10 @@ class JobService:
     ) -> SubmittedJobs:
         """One job; a `prompt` makes a voice for this job only."""
         return self._submitted(self._submitter.speak(owner_id, params, prompt, consent, key), key)
+
+    def submit_text(self, owner_id: int, text: str, voice: str) -> SubmittedJobs:
+        """One job that speaks `text`, all else being as usual. Raises INVALID_FIELD."""
+        return self.submit_speak(owner_id, checked(SpeakParams, {"text": text, "voice": voice}))
 
     def get(self, owner_id: int, uid: str) -> QueuedJob:
         return self._placed([self._store.get(owner_id, uid)])[0]
