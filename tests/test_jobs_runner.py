@@ -318,7 +318,7 @@ def test_stopping_finishes_the_batch_and_queues_the_rest(stopped: RunnerKit) -> 
     states = [segment.state for segment in stopped.store.jobs.segments(None, job.uid)]
     assert row.state == "queued" and 2 <= states.count("done") == row.seg_done < 100
     assert all(segment.attempt == 0 for segment in stopped.store.jobs.segments(None, job.uid))
-    assert lock_holder(stopped.settings.lock_file) is None
+    assert lock_holder(stopped.settings) is None
 
 
 def test_the_wake_up_of_stop_is_not_lost() -> None:
@@ -397,7 +397,7 @@ def test_a_second_server_is_refused_with_the_first_ones_number(house: RunnerKit)
     second = JobRunner(house.runner.context, house.feed)
     with pytest.raises(AlreadyRunning) as caught:
         second.start()
-    assert caught.value.pid == os.getpid() == lock_holder(house.settings.lock_file)
+    assert caught.value.pid == os.getpid() == lock_holder(house.settings)
 
 
 def test_a_text_is_spoken_labelled_and_timed(house: RunnerKit) -> None:

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from tests.jobs_kit import Store, open_store
-from webui.jobs.recovery import recover
+from webui.jobs.recovery import AlreadyRunning, WorkLock, lock_holder, recover
 from webui.settings import Settings
 from webui.store.maintenance import back_up
 
+ROOT = Path(__file__).resolve().parent.parent
 WRITER = """
 import sqlite3, sys
 with sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None) as connection:
@@ -107,3 +108,43 @@ def test_a_backup_that_fails_leaves_nothing_half_written(settings: Settings, tmp
     with pytest.raises(sqlite3.DatabaseError):
         back_up(settings, tmp_path / "backup")
     assert list((tmp_path / "backup").iterdir()) == []
+
+
+def other_folder(settings: Settings, tmp_path: Path, database: Path) -> Settings:
+    return settings.model_copy(update={"data": tmp_path / "other", "history_db": database})
+
+
+@pytest.mark.parametrize("way", ["the path itself", "a link to the file", "a link to the folder", "the same folder"])
+def test_f9_one_database_has_one_worker_wherever_data_points(settings: Settings, tmp_path: Path, way: str) -> None:
+    open_store(settings.database).database.close()
+    link, folder = tmp_path / "link.db", tmp_path / "linked"
+    link.symlink_to(settings.database)
+    folder.symlink_to(settings.data)
+    seconds = {
+        "the path itself": other_folder(settings, tmp_path, settings.database),
+        "a link to the file": other_folder(settings, tmp_path, link),
+        "a link to the folder": other_folder(settings, tmp_path, folder / "history.db"),
+        "the same folder": settings.model_copy(update={"history_db": tmp_path / "second.db"}),
+    }
+    with WorkLock(settings):
+        with pytest.raises(AlreadyRunning) as caught:
+            WorkLock(seconds[way])
+        assert caught.value.pid == os.getpid()
+        with pytest.raises(AlreadyRunning):
+            lock_holder(seconds[way])
+        assert lock_holder(settings) == os.getpid()
+    WorkLock(seconds[way]).release()
+
+
+def test_f9_two_folders_with_two_databases_have_two_workers(settings: Settings, tmp_path: Path) -> None:
+    with WorkLock(settings), WorkLock(other_folder(settings, tmp_path, tmp_path / "other" / "history.db")):
+        pass
+    assert lock_holder(settings) is None
+
+
+def test_f9_a_second_program_on_the_same_database_is_refused(settings: Settings, tmp_path: Path) -> None:
+    command = [sys.executable, "app.py", "--data", str(tmp_path / "second"), "--history-db", str(settings.database)]
+    with WorkLock(settings):
+        for arguments in (["serve", "--port", "0"], ["transcribe", str(Path(__file__))]):
+            done = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120)
+            assert done.returncode == 1 and str(os.getpid()) in done.stderr

@@ -165,8 +165,12 @@ class Settings(BaseSettings):
         return self.cache / "tmp"
 
     @property
-    def lock_file(self) -> Path:
-        return self.data / "app.lock"
+    def quarantine(self) -> Path:
+        return self.data / "quarantine"
+
+    @property
+    def history_mark(self) -> Path:
+        return self.data / "history.mark"
 
     @classmethod
     def settings_customise_sources(

@@ -1,8 +1,7 @@
-"""Administrator's commands: history, configuration, backups. They open the database beside a running server."""
+"""Administrator's commands: history and configuration. They open the database beside a running server."""
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from webui.cli.common import DONE, FAILED, Failed, WrongUsage, complain, private_files, settings_of
+from webui.cli.common import DONE, WrongUsage, settings_of
 from webui.cli.texts import help_text, say
 from webui.settings import Settings, origins, terminal_locale
 
@@ -49,33 +48,3 @@ def show_config(
         shown = ", ".join(value) if isinstance(value, tuple) else "" if value is None else value
         typer.echo(f"{key} = {shown}" + (f"    # {sources[key]}" if origin else ""))
     return DONE
-
-
-def backup(
-    context: typer.Context,
-    folder: Annotated[Path, typer.Argument(help=help_text("backup_folder"))],
-    media: Annotated[bool, typer.Option("--media", help=help_text("backup_media"))] = False,
-) -> int:
-    from webui.store.maintenance import back_up
-
-    settings = settings_of(context)
-    if not settings.database.is_file():
-        raise Failed(say("no_such_file", file=settings.database))
-    try:
-        with private_files():
-            written = back_up(settings, folder, media)
-    except sqlite3.Error as error:
-        raise Failed(str(error)) from error
-    typer.echo(say("written", file=written))
-    return DONE
-
-
-def check(context: typer.Context) -> int:
-    from webui.store import maintenance
-
-    findings = maintenance.check(settings_of(context).database)
-    for finding in findings:
-        complain(finding)
-    if not findings:
-        typer.echo(say("ok"))
-    return FAILED if findings else DONE

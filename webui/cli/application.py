@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from webui.cli import admin, doctor, jobs, models, serve
+from webui.cli import admin, doctor, jobs, maintenance, models, serve
 from webui.cli.arguments import arrange
 from webui.cli.common import FAILED, WRONG_USAGE, Failed, WrongUsage, complain, exit_code, sentence
 from webui.cli.texts import help_text, say
@@ -25,8 +25,9 @@ _COMMANDS: dict[str, Callable[..., int]] = {
     "speak": jobs.speak,
     "devices": doctor.devices,
     "doctor": doctor.doctor,
-    "backup": admin.backup,
-    "check": admin.check,
+    "backup": maintenance.backup,
+    "restore": maintenance.restore,
+    "check": maintenance.check,
 }
 _GROUPS: dict[str, dict[str, Callable[..., int]]] = {
     "models": models.COMMANDS,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from webui.cli.common import complain
+from webui.cli.common import Failed, complain
 from webui.cli.texts import say
 from webui.settings import Settings, work_offline
 
@@ -25,17 +25,21 @@ def build(settings: Settings) -> Services:
 
 @contextmanager
 def opened(settings: Settings, *, workers: bool) -> Iterator[Services]:
-    """The services on this data folder, stopped afterwards. Raises DatabaseRefused.
+    """The services on this data folder, stopped afterwards. Raises DatabaseRefused, Failed.
 
     `workers`: this process does the work, unless a server on the same folder already does.
     """
-    from webui.jobs.recovery import lock_holder
+    from webui.jobs.recovery import AlreadyRunning, lock_holder
 
     services = build(settings)
-    joins = workers and lock_holder(settings.lock_file) is not None
-    if joins:
-        complain(say("joined"))
-    services.start(workers=workers and not joins)
+    try:
+        joins = workers and lock_holder(settings) is not None
+        if joins:
+            complain(say("joined"))
+        services.start(workers=workers and not joins)
+    except AlreadyRunning as error:
+        services.stop()
+        raise Failed(say("already_running", pid=error.pid or "?")) from None
     try:
         yield services
     finally:

@@ -105,11 +105,12 @@ def _allow_many_files() -> None:
 
 def _refuse_a_second(settings: Settings) -> None:
     """Before anything heavy is loaded; the workers' own lock decides where two start at once."""
-    from webui.jobs.recovery import lock_holder
+    from webui.jobs.recovery import AlreadyRunning, WorkLock
 
-    holder = lock_holder(settings.lock_file)
-    if holder is not None:
-        raise Failed(say("already_running", pid=holder or "?"))
+    try:
+        WorkLock(settings).release()
+    except AlreadyRunning as error:
+        raise Failed(say("already_running", pid=error.pid or "?")) from None
 
 
 def _listeners(settings: Settings) -> dict[str, socket.socket]:

@@ -1,4 +1,4 @@
-"""What a start puts in order: the lock that admits one server, jobs left running by a crash, orphaned files."""
+"""What a start puts in order: the locks that admit one server, jobs left running by a crash, orphaned files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 from pathlib import Path
+from types import TracebackType
 
 from webui.settings import Settings
 from webui.store.jobs import JobStore
@@ -20,7 +21,7 @@ LOCK_TRIES = 5  # a look at who holds the lock holds it for a moment
 
 
 class AlreadyRunning(Exception):
-    """Another process works on this data folder; `pid` is its number, where it could be read."""
+    """Another process works on this data folder or database; `pid` is its number, where it could be read."""
 
     def __init__(self, pid: int | None) -> None:
         super().__init__(f"another server (process {pid or 'unknown'}) is already working on this data folder")
@@ -53,8 +54,48 @@ class AppLock:
         return True
 
 
-def lock_holder(path: Path) -> int | None:
-    """The process that works on the data folder now (0: one whose number cannot be read), None where none does."""
+class WorkLock:
+    """The right to work: of one process for a data folder, and for a database, wherever `data` points."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises AlreadyRunning."""
+        self._locks: list[AppLock] = []
+        try:
+            for path in _lock_files(settings):
+                self._locks.append(AppLock(path))
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        while self._locks:
+            self._locks.pop().release()
+
+    def __enter__(self) -> WorkLock:
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> None:
+        self.release()
+
+
+def lock_holder(settings: Settings) -> int | None:
+    """The process that works on the data folder now (0: one whose number cannot be read), None where none does.
+
+    Raises AlreadyRunning where it works on another database, or with this database on another folder.
+    """
+    holders = {_holder(path) for path in _lock_files(settings)}
+    if len(holders) > 1:
+        raise AlreadyRunning(max(holder for holder in holders if holder is not None))
+    return holders.pop()
+
+
+def _lock_files(settings: Settings) -> tuple[Path, Path]:
+    """One in the folder, one beside the database; links to the database lead to the same one."""
+    database = settings.database.resolve()
+    return settings.data / "app.lock", database.with_name(f"{database.name}.lock")
+
+
+def _holder(path: Path) -> int | None:
     try:
         AppLock(path).release()
     except AlreadyRunning as running:

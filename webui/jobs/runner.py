@@ -23,7 +23,7 @@ from webui.jobs.context import Context, Worker, understood
 from webui.jobs.kinds import KINDS
 from webui.jobs.placed_model import Begun
 from webui.jobs.prepare import Interrupted
-from webui.jobs.recovery import AppLock, clear_deleted, recover
+from webui.jobs.recovery import WorkLock, clear_deleted, recover
 from webui.store.queue import Cancelled, LeaseLost
 from webui.store.rows import Claim, SegmentResult
 from webui.store.states import FAILED, INTERACTIVE
@@ -35,6 +35,7 @@ TRY_AGAIN_S = 5.0  # after a full disk or a locked file
 LOOK_EVERY_S = 0.5
 PROBING_S = 180.0  # after which a card that hangs, or its driver, is not waited for
 DRAIN_S = 30.0  # how long `stop` waits for the batch in hand
+_NOT_ITS_FAULT = ("BUSY", "DATABASE_MISSING")  # errors for which no job fails: it waits
 
 
 def _nothing() -> None:
@@ -51,7 +52,7 @@ class Activity:
 
 
 class JobRunner:
-    """Works the queue. One per data folder: the lock in it refuses a second.
+    """Works the queue. One per data folder and database: their locks refuse a second.
 
     A device that hangs is given up, its segment is HUNG, and `on_hang` is told, once: the thread that hangs cannot be
     ended, so that the process shall end and be started again. Its job stays `running`, for the next start to queue.
@@ -67,7 +68,7 @@ class JobRunner:
         self._boot = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._stopping = context.draining
         self._threads: list[_Loop] = []
-        self._lock: AppLock | None = None
+        self._lock: WorkLock | None = None
         self._unsubscribe: Callable[[], object] = _nothing
 
     def start(self) -> None:
@@ -77,7 +78,7 @@ class JobRunner:
         """
         wanted = self._settings.device
         cards = devices.cards(wanted) if wanted not in ("auto", "cpu") else None
-        self._lock = AppLock(self._settings.lock_file)
+        self._lock = WorkLock(self._settings)
         recover(self._settings, self.context.queue, self.context.jobs)
         self._unsubscribe = self._changes.subscribe(self._wake)
         for number in range(max(1, min(MOST_PREPARERS, (os.cpu_count() or 1) // 2))):
@@ -197,7 +198,7 @@ class JobRunner:
             self._settle(partial(queue.release, lease))
         except Exception as error:
             worded = self._worded(claim, error)
-            if self._hung or worded.code == "BUSY":  # after a hang the next start finds out whose fault it was
+            if self._hung or worded.code in _NOT_ITS_FAULT:  # after a hang the next start finds out whose fault it was
                 self._settle(partial(queue.release, lease))
             elif worded.code == "DISK_FULL" and not self._room():
                 self._settle(partial(queue.release, lease))

@@ -23,11 +23,12 @@ from webui.service.uploads import clear_incoming
 from webui.service.voices import VoiceService
 from webui.settings import Settings
 from webui.store.accounts import AccountStore
+from webui.store.data_folder import open_data_folder
 from webui.store.history import History
+from webui.store.history_mark import MarkFile, mark_of
 from webui.store.hotwords import HotwordStore
 from webui.store.jobs import JobStore
 from webui.store.machine_facts import MachineFacts
-from webui.store.migrate import open_database
 from webui.store.options import OptionStore
 from webui.store.voices import VoiceStore
 
@@ -42,7 +43,7 @@ class Services:
         self.settings = settings
         ballast = Ballast(settings)
         ballast.give_way()
-        self.database = open_database(settings.database)
+        self.database = open_data_folder(settings)
         self.database.before_deletions(ballast.give_way)
         self.feed = ChangeFeed(self.database)
         self.host = ModelHost(settings, MachineFacts(self.database.patient()))
@@ -75,6 +76,7 @@ class Services:
             runner = JobRunner(self._context, self.feed, self._note_hang)
             runner.start()
             self._runner = self.system.runner = runner
+            MarkFile(self.settings.history_mark).put(mark_of(self.database))
             clear_incoming(self.settings)
 
     def _note_hang(self) -> None:

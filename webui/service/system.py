@@ -20,7 +20,7 @@ from webui.hosting.host import ModelHost
 from webui.service.device_table import DeviceStatus, device_table
 from webui.service.models import ModelService
 from webui.settings import Settings
-from webui.store.database import Database
+from webui.store.database import Database, database_gone
 from webui.store.jobs import JobStore
 from webui.store.states import JOB_KINDS, JOB_STATES, OPEN_STATES, RESULT_STATES, RETRYABLE_STATES
 from webui.text.formats import TRANSCRIPT_FORMATS
@@ -108,20 +108,25 @@ class SystemService:
         return {"unloaded": list(freed.unloaded), "freed_bytes": freed.bytes}
 
     def readiness(self) -> Readiness:
-        """Database writable, disk above its reserve, a default recognizer that can be used, and not ending."""
+        """Database there and writable, disk above its reserve, a default recognizer usable, and not ending."""
         problems: list[Notice] = []
         if self._stopping.is_set():
             problems.append(Notice("UNAVAILABLE", {"reason": Notice("STOPPING")}))
-        try:
-            with self._database.write():
-                pass
-        except (DatabaseError, UserError):
-            problems.append(Notice("UNAVAILABLE", {"reason": Notice("DATABASE_LOCKED")}))
+        problems += self._database_problems()
         if (free := self._too_little_room()) is not None:
             problems.append(Notice("DISK_FULL", {"free": worded(free)}))
         if self._models.default_name(RecognizerModel) is None:
             problems.append(Notice("UNAVAILABLE", {"reason": Notice("NO_MODEL")}))
         return Readiness(tuple(problems))
+
+    def _database_problems(self) -> list[Notice]:
+        if not self._database.in_place():
+            return [database_gone(self._database.path)]
+        try:
+            with self._database.write():
+                return []
+        except (DatabaseError, UserError):
+            return [Notice("UNAVAILABLE", {"reason": Notice("DATABASE_LOCKED")})]
 
     def _too_little_room(self) -> int | None:
         """The bytes free where uploads are refused or jobs wait for room, on the data's disk or the database's."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,7 +22,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from webui.disk import disk_full
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 from webui.store.fair_lock import FairLock
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,9 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._open_file = _OpenFile(path)
         self._engine = _engine(path)
+        event.listen(self._engine, "do_connect", self._open_file.connect)
         self._writer = self._engine.execution_options(immediate=True)
         self._turn = FairLock()
         self._wait_s: float | None = BUSY_S
@@ -69,8 +72,10 @@ class Database:
         """One BEGIN IMMEDIATE transaction; committed at the end, rolled back by an exception.
 
         Raises UserError DISK_FULL where SQLite found no room; everything committed before stands. Raises BUSY where
-        others write all the time; nothing has been done then.
+        others write all the time, DATABASE_MISSING where by now another file or none is at `path`; nothing has been
+        done then.
         """
+        self._open_file.check_in_place()
         deadline = None if self._wait_s is None else time.monotonic() + self._wait_s
         with self._turn.held(self._wait_s) as mine, self._worded(), ExitStack() as stack:
             if not mine:
@@ -140,8 +145,45 @@ class Database:
             finally:
                 connection.close()
 
+    def in_place(self) -> bool:
+        """Whether the file that is open is still the one at `path`: what is written to a removed file is lost."""
+        return self._open_file.in_place()
+
     def close(self) -> None:
         self._engine.dispose()
+
+
+def database_gone(path: Path) -> Notice:
+    return Notice("DATABASE_MISSING", {"reason": Notice("DATABASE_GONE", {"file": str(path)})})
+
+
+class _OpenFile:
+    """The file that was opened first, by device and inode."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._first: tuple[int, int] | None = None
+
+    def in_place(self) -> bool:
+        return self._first is None or self._first == self._now()
+
+    def check_in_place(self) -> None:
+        if not self.in_place():
+            raise database_gone(self._path).as_error()
+
+    def connect(self, _dialect: Any, _record: Any, arguments: Any, keywords: Any) -> sqlite3.Connection:
+        """SQLite by itself would create the file that was removed, or open the one that took its place."""
+        self.check_in_place()
+        connection = sqlite3.connect(*arguments, **keywords)
+        self._first = self._first or self._now()
+        return connection
+
+    def _now(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
 
 def _engine(path: Path) -> Engine:

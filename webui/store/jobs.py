@@ -15,6 +15,7 @@ from sqlalchemy import Connection, and_, delete, func, insert, select, true, upd
 from webui.errors import UserError
 from webui.store import audit, search, tombstones
 from webui.store.database import Database
+from webui.store.history_mark import MarkFile, mark_of
 from webui.store.rows import (
     ArtifactRow,
     JobRow,
@@ -55,13 +56,23 @@ class Submission:
 
 
 class JobStore:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, mark: MarkFile | None = None) -> None:
+        """`mark`: of the data folder that holds the jobs' files."""
         self._database = database
+        self._mark = mark
 
     def submit(
         self, owner_id: int, new: Sequence[NewJob], *, idempotency_key: str | None = None, max_queued: int | None = None
     ) -> Submission:
         """Write all jobs or none. Raises UserError QUEUE_FULL beyond `max_queued` waiting jobs of the owner."""
+        submission = self._submit(owner_id, new, idempotency_key, max_queued)
+        if self._mark is not None and not submission.repeated:
+            self._mark.advance(mark_of(self._database))
+        return submission
+
+    def _submit(
+        self, owner_id: int, new: Sequence[NewJob], idempotency_key: str | None, max_queued: int | None
+    ) -> Submission:
         with self._database.write() as connection:
             if idempotency_key and (known := _by_key(connection, owner_id, idempotency_key)):
                 return Submission(known, repeated=True)

@@ -11,16 +11,18 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from webui.disk import sha256
+from webui.errors import UserError
 from webui.settings import Settings
 
 _MOST_SHOWN = 20
+_MANIFEST = "manifest.json"
 
 
 def back_up(settings: Settings, folder: Path, media: bool = False) -> Path:
     """A copy of the database in `folder`, named by the time; returns its path. Raises OSError, sqlite3.Error.
 
     With `media` the recordings, results and voices are copied beside it, those not there yet; `manifest.json`
-    holds the SHA-256 of the database and the number of files.
+    holds the SHA-256 of every database in `folder` and the number of files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
@@ -35,9 +37,34 @@ def back_up(settings: Settings, folder: Path, media: bool = False) -> Path:
     finally:
         part.unlink(missing_ok=True)
     copied = sum(_copy_tree(root, folder / root.name) for root in _media(settings)) if media else 0
-    manifest = {"database": target.name, "sha256": sha256(target), "files_copied": copied, "created_at": stamp}
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    digest = sha256(target)
+    databases = {**_checksums(folder), target.name: digest}
+    manifest = {"database": target.name, "sha256": digest, "files_copied": copied, "created_at": stamp}
+    (folder / _MANIFEST).write_text(json.dumps({**manifest, "databases": databases}, indent=1), encoding="utf-8")
     return target
+
+
+def newest_backup(folder: Path) -> Path:
+    """The database that `back_up` wrote last into `folder`. Raises UserError BACKUP_NONE."""
+    copies = sorted(folder.glob("history-*.db"))
+    if not copies:
+        raise UserError("BACKUP_NONE", file=str(folder))
+    return copies[-1]
+
+
+def checksum_in_manifest(copy: Path) -> str | None:
+    """The SHA-256 that the manifest beside it gives for a backup's database; None where it gives none."""
+    return _checksums(copy.parent).get(copy.name)
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    """Of the databases of all backups in `folder`, by name."""
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    newest = {manifest["database"]: manifest["sha256"]} if "database" in manifest else {}
+    return {**manifest.get("databases", {}), **newest}
 
 
 def check(database: Path) -> list[str]:

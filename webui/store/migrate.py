@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from webui.errors import UserError
 from webui.store.database import Database
+from webui.store.history_mark import DATABASE_ID
 from webui.store.options import set_option
 from webui.store.schema import settings
 from webui.store.search import TOKENISER_VERSION, fill_index
@@ -25,6 +28,7 @@ log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 _MAGIC = b"SQLite format 3\0"
+_TOKENISER = "tokeniser"  # its key among the settings
 _BACKUP_ROOM = 2.2  # free space wanted for the copy and the rebuild, in sizes of the database
 
 
@@ -45,7 +49,7 @@ def open_database(path: Path, backups: Path | None = None) -> Database:
             if revision is not None:
                 _back_up(path, backups or path.parent / "backups", revision)
             _upgrade(path)
-        _renew_index(path)
+        _complete(path)
     except (DatabaseError, sqlite3.DatabaseError, OSError) as error:
         raise _refusal(path, error) from error
     return Database(path)
@@ -109,23 +113,34 @@ def _upgrade(path: Path) -> None:
         database.close()
 
 
-def _renew_index(path: Path) -> None:
-    """Rebuild the search index where it was written by another tokeniser."""
+def _complete(path: Path) -> None:
+    """Give the database its random id, and a search index by this version's tokeniser, where it has none."""
     database = Database(path)
     try:
-        with database.read() as connection:
-            query = settings.select().where(settings.c.key == "tokeniser")
-            row: Any = connection.execute(query).one_or_none()
-        if row is None or row.value != TOKENISER_VERSION:
+        if not _is_complete(database):
             with database.write() as connection:
-                fill_index(connection)
-                set_option(connection, "tokeniser", TOKENISER_VERSION)
+                found = _options(connection)
+                if DATABASE_ID not in found:
+                    set_option(connection, DATABASE_ID, secrets.token_hex(16))
+                if found.get(_TOKENISER) != TOKENISER_VERSION:
+                    fill_index(connection)
+                    set_option(connection, _TOKENISER, TOKENISER_VERSION)
     except UserError as error:
         if error.code != "DISK_FULL":
             raise
         raise DatabaseRefused("DATABASE_NO_ROOM", file=str(path), size="16 MB") from error
     finally:
         database.close()
+
+
+def _is_complete(database: Database) -> bool:
+    with database.read() as connection:
+        found = _options(connection)
+    return DATABASE_ID in found and found.get(_TOKENISER) == TOKENISER_VERSION
+
+
+def _options(connection: Connection) -> dict[str, Any]:
+    return {row.key: row.value for row in connection.execute(settings.select())}
 
 
 def _refusal(path: Path, error: Exception) -> DatabaseRefused:

@@ -1,0 +1,218 @@
+"""Backups put back, by the book: nothing that came after one is lost, and what is not sound changes nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.jobs_kit import open_store
+from tests.test_data_folder import accept, recording_of, remove_database
+from webui.cli.application import main
+from webui.errors import UserError
+from webui.jobs.recovery import WorkLock
+from webui.settings import Settings
+from webui.store.data_folder import open_data_folder
+from webui.store.jobs import JobStore, new_uid
+from webui.store.maintenance import back_up, check
+from webui.store.migrate import DatabaseRefused
+from webui.store.restore import restore
+from webui.store.rows import ArtifactRow
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+
+
+def jobs_of(settings: Settings) -> set[str]:
+    """Those that the folder's database lists; the start is not refused."""
+    with closing(open_data_folder(settings)) as database:
+        uids = [folder.name for folder in settings.uploads.iterdir()]
+        return JobStore(database).known(uids)
+
+
+def run(settings: Settings, *arguments: str) -> int:
+    return main(["--data", str(settings.data), "--models", str(settings.models), *arguments])
+
+
+def quarantined(settings: Settings) -> set[str]:
+    """Paths below the folders of the quarantine."""
+    found = (path.relative_to(settings.quarantine) for path in settings.quarantine.rglob("*") if path.is_file())
+    return {Path(*path.parts[1:]).as_posix() for path in found}
+
+
+def test_f1b_the_restore_of_the_book_loses_no_recording_made_after_the_backup(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monday = accept(settings)
+    assert run(settings, "backup", str(tmp_path / "backup"), "--media") == 0
+    tuesday = accept(settings)
+    assert run(settings, "restore", str(tmp_path / "backup")) == 0
+    assert run(settings, "check") == 0
+    assert jobs_of(settings) == {monday.uid}
+    assert quarantined(settings) == {f"uploads/{tuesday.uid}/original.wav", "history.db"}
+    assert str(settings.quarantine) in capsys.readouterr().out
+
+
+def test_the_database_so_far_can_be_put_back_in_its_turn(settings: Settings, tmp_path: Path) -> None:
+    monday = accept(settings)
+    copy = back_up(settings, tmp_path / "backup")
+    tuesday = accept(settings)
+    aside = restore(settings, copy).quarantine
+    shutil.move(aside / "uploads" / tuesday.uid, settings.uploads)
+    assert restore(settings, aside / "history.db").verified is False
+    assert jobs_of(settings) == {monday.uid, tuesday.uid}
+
+
+@pytest.mark.parametrize("lost", [remove_database, lambda settings: settings.database.write_bytes(b"torn" * 999)])
+def test_a_lost_or_damaged_database_is_replaced(
+    settings: Settings, tmp_path: Path, lost: Callable[[Settings], object]
+) -> None:
+    monday = accept(settings)
+    copy = back_up(settings, tmp_path / "backup")
+    lost(settings)
+    restore(settings, copy)
+    assert jobs_of(settings) == {monday.uid} and check(settings.database) == []
+
+
+def test_an_empty_machine_gets_its_recordings_from_the_backup(settings: Settings, tmp_path: Path) -> None:
+    monday = accept(settings)
+    back_up(settings, tmp_path / "backup", media=True)
+    elsewhere = settings.model_copy(update={"data": tmp_path / "elsewhere"})
+    done = restore(elsewhere, tmp_path / "backup")
+    assert (done.missing, done.verified) == (0, True)
+    assert (elsewhere.uploads / monday.uid / "original.wav").read_bytes() == monday.uid.encode()
+    assert jobs_of(elsewhere) == {monday.uid}
+
+
+def test_a_backup_without_media_says_how_many_files_are_nowhere(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = with_input(settings)
+    back_up(settings, tmp_path / "backup")
+    elsewhere = settings.model_copy(update={"data": tmp_path / "elsewhere"})
+    assert run(elsewhere, "restore", str(tmp_path / "backup")) == 3
+    assert run(elsewhere, "check") == 0
+    assert run(elsewhere, "check", "--media") == 1
+    assert f"uploads/{job}/original.wav: no such file" in capsys.readouterr().err
+
+
+def with_input(settings: Settings) -> str:
+    """A job whose recording its row names."""
+    uid = new_uid()
+    store = open_store(settings.database)
+    path = recording_of(settings, uid).relative_to(settings.data)
+    store.submit(uid=uid, input=ArtifactRow("input", str(path), sha256="0" * 64))
+    store.database.close()
+    return uid
+
+
+def test_check_media_names_what_is_not_what_it_was(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    uid = with_input(settings)
+    assert run(settings, "check", "--media") == 1
+    assert f"uploads/{uid}/original.wav: does not match" in capsys.readouterr().err
+
+
+def damage(copy: Path) -> None:
+    content = bytearray(copy.read_bytes())
+    content[5000:9000] = bytes(4000)
+    copy.write_bytes(content)
+
+
+def forget_manifest_and_damage(copy: Path) -> None:
+    (copy.parent / "manifest.json").unlink()
+    damage(copy)
+
+
+def another_program(copy: Path) -> None:
+    (copy.parent / "manifest.json").unlink()
+    copy.unlink()
+    with closing(sqlite3.connect(copy)) as connection, connection:
+        connection.execute("CREATE TABLE theirs (id INTEGER)")
+
+
+def newer(copy: Path) -> None:
+    (copy.parent / "manifest.json").unlink()
+    with closing(sqlite3.connect(copy)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+
+@pytest.mark.parametrize("change", [damage, forget_manifest_and_damage, another_program, newer, Path.unlink])
+def test_a_backup_that_is_not_sound_changes_nothing(
+    settings: Settings, tmp_path: Path, change: Callable[[Path], object]
+) -> None:
+    accept(settings)
+    copy = back_up(settings, tmp_path / "backup")
+    accept(settings)
+    change(copy)
+    before = {path: path.stat().st_mtime_ns for path in settings.data.rglob("*")}
+    with pytest.raises((UserError, DatabaseRefused)) as caught:
+        restore(settings, copy)
+    assert {path: path.stat().st_mtime_ns for path in settings.data.rglob("*") if path != settings.data} == {
+        path: stamp for path, stamp in before.items() if path != settings.data
+    }
+    assert ".part" not in str(caught.value)
+
+
+def test_every_backup_of_a_folder_keeps_its_checksum(settings: Settings, tmp_path: Path) -> None:
+    accept(settings)
+    first = back_up(settings, tmp_path / "backup")
+    first = first.rename(first.with_name("history-20260101-000000.db"))
+    manifest = json.loads((tmp_path / "backup" / "manifest.json").read_text())
+    manifest["databases"] = {first.name: manifest["sha256"]}
+    (tmp_path / "backup" / "manifest.json").write_text(json.dumps(manifest))
+    back_up(settings, tmp_path / "backup")
+    assert restore(settings, first).verified
+
+
+def test_what_the_restored_database_would_make_again_is_kept(settings: Settings, tmp_path: Path) -> None:
+    """The job was unfinished in the backup; its result came after it."""
+    job = accept(settings)
+    copy = back_up(settings, tmp_path / "backup")
+    result = settings.outputs / job.uid / "segments" / "00000.wav"
+    result.parent.mkdir(parents=True)
+    result.write_bytes(b"spoken")
+    restore(settings, copy)
+    assert result.read_bytes() == b"spoken"
+    assert f"outputs/{job.uid}/segments/00000.wav" in quarantined(settings)
+
+
+def test_orphans_are_listed_and_moved_never_deleted(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    known = accept(settings)
+    stray = recording_of(settings, new_uid())
+    voice = settings.voices / f"{new_uid()}.wav"
+    voice.parent.mkdir()
+    voice.write_bytes(b"prompt")
+    assert run(settings, "check", "--orphans") == 1
+    listed = capsys.readouterr().out.splitlines()
+    assert listed == [str(stray.parent), str(voice)]
+    assert run(settings, "check", "--orphans", "--quarantine") == 0
+    assert quarantined(settings) == {f"uploads/{stray.parent.name}/original.wav", f"voices/{voice.name}"}
+    assert run(settings, "check", "--orphans") == 0
+    assert jobs_of(settings) == {known.uid}
+
+
+def test_without_a_database_everything_is_an_orphan_and_a_start_goes_on_afterwards(settings: Settings) -> None:
+    job = accept(settings)
+    remove_database(settings)
+    assert run(settings, "check", "--orphans", "--quarantine") == 0
+    assert quarantined(settings) == {f"uploads/{job.uid}/original.wav"}
+    open_data_folder(settings).close()
+
+
+@pytest.mark.parametrize("command", [["restore", "{backup}"], ["check", "--orphans", "--quarantine"]])
+def test_files_are_not_moved_under_a_running_server(
+    settings: Settings, tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    accept(settings)
+    recording_of(settings, new_uid())
+    back_up(settings, tmp_path / "backup")
+    with WorkLock(settings):
+        assert run(settings, *(word.format(backup=tmp_path / "backup") for word in command)) == 1
+    assert "already works" in capsys.readouterr().err and not settings.quarantine.exists()
