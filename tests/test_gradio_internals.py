@@ -13,7 +13,6 @@ from gradio import component_meta, queueing, routes, state_holder
 
 from webui.pages import gradio_internals
 from webui.pages.gradio_internals import API, DATA, INFO, JOIN, PAGE_ROUTES
-from webui.server.guard import OWNED
 
 PACKAGE = Path(gradio.__file__).parent
 FRONTEND = PACKAGE / "templates" / "frontend"
@@ -56,10 +55,6 @@ def test_the_type_stubs_are_written_by_the_function_that_we_replace() -> None:
 def test_the_routes_that_we_open_exist(route: str) -> None:
     assert re.search(rf'"{route}["/]', inspect.getsource(routes)), f"Gradio changed a route: no {route}"
     assert routes.API_PREFIX == API, f"Gradio changed where its routes begin: {routes.API_PREFIX}"
-
-
-def test_callers_are_known_where_we_open_functions() -> None:
-    assert all(path.startswith(OWNED) for path in (JOIN, DATA))
 
 
 @pytest.mark.parametrize("mark", ["data-tab-id", "__type__", "tab-container", "tab-wrapper"])

@@ -38,7 +38,9 @@ def asked_keys() -> tuple[set[str], set[str]]:
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     root = tmp_path_factory.mktemp("pages")
     app = FastAPI()
-    application.mount(app, SimpleNamespace(settings=Settings(data=root / "data", models=root / "models"), jobs=None))
+    application.mount(
+        app, SimpleNamespace(settings=Settings(data=root / "data", models=root / "models"), jobs=None, accounts=None)
+    )
     with TestClient(app) as client:
         yield client
 

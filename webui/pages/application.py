@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from webui.pages.gradio_import import without_stubs
+from webui.service.accounts import AccountService
 from webui.service.jobs import JobService
 from webui.settings import Settings, without_proxies, work_offline
 
@@ -35,6 +36,9 @@ class PageServices(Protocol):
 
     @property
     def jobs(self) -> JobService: ...
+
+    @property
+    def accounts(self) -> AccountService: ...
 
 
 class Revalidated(StaticFiles):
@@ -59,7 +63,7 @@ def mount(app: FastAPI, services: PageServices) -> None:
     app.mount("/static", Revalidated(directory=STATIC, packages=[gradio_internals.STATIC]), name="static")
     i18n = gradio.I18n(**texts)
     page = layout.build(i18n)
-    callable_ids = endpoints.add(page, services.jobs)
+    callable_ids = endpoints.add(page, services.jobs, services.accounts)
     gradio.mount_gradio_app(
         app,
         page,

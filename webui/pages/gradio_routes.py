@@ -2,12 +2,13 @@
 
 Every other route answers as if it were not there. A call is written anew from the few fields that it needs, texts all
 of them, so that no file, no other function and nothing that Gradio may learn to read one day comes through; and its
-session is its owner's, so that nobody hears the answers to another's calls.
+session is its caller's, so that nobody hears the answers to another's calls.
 """
 
 from __future__ import annotations
 
 from collections.abc import Set
+from hashlib import sha256
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -19,6 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 from webui.errors import UserError
 from webui.pages import gradio_internals
 from webui.pages.gradio_internals import API, CLOSED, DATA, INFO, JOIN, PAGE_ROUTES
+from webui.service.accounts import COOKIE
 from webui.service.validation import checked, invalid_field
 
 MOST_TEXTS = 4
@@ -66,12 +68,13 @@ class GradioRoutes:
         call = await _call(request)
         if call.fn_index not in self._callable_ids:
             raise UserError("NOT_FOUND")
-        call.session_hash = _of_owner(request, call.session_hash)
+        request.state.token = request.cookies.get(COOKIE)
+        call.session_hash = _of_caller(request, call.session_hash)
         return scope, _said_again(call.model_dump_json().encode(), receive)
 
     async def _data(self, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
         request = Request(scope)
-        session = _of_owner(request, checked(Listener, dict(request.query_params)).session_hash)
+        session = _of_caller(request, checked(Listener, dict(request.query_params)).session_hash)
         if not gradio_internals.has_session(self._app.get_blocks(), session):
             raise UserError("NOT_FOUND")
         return {**scope, "query_string": urlencode({"session_hash": session}).encode()}, receive
@@ -92,8 +95,10 @@ async def _call(request: Request) -> Call:
         raise invalid_field(error.errors()) from None
 
 
-def _of_owner(request: Request, session: str) -> str:
-    return f"{request.state.owner}.{session}"
+def _of_caller(request: Request, session: str) -> str:
+    """By the cookie and not the owner: a caller may become one by the very call."""
+    token = request.cookies.get(COOKIE, "")
+    return f"{sha256(token.encode()).hexdigest()}.{session}"
 
 
 def _said_again(body: bytes, receive: Receive) -> Receive:

@@ -20,9 +20,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from webui.errors import UserError
 from webui.server.errors import MARK, error_response, logged, status_response
+from webui.service.accounts import COOKIE
 from webui.settings import Settings
 
-COOKIE = "shengfang_owner"
 COOKIE_AGE_S = 400 * 24 * 3600  # the longest that browsers keep a cookie
 BODY_LIMIT = 4 * 2**20  # bytes, of a request without files
 FORM_SLACK = 2**20  # bytes, what a form's fields and headers may add to its files
@@ -31,7 +31,7 @@ IDLE_BYTES = 4096  # a byte a second is no upload
 LINGER_S, LINGER_BYTES = 5.0, 256 * 2**20  # how long and how much of a refused body is still read
 
 UPLOAD_ROUTES = ("/api/v1/jobs", "/api/v1/voices", "/v1/audio/transcriptions")
-OWNED = ("/api/", "/v1/", "/ws/", "/gradio_api/queue/")
+OWNED = ("/api/", "/v1/", "/ws/")
 HEALTH = ("/healthz", "/readyz", "/metrics")
 
 CONTENT_SECURITY_POLICY = (

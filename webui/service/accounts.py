@@ -13,6 +13,7 @@ from webui.store.rows import OwnerRow
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 bits in URL-safe base64
 _REMEMBERED = 10_000
+COOKIE = "shengfang_owner"
 API = "api"  # the shared owner of callers without a cookie
 
 
