@@ -26,7 +26,7 @@ from benchmarks.fake_engine import heard
 from tests.api_kit import code, finish, prompt, submit, wav, wav_of
 from tests.devices_kit import Server
 from tests.jobs_kit import buzz
-from webui.audio.aigc_label.audible import rhythm_score
+from webui.audio.aigc_label.audible import audible_score
 from webui.audio.aigc_label.label import read_metadata
 from webui.server.guard import COOKIE
 
@@ -229,7 +229,7 @@ class TestOpenAI:
         assert answer.status_code == 200 and len(answer.headers["x-job-id"]) == 32
         samples, rate = decoded(answer.content, form)
         assert len(samples) / rate > 0.05 * len(TEXT)
-        assert rhythm_score(samples, rate) > 0.5
+        assert audible_score(samples, rate) > 0.5
         path = tmp_path / f"speech.{form}"
         path.write_bytes(answer.content)
         label = None if form in ("aac", "pcm") else read_metadata(path)
@@ -251,13 +251,13 @@ class TestOpenAI:
         samples, rate = decoded(answer.content, form)
         speech_s = len("你好。") * 0.05
         assert len(samples) / rate > speech_s + 0.5
-        assert rhythm_score(samples[: len(samples) - round(speech_s * rate / 2)], rate) > 0.5
+        assert audible_score(samples[: len(samples) - round(speech_s * rate / 2)], rate) > 0.5
         uid = answer.headers["x-job-id"]
         assert finish(api, uid)["state"] == "done"
         stored = tmp_path / "stored.wav"
         stored.write_bytes(api.get(f"/api/v1/jobs/{uid}/audio").content)
         assert read_metadata(stored) is not None
-        assert rhythm_score(*soundfile.read(stored, dtype="float32")) > 0.5
+        assert audible_score(*soundfile.read(stored, dtype="float32")) > 0.5
 
     def test_the_list_of_models_is_openais_with_capabilities(self, api: Client) -> None:
         listed = api.get("/v1/models").json()

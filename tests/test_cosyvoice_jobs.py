@@ -18,7 +18,7 @@ import soundfile
 
 from tests.api_kit import Server, code, finish, prompt, serving, submit, wav_of
 from tests.cosyvoice.conftest import build
-from webui.audio.aigc_label.audible import RHYTHM_SECONDS
+from webui.audio.aigc_label.audible import AUDIBLE_SECONDS
 from webui.audio.aigc_label.label import GAP_SECONDS, AigcLabel, check
 from webui.audio.resampling import resample
 from webui.engines.cosyvoice.prompts import INSTRUCTIONS
@@ -28,7 +28,7 @@ MODEL = "Fun-CosyVoice3-0.5B"
 CONSENT = json.dumps({"basis": "written", "subject": "张三"})
 TRANSCRIPT = "今天天气很好，我们一起去公园散步，好不好？"
 TEXT = "今天天气很好，我们去公园。明天再见，祝你愉快。"
-LABEL = round((RHYTHM_SECONDS + GAP_SECONDS) * 24000)  # samples before the first sound
+LABEL = round((AUDIBLE_SECONDS + GAP_SECONDS) * 24000)  # samples before the first sound
 
 
 @pytest.fixture(scope="module")

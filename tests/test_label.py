@@ -1,4 +1,4 @@
-"""The label of generated audio: the rhythm, the JSON, every container, and what takes a label away."""
+"""The AIGC label: the tone, the JSON, every container, and what takes a label away."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import soundfile
 
 from tests.speech_kit import hum
 from webui.audio import riff
-from webui.audio.aigc_label.audible import RHYTHM_SECONDS, UNIT_SECONDS, rhythm, rhythm_score
+from webui.audio.aigc_label.audible import AUDIBLE_SECONDS, UNIT_SECONDS, audible_label, audible_score
 from webui.audio.aigc_label.label import (
     FIELDS,
     GAP_SECONDS,
@@ -109,8 +109,8 @@ def test_a_producer_code_has_27_characters() -> None:
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 24_000, 44_100])
-def test_the_rhythm_is_short_long_short_short(rate: int) -> None:
-    tone = rhythm(rate)
+def test_the_audible_label_is_short_long_short_short(rate: int) -> None:
+    tone = audible_label(rate)
     assert len(tone) == round(1.32 * rate)
     unit = int(UNIT_SECONDS * rate)
     heard = "".join(
@@ -119,23 +119,23 @@ def test_the_rhythm_is_short_long_short_short(rate: int) -> None:
     assert heard == "10111000101"
     spectrum = np.abs(np.fft.rfft(tone))
     assert np.argmax(spectrum) * rate / len(tone) == pytest.approx(880, abs=2)
-    assert rhythm_score(tone, rate) > 0.9
+    assert audible_score(tone, rate) > 0.9
 
 
-def test_the_rhythm_follows_the_level_of_the_speech() -> None:
+def test_the_audible_label_follows_the_level_of_the_speech() -> None:
     loud = np.concatenate(list(labelled([speech(16_000, level=0.6)], 16_000, "end")))
     quiet = np.concatenate(list(labelled([speech(16_000, level=0.2)], 16_000, "end")))
-    count = round(RHYTHM_SECONDS * 16_000)
+    count = round(AUDIBLE_SECONDS * 16_000)
     ratio = np.abs(loud[-count:]).max() / np.abs(quiet[-count:]).max()
     assert ratio == pytest.approx(3, rel=0.1)
-    assert np.abs(rhythm(16_000, 1e-6)).max() > 0.05, "audible even beside near silence"
-    assert np.abs(rhythm(16_000, 1.0)).max() < 0.6
+    assert np.abs(audible_label(16_000, 1e-6)).max() > 0.05, "audible even beside near silence"
+    assert np.abs(audible_label(16_000, 1.0)).max() < 0.6
 
 
 def test_position_and_gap() -> None:
     content = speech(16_000)
     both = np.concatenate(list(labelled([content[:5000], content[5000:]], 16_000, "both")))
-    side = round((RHYTHM_SECONDS + GAP_SECONDS) * 16_000)
+    side = round((AUDIBLE_SECONDS + GAP_SECONDS) * 16_000)
     assert len(both) == len(content) + 2 * side
     assert np.array_equal(both[side:-side], content)
     assert not both[side - 4000 : side].any()
@@ -143,12 +143,12 @@ def test_position_and_gap() -> None:
     assert np.array_equal(start[side:], content)
 
 
-def test_the_rhythm_is_not_found_where_it_is_not() -> None:
-    assert rhythm_score(speech(16_000), 16_000) < 0.3
-    assert rhythm_score(np.zeros(100, np.float32), 16_000) < 0.3
+def test_the_audible_label_is_not_found_where_it_is_not() -> None:
+    assert audible_score(speech(16_000), 16_000) < 0.3
+    assert audible_score(np.zeros(100, np.float32), 16_000) < 0.3
     steady = np.sin(2 * np.pi * 880 * np.arange(32_000) / 16_000).astype(np.float32)
-    assert rhythm_score(steady, 16_000) < 0.3
-    assert rhythm_score(rhythm(16_000)[::-1].copy(), 16_000) < 0.8, "the same backwards is another letter"
+    assert audible_score(steady, 16_000) < 0.3
+    assert audible_score(audible_label(16_000)[::-1].copy(), 16_000) < 0.8, "the same backwards is another letter"
 
 
 @pytest.mark.parametrize("rate", [8_000, 24_000])
@@ -239,7 +239,7 @@ def test_a_file_saved_by_another_program_does_not_pass(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_file_without_its_rhythm_does_not_pass(tmp_path: Path, format: Any) -> None:
+def test_a_file_without_its_audible_label_does_not_pass(tmp_path: Path, format: Any) -> None:
     path = tmp_path / f"a.{format}"
     with AudioWriter(path, format, 24_000, LABEL.json()) as writer:
         writer.write(speech(24_000))
@@ -248,7 +248,7 @@ def test_a_file_without_its_rhythm_does_not_pass(tmp_path: Path, format: Any) ->
             check(path, LABEL, position, 24_000)
 
 
-def test_the_rhythm_must_be_where_it_was_configured(tmp_path: Path) -> None:
+def test_the_audible_label_must_be_where_it_was_configured(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mp3", position="end")
     for position in ("start", "both"):
         with pytest.raises(UserError, match="LABEL_MISSING"):

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from tests.api_kit import Server, code, wav
-from webui.audio.aigc_label.audible import rhythm_score
+from webui.audio.aigc_label.audible import audible_score
 from webui.audio.aigc_label.label import read_metadata
 
 TEXT = "您好，这里是客服中心。请问有什么可以帮您？"
@@ -148,7 +148,7 @@ def test_speech_comes_as_mp3_with_both_labels(client: openai.OpenAI, tmp_path: P
     label = read_metadata(tmp_path / "speech.mp3")
     assert label is not None and label["ProduceID"] == uid
     samples, rate = soundfile.read(tmp_path / "speech.mp3", dtype="float32")
-    assert rhythm_score(samples[-round(2 * rate) :], rate) > 0.8
+    assert audible_score(samples[-round(2 * rate) :], rate) > 0.8
     assert len(samples) / rate > len(TEXT) * 0.05
 
 
@@ -181,7 +181,7 @@ def test_a_stream_begins_with_the_label_and_leaves_a_checked_file(client: openai
     samples = soundfile.read(
         io.BytesIO(streamed), samplerate=24_000, channels=1, format="RAW", subtype="PCM_16", dtype="float32"
     )[0]
-    assert rhythm_score(samples[: 2 * 24_000], 24_000) > 0.8
+    assert audible_score(samples[: 2 * 24_000], 24_000) > 0.8
     stored = soundfile.read(io.BytesIO(plain.get(f"/api/v1/jobs/{uid}/audio").content), dtype="float32")[0]
     spoken = len(TEXT) * 0.05
     assert len(samples) / 24_000 > 1.32 + spoken

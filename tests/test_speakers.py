@@ -36,7 +36,7 @@ print(peak() - before)
 """
 
 
-def test_ten_hours_of_prints_are_told_apart_in_bounded_memory(in_child: Callable[..., str]) -> None:
+def test_ten_hours_of_embeddings_are_told_apart_in_bounded_memory(in_child: Callable[..., str]) -> None:
     assert float(in_child(_TEN_HOURS)) < 100  # MB
 
 
@@ -51,7 +51,7 @@ def test_one_voice_is_one_speaker_and_one_segment_is_one_too() -> None:
 
 
 class Printer:
-    """A voice print that is the segment's loudness; counts what it was asked."""
+    """A speaker embedding that is the segment's loudness; counts what it was asked."""
 
     def __init__(self) -> None:
         self.asked: list[float] = []

@@ -14,7 +14,7 @@ import soundfile
 
 from benchmarks.fake_engine import FakeSynthesizer
 from tests.api_kit import finish, serving
-from webui.audio.aigc_label.audible import RHYTHM_SECONDS
+from webui.audio.aigc_label.audible import AUDIBLE_SECONDS
 from webui.audio.aigc_label.label import GAP_SECONDS
 from webui.audio.joining import PARAGRAPH_PAUSE, TARGET_LEVEL
 from webui.audio.loudness import speech_level
@@ -22,7 +22,7 @@ from webui.engines.base import AnyModel, SynthesizerCapabilities, SynthesizerMod
 from webui.settings import Settings
 
 RATE = 24_000
-LABEL = round(RHYTHM_SECONDS * RATE) + round(GAP_SECONDS * RATE)
+LABEL = round(AUDIBLE_SECONDS * RATE) + round(GAP_SECONDS * RATE)
 TEXT = "第一段有两句话。这是第二句话。\n第二段从这里开始，\n" + "没有标点的长句" * 30
 GROWS = SynthesizerCapabilities(languages=("zh",), sample_rate=RATE, streaming=True)
 

@@ -1,4 +1,4 @@
-"""Matrices in 8 bits: how near they come, and when a model on the CPU is computed with them."""
+"""int8 quantisation: how near it comes, and when a model on the CPU is computed with it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 
 
 def pair(bias: bool = False, loud: float = 1.0):
-    """A matrix (96, 128) and its 8-bit form; one of the rows times `loud`."""
+    """A matrix (96, 128) and its int8 form; one of the rows times `loud`."""
     generator = torch.Generator().manual_seed(1)
     weight = torch.randn(96, 128, generator=generator)
     weight[3] *= loud

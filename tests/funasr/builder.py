@@ -161,7 +161,7 @@ def nano(folder: Path, with_ctc: bool = True, full: bool = False) -> Path:
 
 
 def campplus(folder: Path, full: bool = False) -> Path:
-    """CAM++ (7 M parameters in full); its prints are meaningless, and the same for the same sound."""
+    """CAM++ (7 M parameters in full); its embeddings are meaningless, and the same for the same sound."""
     sizes = {"feat_dim": 80, "embedding_size": 24, "growth_rate": 8, "bn_size": 2, "init_channels": 16}
     if full:
         sizes |= {"embedding_size": 192, "growth_rate": 32, "bn_size": 4, "init_channels": 128}

@@ -65,7 +65,7 @@ def test_the_bucket_does_not_show_in_the_result(models: Settings, name: str) -> 
     assert np.allclose(in_longer[:, :20], exact, atol=1e-4)
 
 
-def test_a_voice_print_is_of_the_repeated_recording(models: Settings) -> None:
+def test_a_speaker_embedding_is_of_the_repeated_recording(models: Settings) -> None:
     encoder = OfflineEncoder(models.data / "out" / "speaker")
     features = np.random.default_rng(1).normal(size=(15, 80)).astype(np.float32)
     (short,) = encoder.run(features).values()

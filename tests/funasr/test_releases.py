@@ -116,7 +116,7 @@ def test_nano_without_its_head_says_what_stock_says(
     assert recognizer.recognize([sound, Waveform(sound.samples[:20_000], 16_000)], options)[0].text == found.text
 
 
-def test_voice_prints_are_those_of_stock(releases: Path, sound: Waveform, stock: dict[str, Any]) -> None:
+def test_speaker_embeddings_are_those_of_stock(releases: Path, sound: Waveform, stock: dict[str, Any]) -> None:
     folder = folders.helper("speaker", releases)
     assert folder is not None and folder.weights.name == "campplus_cn_common.bin"
     wanted = np.array(stock["campplus"])

@@ -262,8 +262,8 @@ class EngineError(Exception):
         self.detail = detail
 
 
-class OptimisedForm(TypedDict):
-    """`use`: the precision that is recommended; `errors`: part → relative error against the plain form."""
+class OptimisationReport(TypedDict):
+    """`use`: the precision that is recommended; `errors`: part → relative error against the plain weights."""
 
     use: str
     errors: Mapping[str, float]
@@ -284,8 +284,8 @@ class Model(Generic[E]):
     `dependable`: False for a stopgap, whose results nothing else is built on and which is not asked to guess.
     `offered`: False for what is of no use on people's recordings and texts: used by name only.
     `notice`: shown with every result.
-    `optimise()` makes a form that is faster on the CPU, in a minute or two; raises UserError. None = it has none.
-    `optimised`: what was found out about that form, where it was made.
+    `optimise()` prepares an ONNX export or int8 quantisation for the CPU, in minutes; raises UserError. None: neither.
+    `optimised`: what was found out about it, once it was made.
     """
 
     kind: ClassVar[ModelKind]
@@ -303,7 +303,7 @@ class Model(Generic[E]):
     offered: bool = True
     notice: Notice | None = None
     optimise: Callable[[], None] | None = None
-    optimised: OptimisedForm | None = None
+    optimised: OptimisationReport | None = None
 
 
 @dataclass(frozen=True)

@@ -56,8 +56,8 @@ class SegmentListener:
     def _recognize(self, spans: list[Span]) -> None:
         for span in spans:
             found = self._recognizer.recognize([Waveform(self._piece(span), RATE)], self._options)[0]
-            apart = " " if self._text[-1:].isascii() and found.text[:1].isascii() and self._text else ""
-            self._text += f"{apart}{found.text}" if found.text else ""
+            space = " " if self._text[-1:].isascii() and found.text[:1].isascii() and self._text else ""
+            self._text += f"{space}{found.text}" if found.text else ""
 
     def _piece(self, span: Span) -> NDArray[np.float32]:
         first = self._heard - len(self._sound)

@@ -59,7 +59,7 @@ class Stopped(Exception):
 
 class Calibrations:
     """The measurements. Thread-safe; one is made at a time. Exchanged weights, drivers or torch make them void, and so
-    does a faster form for the CPU.
+    does an ONNX export or int8 quantisation for the CPU.
     """
 
     def __init__(self, memory: KeyValueStore) -> None:
@@ -102,7 +102,7 @@ def versions() -> str:
 
 
 def _conditions(model: AnyModel) -> list[object]:
-    """What a measurement of `model` holds for: its weights, the form that the CPU computes with, the versions."""
+    """What a measurement of `model` holds for: its weights, the precision that the CPU computes with, the versions."""
     return [model.revision, model.optimised["use"] if model.optimised else None, versions()]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from webui.audio.aigc_label.audible import RHYTHM_SECONDS
+from webui.audio.aigc_label.audible import AUDIBLE_SECONDS
 from webui.audio.aigc_label.label import GAP_SECONDS, AigcLabel, check, labelled
 from webui.audio.encode import AudioWriter
 from webui.audio.formats import AUDIO_FORMATS, AudioFormat
@@ -72,7 +72,7 @@ def publish(
 
 def _lead(context: Context) -> float:
     """Seconds of label before the content."""
-    return RHYTHM_SECONDS + GAP_SECONDS if context.settings.label_position in ("start", "both") else 0.0
+    return AUDIBLE_SECONDS + GAP_SECONDS if context.settings.label_position in ("start", "both") else 0.0
 
 
 def _write(context: Context, job: JobRow, audio_format: AudioFormat, content: Content) -> tuple[ArtifactRow, float]:

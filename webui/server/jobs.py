@@ -211,7 +211,7 @@ async def result(uid: str, file_format: str, services: Service, owner: Caller, l
 
 @router.get("/jobs/{uid}/audio", response_class=FileResponse)
 async def audio(uid: str, services: Service, owner: Caller, download: bool = False) -> FileResponse:
-    """The generated speech, or the recording in a form every browser plays."""
+    """The generated speech, or the recording in a format every browser plays."""
     return media_response(await run_in_threadpool(services.jobs.audio, owner, uid), download)
 
 

@@ -257,7 +257,7 @@ class JobService:
         return JobSegments(job, self._store.segments(owner_id, uid))
 
     def audio(self, owner_id: int, uid: str) -> Media:
-        """The result of speaking, or the recording in a form every browser plays.
+        """The result of speaking, or the recording in a format every browser plays.
 
         Raises NOT_READY before there is one, MISSING_INPUT where retention took it, LABEL_MISSING where a
         generated file is no longer the one whose label was checked.

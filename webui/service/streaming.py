@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from webui.audio.aigc_label.audible import rhythm
+from webui.audio.aigc_label.audible import audible_label
 from webui.audio.aigc_label.label import GAP_SECONDS, AigcLabel
 from webui.audio.encode import AudioWriter
 from webui.audio.formats import AUDIO_FORMATS, AudioFormat
@@ -121,7 +121,7 @@ class _Player:
         if self._writer is None:
             self._writer = AudioWriter(self._outbox, self._file_format, self._rate, self._label)
             gap = np.zeros(round(GAP_SECONDS * self._rate), np.float32)
-            self._writer.write(np.concatenate([rhythm(self._rate), gap]))
+            self._writer.write(np.concatenate([audible_label(self._rate), gap]))
         self._writer.write(samples)
 
     def _new(self, job: JobRow, segment: SegmentRow) -> Iterator[Samples]:

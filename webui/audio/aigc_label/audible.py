@@ -12,7 +12,7 @@ from webui.audio.resampling import Samples
 TONE_HZ = 880.0
 UNIT_SECONDS = 0.12
 PATTERN = "10111000101"  # units: A = short long, three units of pause, I = short short
-RHYTHM_SECONDS = len(PATTERN) * UNIT_SECONDS  # 1.32
+AUDIBLE_SECONDS = len(PATTERN) * UNIT_SECONDS  # 1.32
 FADE_SECONDS = 0.008
 DEFAULT_LEVEL = 0.2  # RMS, full scale = 1: -14 dBFS
 LEAST_LEVEL, MOST_LEVEL = 0.05, 0.35
@@ -23,10 +23,10 @@ _LEAST_TONE = 0.6  # share of the power at TONE_HZ that makes a step a tone
 _LEAST_RMS = 0.01
 
 
-def rhythm(rate: int, level: float | None = None) -> Samples:
+def audible_label(rate: int, level: float | None = None) -> Samples:
     """The label at `rate` Hz, 1.32 s. `level`: RMS of the speech that it goes with (None: a usual one)."""
     rms = DEFAULT_LEVEL if level is None else min(max(level, LEAST_LEVEL), MOST_LEVEL)
-    time = np.arange(round(RHYTHM_SECONDS * rate)) / rate
+    time = np.arange(round(AUDIBLE_SECONDS * rate)) / rate
     tone = np.sin(2 * np.pi * TONE_HZ * time) * _envelope(time) * rms * np.sqrt(2)
     return tone.astype(np.float32)
 
@@ -52,8 +52,8 @@ def _tones() -> list[tuple[float, float]]:
     return tones
 
 
-def rhythm_score(samples: Samples, rate: int) -> float:
-    """How well the rhythm is found anywhere in `samples`: 1 = every step as it should be, about 0 = not there."""
+def audible_score(samples: Samples, rate: int) -> float:
+    """How well the label is found anywhere in `samples`: 1 = every step as it should be, about 0 = not there."""
     template = np.repeat([1 if unit == "1" else -1 for unit in PATTERN], round(UNIT_SECONDS / _STEP_SECONDS))
     steps = _tone_steps(samples, rate)
     if len(steps) < len(template):

@@ -1,6 +1,6 @@
 """The label of generated audio, after GB 45438-2025 (to be confirmed by legal review).
 
-Audible: the rhythm short-long short-short (Morse A I). In the file: seven strings as JSON in the container's
+Audible: a tone, short-long short-short (Morse A I). In the file: seven strings as JSON in the container's
 AIGC field. `python -m webui.audio.aigc_label.label FILE` prints a file's label.
 """
 
@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from webui.audio.aigc_label.audible import RHYTHM_SECONDS, rhythm, rhythm_score
+from webui.audio.aigc_label.audible import AUDIBLE_SECONDS, audible_label, audible_score
 from webui.audio.aigc_label.metadata import NoPlace, read_field, write_field
 from webui.audio.formats import AUDIO_FORMATS
 from webui.audio.loudness import LoudnessMeter
@@ -36,9 +36,9 @@ FIELDS = (
     "PropagateID",
     "ReservedCode2",
 )
-GAP_SECONDS = 0.3  # silence between the rhythm and the content
-LEAST_SCORE = 0.8  # of the rhythm, where it must be found
-SLACK_SECONDS = 0.5  # an encoder's padding around the rhythm
+GAP_SECONDS = 0.3  # silence between the audible label and the content
+LEAST_SCORE = 0.8  # of the audible label, where it must be found
+SLACK_SECONDS = 0.5  # an encoder's padding around the audible label
 
 Position = Literal["start", "end", "both"]
 
@@ -79,18 +79,18 @@ def is_producer_code(code: str) -> bool:
 
 
 def labelled(pieces: Iterable[Samples], rate: int, position: Position) -> Iterator[Samples]:
-    """The content (blocks of float32 at `rate` Hz) with the rhythm before and/or after it, at the level of speech."""
+    """The content (blocks of float32 at `rate` Hz) with the audible label before and/or after it, at its level."""
     gap = np.zeros(round(GAP_SECONDS * rate), np.float32)
     meter = LoudnessMeter(rate)
     if position in ("start", "both"):
-        yield rhythm(rate)
+        yield audible_label(rate)
         yield gap
     for piece in pieces:
         meter.feed(piece)
         yield piece
     if position in ("end", "both"):
         yield gap
-        yield rhythm(rate, meter.level())
+        yield audible_label(rate, meter.level())
 
 
 def write_metadata(path: Path, label: AigcLabel) -> None:
@@ -118,7 +118,7 @@ def check(path: Path, expected: AigcLabel, position: Position, rate: int | None 
 
     `rate`: Hz, for headerless .pcm. Raises UserError LABEL_MISSING.
     """
-    reason = _metadata_fault(path, expected) or _rhythm_fault(path, position, rate)
+    reason = _metadata_fault(path, expected) or _audible_fault(path, position, rate)
     if reason:
         log.warning("%s: %s", path.name, reason)
         raise UserError("LABEL_MISSING")
@@ -148,19 +148,19 @@ def _metadata_fault(path: Path, expected: AigcLabel) -> str | None:
     return None if same else "another label in the file"
 
 
-def _rhythm_fault(path: Path, position: Position, rate: int | None) -> str | None:
+def _audible_fault(path: Path, position: Position, rate: int | None) -> str | None:
     import av
 
     try:
-        start, end, rate = _ends(path, RHYTHM_SECONDS + SLACK_SECONDS, rate)
+        start, end, rate = _ends(path, AUDIBLE_SECONDS + SLACK_SECONDS, rate)
     except av.FFmpegError as error:
         return f"not decodable: {type(error).__name__}"
     if not rate:
         return "no sound"
-    if position in ("start", "both") and rhythm_score(start, rate) < LEAST_SCORE:
-        return "no rhythm at the start"
-    if position in ("end", "both") and rhythm_score(end, rate) < LEAST_SCORE:
-        return "no rhythm at the end"
+    if position in ("start", "both") and audible_score(start, rate) < LEAST_SCORE:
+        return "no audible label at the start"
+    if position in ("end", "both") and audible_score(end, rate) < LEAST_SCORE:
+        return "no audible label at the end"
     return None
 
 

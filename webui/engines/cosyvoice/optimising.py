@@ -13,7 +13,7 @@ from pathlib import Path
 from time import process_time
 from typing import TYPE_CHECKING
 
-from webui.engines.base import OptimisedForm, SpeechOptions, SynthesizerModel, Waveform
+from webui.engines.base import OptimisationReport, SpeechOptions, SynthesizerModel, Waveform
 from webui.engines.cosyvoice.folder import revision
 from webui.engines.report import Report
 
@@ -36,7 +36,7 @@ _MOST_TOKENS = 100  # four seconds
 class Int8Report(Report):
     """`use`: the parts that the CPU computes in int8; `plain`: what it computes the others in.
 
-    `errors`, of the int8 form: of the language model, how far the distributions of the next token are apart (total
+    `errors`, of int8: of the language model, how far the distributions of the next token are apart (total
     variation, on average: the share of draws that come out otherwise); of the flow, the relative L2 of the mel about
     its mean in each band. `gains`: how many times as fast it was.
     """
@@ -46,7 +46,7 @@ class Int8Report(Report):
     errors: dict[str, float]
     gains: dict[str, float]
 
-    def shown(self) -> OptimisedForm:
+    def shown(self) -> OptimisationReport:
         """What `engines.base.Model.optimised` holds."""
         errors = {f"{part} int8": error for part, error in self.errors.items()}
         return {
@@ -87,7 +87,7 @@ def optimise(folder: Path, settings: Settings) -> Int8Report:
 
 
 def worth(errors: dict[str, float], gains: dict[str, float]) -> tuple[str, ...]:
-    """The parts whose int8 form is near enough and faster."""
+    """The parts for which int8 is near enough and faster."""
     return tuple(part for part in PARTS if errors[part] <= _MOST_ERROR and gains[part] >= _LEAST_GAIN)
 
 
@@ -106,7 +106,7 @@ class _Trial:
 
 
 def _try(folder: Path, dtype: torch.dtype, prompt: Waveform, tokens: list[int] | None = None) -> _Trial:
-    """`tokens` as another form drew them; else drawn here."""
+    """`tokens` as another precision drew them; else drawn here."""
     from webui.engines.cosyvoice.runtime import Runtime, Trace
 
     runtime = Runtime.load(folder, "cpu", dtype)

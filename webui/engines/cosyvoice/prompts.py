@@ -40,24 +40,24 @@ def with_system_line(text: str) -> str:
     return text if END_OF_PROMPT in text else f"{SYSTEM}{END_OF_PROMPT}{text}"
 
 
-def instruction(wish: str) -> str:
+def instruction(instruct: str) -> str:
     """The prompt text for an instruction: a menu entry, a dialect however it is put, a trained sentence, or free words;
     the system line alone for none.
 
     Raises UserError INSTRUCT_TOO_LONG.
     """
-    if END_OF_PROMPT in wish:
-        return wish
-    wish = " ".join(wish.split()).removeprefix(SYSTEM).strip()
-    if not wish:
+    if END_OF_PROMPT in instruct:
+        return instruct
+    instruct = " ".join(instruct.split()).removeprefix(SYSTEM).strip()
+    if not instruct:
         return with_system_line("")
-    if len(wish) > MOST_INSTRUCTION:
-        raise UserError("INSTRUCT_TOO_LONG", param="instruct", length=len(wish), most=MOST_INSTRUCTION)
-    return f"{SYSTEM} {_trained(wish)}{END_OF_PROMPT}"
+    if len(instruct) > MOST_INSTRUCTION:
+        raise UserError("INSTRUCT_TOO_LONG", param="instruct", length=len(instruct), most=MOST_INSTRUCTION)
+    return f"{SYSTEM} {_trained(instruct)}{END_OF_PROMPT}"
 
 
-def _trained(wish: str) -> str:
-    if wish in INSTRUCTIONS:
-        return INSTRUCTIONS[wish]
-    dialect = _DIALECT.fullmatch(wish)
-    return INSTRUCTIONS[f"用{dialect[1] or _ALIASES[dialect[2]]}话说"] if dialect else wish
+def _trained(instruct: str) -> str:
+    if instruct in INSTRUCTIONS:
+        return INSTRUCTIONS[instruct]
+    dialect = _DIALECT.fullmatch(instruct)
+    return INSTRUCTIONS[f"用{dialect[1] or _ALIASES[dialect[2]]}话说"] if dialect else instruct

@@ -78,9 +78,9 @@ class CosyVoiceSynthesizer:
             raise UserError("NOT_CAPABLE", param="voice", model=self._name, feature=Notice("BUILTIN_VOICE"))
         self._check_language(options.language)
         transcript = without_control(str(voice.facts.get("transcript", "")))
-        wish = without_control(options.instruct).strip()
-        mode: Mode = "instruct" if wish else "zero_shot" if transcript else "cross_lingual"
-        request = self._loaded.request(spell(self._in_words(text, options.language)), transcript, mode, wish)
+        instruct = without_control(options.instruct).strip()
+        mode: Mode = "instruct" if instruct else "zero_shot" if transcript else "cross_lingual"
+        request = self._loaded.request(spell(self._in_words(text, options.language)), transcript, mode, instruct)
         prompt = _prompt_features(voice).aligned()
         spoken = prompt.tokens.tolist() if mode == "zero_shot" else []
         tokens = self._loaded.speech_tokens(request, spoken, len(prompt.tokens), options.seed)

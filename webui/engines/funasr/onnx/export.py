@@ -107,7 +107,7 @@ def _writable(folder: Folder, settings: Settings) -> Path:
 
 
 def _export(graph: Graph, directory: Path) -> None:
-    """Write `<graph>.fp32.onnx` with its weights beside it, so that they are mapped and not read, and the int8 form."""
+    """Write `<graph>.fp32.onnx` with its weights beside it, to be mapped and not read, and its int8 quantisation."""
     import onnx
 
     load_onnxruntime()
