@@ -32,7 +32,7 @@ def refused(tmp_path: Path, content: bytes) -> str:
     """The reason's code; nothing may stay on disk but the archive itself."""
     archive = upload(tmp_path, content)
     with pytest.raises(UserError) as caught:
-        archives.unpack(archive, tmp_path / "out")
+        archives.unpack(archive, tmp_path / "out", archives.MAX_TOTAL_BYTES)
     assert caught.value.code == "BAD_ARCHIVE"
     assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
     for language in ("zh", "en"):
@@ -41,7 +41,10 @@ def refused(tmp_path: Path, content: bytes) -> str:
 
 
 def unpacked(tmp_path: Path, content: bytes) -> dict[str, bytes]:
-    return {one.name: one.path.read_bytes() for one in archives.unpack(upload(tmp_path, content), tmp_path / "out")}
+    return {
+        one.name: one.path.read_bytes()
+        for one in archives.unpack(upload(tmp_path, content), tmp_path / "out", archives.MAX_TOTAL_BYTES)
+    }
 
 
 def test_files_come_out_with_their_own_names_and_no_folders(tmp_path: Path) -> None:
@@ -67,7 +70,7 @@ def test_names_in_gbk_and_in_unmarked_utf8_are_read(tmp_path: Path) -> None:
 def test_the_same_name_twice_is_two_files(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="Duplicate name"):
         content = zipped(("a.wav", b"1"), ("a.wav", b"2"))
-    uploads = archives.unpack(upload(tmp_path, content), tmp_path / "out")
+    uploads = archives.unpack(upload(tmp_path, content), tmp_path / "out", archives.MAX_TOTAL_BYTES)
     assert sorted(one.path.read_bytes() for one in uploads) == [b"1", b"2"]
 
 

@@ -14,6 +14,7 @@ from webui.errors import UserError
 from webui.server import devices, history, hotwords, jobs, lexicon, models, openai, system, voices
 from webui.server.errors import DOCUMENTED, error_response, register_handlers
 from webui.server.guard import Guard
+from webui.server.intake import Intake
 from webui.service.services import Services
 
 API = ("/api/{rest:path}", "/v1/{rest:path}", "/ws/{rest:path}", "/healthz", "/readyz", "/metrics")
@@ -24,6 +25,7 @@ def create_app(services: Services) -> FastAPI:
     """FastAPI's own pages are off, for they load scripts from elsewhere; `/openapi.json` is there."""
     app = FastAPI(title="Shengfang", version=__version__, docs_url=None, redoc_url=None, responses=DOCUMENTED)
     app.state.services = services
+    app.state.intake = Intake()
     app.add_middleware(_WithoutBlanks)
     app.add_middleware(Guard, settings=services.settings, owners=services.accounts)
     register_handlers(app)

@@ -12,12 +12,18 @@ from fastapi import Depends, Request
 from webui.errors import UserError
 from webui.server.errors import locale_of
 from webui.server.guard import COOKIE
+from webui.server.intake import Intake
 from webui.service.services import Services
 
 
 def services_of(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
+
+
+def intake_of(request: Request) -> Intake:
+    intake: Intake = request.app.state.intake
+    return intake
 
 
 def owner_of(request: Request) -> int:
@@ -58,6 +64,7 @@ Caller = Annotated[int, Depends(owner_of)]  # for reading, and for changing what
 Author = Annotated[Callable[[], int], Depends(author_of)]  # for what makes something new
 CallerByNow = Annotated[Callable[[], int], Depends(by_now)]  # for waiting: a newcomer becomes an owner meanwhile
 Locale = Annotated[str, Depends(locale_for)]
+Incoming = Annotated[Intake, Depends(intake_of)]  # for what brings recordings
 Service = Annotated[Services, Depends(services_of)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -13,13 +14,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, StreamingResponse
 
 from webui.jobs.params import ConvertParams, End, Moment, P, SpeakParams, Text, TranscribeParams
-from webui.server.dependencies import FILES, TEXT, Author, Caller, CallerByNow, Locale, Service, form_body
+from webui.server.dependencies import FILES, TEXT, Author, Caller, CallerByNow, Incoming, Locale, Service, form_body
 from webui.server.downloads import attachment, media_response
 from webui.server.exports import batch_archive
 from webui.server.multipart import Form, read_form
 from webui.server.present import changes_view, page_view, queued_job_view, segment_views, submitted_view
 from webui.server.results import write_result
 from webui.server.views import Job, JobChanges, JobPage, Segment, Submitted
+from webui.service.archives import is_archive
 from webui.service.jobs import JobFilter, JobService, SubmittedJobs
 from webui.service.services import Services
 from webui.service.submission import SubmissionKey
@@ -82,6 +84,7 @@ async def submit(
     request: Request,
     services: Service,
     author: Author,
+    incoming: Incoming,
     locale: Locale,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> Submitted:
@@ -89,7 +92,13 @@ async def submit(
     await run_in_threadpool(check_space, services.settings, _length(request))
     async with read_form(request, incoming_folder(services.settings)) as form:
         key = SubmissionKey(form.value("batch") or None, idempotency_key)
-        return submitted_view(await run_in_threadpool(_submit, services, author, form, key), locale)
+        uploads = form.uploads()
+        many = len(uploads) > 1 or any(is_archive(upload.path) for upload in uploads)
+
+        def work(wanted: Callable[[], bool]) -> SubmittedJobs:
+            return _submit(services, author, form, replace(key, wanted=wanted))
+
+        return submitted_view(await incoming.run(request, work, many=many), locale)
 
 
 def _submit(services: Services, author: Callable[[], int], form: Form, key: SubmissionKey) -> SubmittedJobs:

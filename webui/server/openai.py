@@ -18,7 +18,7 @@ from webui.audio.formats import AudioFormat
 from webui.engines.base import SynthesizerModel
 from webui.errors import UserError
 from webui.jobs.params import Asked, SpeakParams, TranscribeParams
-from webui.server.dependencies import FILE, TEXT, Author, Locale, Service, form_body
+from webui.server.dependencies import FILE, TEXT, Author, Incoming, Locale, Service, form_body
 from webui.server.multipart import Form, one_recording, read_form
 from webui.server.present import job_view, segment_views
 from webui.server.present_machine import capabilities_view
@@ -119,7 +119,9 @@ def _models(services: Services, locale: str) -> dict[str, dict[str, Any]]:
 
 
 @router.post("/audio/transcriptions", openapi_extra=TRANSCRIPTION)
-async def transcribe(request: Request, services: Service, author: Author, locale: Locale) -> Response:
+async def transcribe(
+    request: Request, services: Service, author: Author, incoming: Incoming, locale: Locale
+) -> Response:
     """The text of a recording, in one of OpenAI's five formats."""
     await run_in_threadpool(check_space, services.settings)
     async with read_form(request, incoming_folder(services.settings)) as form:
@@ -129,7 +131,7 @@ async def transcribe(request: Request, services: Service, author: Author, locale
         granularities = _granularities(form)
         recording, params = one_recording(form), _params(form)
         owner = await run_in_threadpool(author)
-        submitted = await run_in_threadpool(services.jobs.submit_transcribe, owner, recording, params)
+        submitted = await incoming.run(request, lambda _: services.jobs.submit_transcribe(owner, recording, params))
     uid = submitted.jobs[0].row.uid
     request.state.job = uid
     await services.jobs.ended(owner, uid)

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
 
 from webui.jobs.params import Consent, TranscribeParams
-from webui.server.dependencies import FILE, TEXT, Author, Caller, Locale, Service, form_body
+from webui.server.dependencies import FILE, TEXT, Author, Caller, Incoming, Locale, Service, form_body
 from webui.server.downloads import media_response
 from webui.server.multipart import Form, one_recording, read_form
 from webui.server.present import voice_view
@@ -53,11 +53,11 @@ async def listing(services: Service, owner: Caller, locale: Locale) -> dict[str,
 
 
 @router.post("", status_code=201, openapi_extra=ENROLMENT)
-async def create(request: Request, services: Service, author: Author, locale: Locale) -> Voice:
+async def create(request: Request, services: Service, author: Author, incoming: Incoming, locale: Locale) -> Voice:
     """Keep a voice; without a consent 422 CONSENT_REQUIRED."""
     async with read_form(request, incoming_folder(services.settings)) as form:
         owner = await run_in_threadpool(author)
-        return voice_view(await run_in_threadpool(_create, services, owner, form), owner, locale)
+        return voice_view(await incoming.run(request, lambda _: _create(services, owner, form)), owner, locale)
 
 
 def _create(services: Services, owner: int, form: Form) -> KnownVoice:
@@ -72,7 +72,7 @@ def _create(services: Services, owner: int, form: Form) -> KnownVoice:
 
 
 @router.post("/transcript", openapi_extra=TRANSCRIPT)
-async def transcript(request: Request, services: Service, author: Author) -> dict[str, str]:
+async def transcript(request: Request, services: Service, author: Author, incoming: Incoming) -> dict[str, str]:
     """What a prompt says, by the default recognizer: a draft to correct, of which no job stays behind.
 
     MODEL_NEEDED where only the basic engine is there.
@@ -83,7 +83,7 @@ async def transcript(request: Request, services: Service, author: Author) -> dic
         params = TranscribeParams(language=spoken, itn=False)
         recording = one_recording(form)
         owner = await run_in_threadpool(author)
-        submitted = await run_in_threadpool(services.jobs.submit_transcribe, owner, recording, params)
+        submitted = await incoming.run(request, lambda _: services.jobs.submit_transcribe(owner, recording, params))
     uid = submitted.jobs[0].row.uid
     await services.jobs.ended(owner, uid)
     try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
@@ -15,7 +16,7 @@ from webui.text.file_names import safe_name
 
 MAX_FILES = 500
 MAX_FILE_BYTES = 512 * 2**20
-MAX_TOTAL_BYTES = 2 * 2**30
+MAX_TOTAL_BYTES = 2 * 2**30  # of all archives of a request
 MAX_RATIO = 200  # unpacked bytes per packed byte
 RATIO_FREE_BYTES = 2**20  # the ratio of small files says nothing: silence packs well
 MAX_DIRECTORY_BYTES = 2 * 2**20  # of the list of contents, which is read at once
@@ -30,27 +31,39 @@ def is_archive(path: Path) -> bool:
         return file.read(4) in _ARCHIVES[:2]
 
 
-def unpack(archive: Upload, folder: Path) -> list[Upload]:
-    """The recordings in a ZIP, each a file of its own in `folder`; hidden and system files are left out.
+def count(archive: Upload) -> int:
+    """How many recordings `unpack` would give, by the archive's list of contents. Raises BAD_ARCHIVE."""
+    with _opened(archive) as opened:
+        return len(list(_entries(opened, archive.name)))
 
-    Raises BAD_ARCHIVE or DISK_FULL; nothing stays on disk then.
+
+def unpack(archive: Upload, folder: Path, room: int, go_on: Callable[[], None] = lambda: None) -> list[Upload]:
+    """The recordings in a ZIP, each a file of its own in `folder`, together at most `room` bytes.
+
+    Hidden and system files are left out. `go_on`, called before each, ends the work by raising. Raises BAD_ARCHIVE or
+    DISK_FULL; nothing stays on disk then.
     """
     uploads: list[Upload] = []
     try:
-        with archive.path.open("rb") as file, zipfile.ZipFile(cast(IO[bytes], _Bounded(file))) as opened:
-            total = 0
+        with _opened(archive) as opened:
             for entry in _entries(opened, archive.name):
-                uploads.append(_extract(opened, entry, archive.name, folder, MAX_TOTAL_BYTES - total))
-                total += uploads[-1].size
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, zlib.error) as error:
-        _discard(uploads)
-        raise _bad(archive.name, "ARCHIVE_DAMAGED") from error
+                go_on()
+                uploads.append(_extract(opened, entry, archive.name, folder, room))
+                room -= uploads[-1].size
     except BaseException:
-        _discard(uploads)
+        for upload in uploads:
+            upload.discard()
         raise
-    if not uploads:
-        raise _bad(archive.name, "ARCHIVE_EMPTY")
     return uploads
+
+
+@contextlib.contextmanager
+def _opened(archive: Upload) -> Iterator[zipfile.ZipFile]:
+    try:
+        with archive.path.open("rb") as file, zipfile.ZipFile(cast(IO[bytes], _Bounded(file))) as opened:
+            yield opened
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, zlib.error) as error:
+        raise _bad(archive.name, "ARCHIVE_DAMAGED") from error
 
 
 def entry_name(info: zipfile.ZipInfo) -> str:
@@ -71,6 +84,8 @@ def _entries(opened: zipfile.ZipFile, archive_name: str) -> Iterator[zipfile.Zip
     entries = [info for info in opened.infolist() if not info.is_dir() and not _ignored(info.filename)]
     if len(entries) > MAX_FILES:
         raise _bad(archive_name, "ARCHIVE_TOO_MANY", most=MAX_FILES)
+    if not entries:
+        raise _bad(archive_name, "ARCHIVE_EMPTY")
     for info in entries:
         if info.flag_bits & 0x1:
             raise _bad(archive_name, "ARCHIVE_ENCRYPTED")
@@ -114,8 +129,3 @@ class _Bounded:
 def _bad(archive_name: str, reason: str, **params: object) -> UserError:
     why = Notice(reason, params)
     return UserError("BAD_ARCHIVE", param="file", file=safe_name(archive_name), reason=why)
-
-
-def _discard(uploads: list[Upload]) -> None:
-    for upload in uploads:
-        upload.discard()

@@ -6,7 +6,7 @@ import contextlib
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,22 +42,36 @@ INTERACTIVE_SECONDS = 300.0
 INTERACTIVE_CHARACTERS = 500
 MAX_TEXT = 100_000
 MAX_KEY = 200
+MAX_RECORDINGS = 1000  # of a request, those in archives included
 _BATCH = re.compile(r"[0-9a-f]{32}")
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
 
 @dataclass(frozen=True)
 class SubmissionKey:
-    """How a submission joins others: a batch of the caller's choice, a key that makes a repetition harmless."""
+    """How a submission joins others: a batch of the caller's choice, a key that makes a repetition harmless.
+
+    `wanted` (quick) says whether the caller is still there: for who has left no files are looked at.
+    """
 
     batch: str | None = None
     key: str | None = None
+    wanted: Callable[[], bool] = lambda: True
 
     def __post_init__(self) -> None:
         if self.batch is not None and not _BATCH.fullmatch(self.batch):
             raise invalid("batch", "FIELD_FORMAT")
         if self.key is not None and len(self.key) > MAX_KEY:
             raise invalid("Idempotency-Key", "FIELD_TOO_LONG", most=MAX_KEY)
+
+    def go_on(self) -> None:
+        """Raises Abandoned."""
+        if not self.wanted():
+            raise Abandoned
+
+
+class Abandoned(Exception):
+    """The caller left before anything was accepted."""
 
 
 class Submitter:
@@ -195,8 +209,8 @@ class Submitter:
         key: SubmissionKey,
     ) -> Submission:
         """One job like `template` for every recording."""
-        with self._recordings(uploads) as recordings:
-            infos = [self._decoder.probe(upload.path, safe_name(upload.name)) for upload in recordings]
+        with self._recordings(owner_id, uploads, key) as recordings:
+            infos = [self._probed(upload, key) for upload in recordings]
             batch = key.batch or (uuid.uuid4().hex if len(recordings) > 1 else None)
             jobs = [
                 replace(
@@ -210,22 +224,45 @@ class Submitter:
             ]
             return self._write(owner_id, jobs, key, recordings)
 
+    def _probed(self, upload: Upload, key: SubmissionKey) -> AudioInfo:
+        key.go_on()
+        return self._decoder.probe(upload.path, safe_name(upload.name))
+
     @contextlib.contextmanager
-    def _recordings(self, uploads: Sequence[Upload]) -> Iterator[list[Upload]]:
-        """The uploads with archives unpacked; what was not moved away is removed."""
-        if not uploads:
-            raise UserError("FILE_REQUIRED", param="file")
-        check_space(self._settings)
+    def _recordings(self, owner_id: int, uploads: Sequence[Upload], key: SubmissionKey) -> Iterator[list[Upload]]:
+        """The uploads with archives unpacked; what was not moved away is removed.
+
+        What the whole request asks for is known, and admitted, before the first file is looked at.
+        """
         recordings: list[Upload] = []
         try:
+            if not uploads:
+                raise UserError("FILE_REQUIRED", param="file")
+            check_space(self._settings)
+            self._admit(owner_id, uploads, key)
+            room = archives.MAX_TOTAL_BYTES
             for upload in uploads:
-                is_archive = archives.is_archive(upload.path)
-                folder = incoming_folder(self._settings)
-                recordings += archives.unpack(upload, folder) if is_archive else [upload]
+                if not archives.is_archive(upload.path):
+                    recordings.append(upload)
+                    continue
+                unpacked = archives.unpack(upload, incoming_folder(self._settings), room, key.go_on)
+                room -= sum(recording.size for recording in unpacked)
+                recordings += unpacked
             yield recordings
         finally:
             for upload in (*uploads, *recordings):
                 upload.discard()
+
+    def _admit(self, owner_id: int, uploads: Sequence[Upload], key: SubmissionKey) -> None:
+        """Raises BAD_REQUEST for more than MAX_RECORDINGS, BAD_ARCHIVE, QUEUE_FULL."""
+        count = 0
+        for upload in uploads:
+            key.go_on()
+            count += archives.count(upload) if archives.is_archive(upload.path) else 1
+        if count > MAX_RECORDINGS:
+            raise UserError("BAD_REQUEST", param="file", reason=Notice("TOO_MANY_RECORDINGS", {"most": MAX_RECORDINGS}))
+        limit = self._settings.max_queued_jobs
+        self._store.check_room(owner_id, count, idempotency_key=key.key, max_queued=limit)
 
     def _write(
         self, owner_id: int, jobs: list[NewJob], key: SubmissionKey, recordings: Sequence[Upload] = ()
@@ -234,6 +271,7 @@ class Submitter:
         limit = self._settings.max_queued_jobs
         try:
             for at, recording in enumerate(recordings):
+                key.go_on()
                 jobs[at] = replace(jobs[at], input=_place(self._settings, jobs[at].uid, recording))
             submission = self._store.submit(owner_id, jobs, idempotency_key=key.key, max_queued=limit)
         except BaseException:

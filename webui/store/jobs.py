@@ -82,6 +82,12 @@ class JobStore:
             ids = [_insert(connection, owner_id, job, keys[at]) for at, job in enumerate(new)]
             return Submission([_by_id(connection, job_id) for job_id in ids])
 
+    def check_room(self, owner_id: int, count: int, *, idempotency_key: str | None, max_queued: int) -> None:
+        """Raises UserError QUEUE_FULL where `submit` of so many jobs would now."""
+        with self._database.read() as connection:
+            if not (idempotency_key and _by_key(connection, owner_id, idempotency_key)):
+                _admit(connection, owner_id, count, max_queued)
+
     def get(self, owner_id: int | None, uid: str) -> JobRow:
         """The owner's job (None: anybody's). Raises UserError NOT_FOUND."""
         with self._database.read() as connection:
