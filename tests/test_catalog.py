@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 import re
@@ -15,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from webui.engines import catalog
+from webui.engines import catalog, verification
 from webui.engines.download import pull
-from webui.errors import UserError, codes
+from webui.errors import Notice, UserError, codes
 from webui.settings import Settings
 
 SENSEVOICE = {"config.yaml": "model: SenseVoiceSmall\n", "am.mvn": "x", "chn_jpn_yue_eng_ko_spectok.bpe.model": "x"}
@@ -46,7 +47,7 @@ def test_every_entry_can_be_shown_pulled_and_recognised(settings: Settings) -> N
 def test_the_bundled_self_test_model_is_sound_and_none_of_the_catalogues() -> None:
     settings = Settings()
     assert catalog.recognise(settings, settings.models / "selftest-zh") == []
-    assert catalog.verify(settings, "selftest-zh") == []
+    assert verification.verify(settings, "selftest-zh") == []
     size = sum(file.stat().st_size for file in (settings.models / "selftest-zh").iterdir() if file.is_file())
     assert size <= 4 * 2**20
 
@@ -78,11 +79,11 @@ def test_a_plugin_that_fails_costs_one_log_line_and_no_model(
 class TestVerify:
     def test_a_whole_folder_has_no_findings(self, settings: Settings) -> None:
         make_folder(settings.models / "SenseVoiceSmall", SENSEVOICE)
-        assert catalog.verify(settings, "SenseVoiceSmall") == []
+        assert verification.verify(settings, "SenseVoiceSmall") == []
 
     def test_a_missing_file_is_named(self, settings: Settings) -> None:
         make_folder(settings.models / "SenseVoiceSmall", SENSEVOICE, weights=False)
-        (finding,) = catalog.verify(settings, "SenseVoiceSmall")
+        (finding,) = verification.verify(settings, "SenseVoiceSmall")
         assert (finding.code, finding.params["file"]) == ("FILE_MISSING", "model.pt")
 
     def test_a_flipped_byte_in_the_weights_is_found(self, settings: Settings) -> None:
@@ -90,21 +91,23 @@ class TestVerify:
         content = bytearray(weights.read_bytes())
         content[len(content) // 2] ^= 0xFF
         weights.write_bytes(content)
-        assert [finding.code for finding in catalog.verify(settings, "m")] == ["FILE_DAMAGED"]
+        assert [finding.code for finding in verification.verify(settings, "m")] == ["FILE_DAMAGED"]
 
     def test_a_truncated_safetensors_is_found(self, settings: Settings) -> None:
         header = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
         folder = settings.models / "m"
         folder.mkdir()
         (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
-        assert catalog.verify(settings, "m") == []
+        unconfigured = Notice("FOLDER_UNCONFIGURED")
+        assert verification.verify(settings, "m") == [unconfigured]
         (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(5))
-        assert [finding.code for finding in catalog.verify(settings, "m")] == ["FILE_DAMAGED"]
+        damaged = Notice("FILE_DAMAGED", {"file": "model.safetensors"})
+        assert verification.verify(settings, "m") == [unconfigured, damaged]
 
     def test_an_unknown_name_lists_those_present(self, settings: Settings) -> None:
         make_folder(settings.models / "present", SENSEVOICE)
         with pytest.raises(UserError) as refused:
-            catalog.verify(settings, "absent")
+            verification.verify(settings, "absent")
         assert (refused.value.code, refused.value.params["available"]) == ("MODEL_NOT_FOUND", "present")
 
 
@@ -137,7 +140,14 @@ class TestImport:
         assert refused.value.code == "MODEL_EXISTS"
 
 
-WEIGHTS = bytes(range(256)) * 4096  # 1 MiB
+def archive(content: bytes) -> bytes:
+    with io.BytesIO() as buffer:
+        with zipfile.ZipFile(buffer, "w") as file:
+            file.writestr("data.pkl", content)
+        return buffer.getvalue()
+
+
+WEIGHTS = archive(bytes(range(256)) * 4096)  # 1 MiB
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -211,10 +221,10 @@ class TestPull:
         seen: list[tuple[int, int]] = []
         folder = pull(settings, "small", source, lambda done, total: seen.append((done, total)))
         found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-        assert found == {"config.yaml", "model.pt", "sub/tokens.json", catalog.MANIFEST}
+        assert found == {"config.yaml", "model.pt", "sub/tokens.json", verification.MANIFEST}
         assert (folder / "model.pt").read_bytes() == WEIGHTS
         assert seen[-1][0] == seen[-1][1] and [done for done, _ in seen] == sorted(done for done, _ in seen)
-        assert catalog.verify(settings, "small") == []
+        assert verification.verify(settings, "small") == []
 
     def test_a_broken_connection_leaves_no_model_and_the_next_try_goes_on(
         self, settings: Settings, hub: type[Hub]
@@ -239,8 +249,8 @@ class TestPull:
 
     def test_a_file_changed_after_the_download_is_found(self, settings: Settings, hub: type[Hub]) -> None:
         weights = pull(settings, "small") / "model.pt"
-        weights.write_bytes(WEIGHTS[:-1] + b"?")
-        assert [finding.code for finding in catalog.verify(settings, "small")] == ["FILE_CHANGED"]
+        weights.write_bytes(WEIGHTS[:1000] + b"?" + WEIGHTS[1001:])
+        assert [finding.code for finding in verification.verify(settings, "small")] == ["FILE_CHANGED"]
 
     def test_without_a_network_it_is_one_sentence(self, settings: Settings, hub: type[Hub]) -> None:
         file = settings.models / "catalog.toml"

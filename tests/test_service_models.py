@@ -60,7 +60,7 @@ def service(settings: Settings, database: Database, monkeypatch: pytest.MonkeyPa
         voice("both"),
     ]
     service = ModelService(settings, OptionStore(database), ModelHost(settings))
-    monkeypatch.setattr(service, "available", lambda: present)
+    monkeypatch.setattr("webui.engines.catalog.available", lambda _settings: present)
     return service
 
 
@@ -98,8 +98,8 @@ def test_a_choice_that_cannot_be_used_is_not_kept(service: ModelService) -> None
 
 def test_the_self_tests_model_is_used_by_name_only(service: ModelService, monkeypatch: pytest.MonkeyPatch) -> None:
     own = replace(model("own", rank=-1), offered=False)
-    monkeypatch.setattr(service, "available", lambda: [own])
-    assert service.resolve("own", RecognizerModel) is own and service.listing().models[0].model is own
+    monkeypatch.setattr("webui.engines.catalog.available", lambda _settings: [own])
+    assert service.resolve("own", RecognizerModel).name == service.listing().models[0].model.name == "own"
     assert refusal(service, "auto").code == "MODEL_NOT_FOUND"
     with pytest.raises(UserError, match="SELF_TEST_ONLY"):
         service.set_options({"default_recognizer": "own"})

@@ -13,5 +13,10 @@ else:  # pragma: no cover
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """With or without a byte order mark. Raises OSError, or ValueError for a file that is no TOML in UTF-8."""
-    return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    """A file of the program's own. Raises OSError, ValueError."""
+    return parse_toml(path.read_text(encoding="utf-8-sig"))
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Raises ValueError for what is no TOML, RecursionError for what is nested too deep."""
+    return tomllib.loads(text)

@@ -17,6 +17,7 @@ from webui.engines.funasr.loading import build
 from webui.errors import Notice, UserError
 from webui.jobs.polishing import completed
 from webui.settings import Settings
+from webui.untrusted import Unreadable
 
 
 def _reason(problem: Notice | None) -> str:
@@ -66,8 +67,8 @@ def test_other_folders_are_no_models(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "config.yaml").write_text("[not, a, mapping]", "utf-8")
-    (tmp_path / "odd" / "configuration.json").write_text("{broken", "utf-8")
-    assert list(folders.folders(tmp_path)) == []
+    (tmp_path / "odd" / "configuration.json").write_text("[]", "utf-8")
+    assert funasr.models(Settings(models=tmp_path)) == []
 
 
 def test_models_that_recognise_no_speech_are_not_offered_for_it(own_models: Path, settings: Settings) -> None:
@@ -75,7 +76,9 @@ def test_models_that_recognise_no_speech_are_not_offered_for_it(own_models: Path
         config = own_models / name / "config.yaml"
         described = {**yaml.safe_load(config.read_text("utf-8")), "model": kind}
         config.write_text(yaml.safe_dump(described), "utf-8")
-    assert {model.name for model in funasr.models(settings)} == {"seaco", "streaming", "nano"}
+    problems = {model.name: model.problem for model in funasr.models(settings)}
+    assert {name for name, problem in problems.items() if problem is None} == {"seaco", "streaming", "nano"}
+    assert "Emotion2vec are not supported" in _reason(problems["sensevoice"])
 
 
 def test_a_missing_file_is_named(own_models: Path, settings: Settings) -> None:
@@ -148,7 +151,9 @@ def test_an_unknown_class_is_named(own_models: Path) -> None:
     (folder / "config.yaml").write_text(
         (folder / "config.yaml").read_text("utf-8").replace("SenseVoiceSmall", "Novelty")
     )
-    assert "Novelty in its configuration is no known class" in _load_error(folder)
+    with pytest.raises(Unreadable) as refused:
+        folders.read(folder)
+    assert "Novelty are not supported" in refused.value.notice.worded("en").message
 
 
 def test_files_outside_the_folder_are_not_followed(own_models: Path, settings: Settings) -> None:
@@ -183,7 +188,8 @@ def test_loading_peaks_near_the_weights(tmp_path: Path, in_child: Callable[..., 
     builder.sense_voice(tmp_path / "wide", width=256, blocks=40)
     code = (
         "import sys, resource; from pathlib import Path; from webui.engines.funasr import folder, loading;"
-        "from webui.engines.funasr.import_guard import load_tables; load_tables();"
+        "from webui.engines.funasr.import_guard import load_tables;"
+        "load_tables({'SenseVoiceSmall', 'SenseVoiceEncoderSmall', 'SentencepiecesTokenizer', 'WavFrontend'});"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024;"
         "before = peak(); f = folder.read(Path(sys.argv[1])); b = loading.build(f, 'cpu');"
         "sum(float(p.sum()) for p in b.model.parameters());"
@@ -201,7 +207,6 @@ def test_only_what_can_be_exported_is_optimised(own_models: Path, settings: Sett
 
 def test_a_marked_folder_is_for_the_self_test_only(own_models: Path, settings: Settings) -> None:
     (own_models / "sensevoice" / "shengfang.toml").write_text('purpose = "self-test"\nlanguages = ["zh"]\n', "utf-8")
-    (own_models / "seaco" / "shengfang.toml").write_text("purpose = [unreadable", "utf-8")
     found = {model.name: model for model in funasr.models(settings)}
     marked = found["sensevoice"]
     assert (
@@ -211,3 +216,6 @@ def test_a_marked_folder_is_for_the_self_test_only(own_models: Path, settings: S
         and marked.default_rank < 0
     )
     assert found["seaco"].offered and found["seaco"].default_rank > 0
+    (own_models / "seaco" / "shengfang.toml").write_text("purpose = [unreadable", "utf-8")
+    found = {model.name: model for model in funasr.models(settings)}
+    assert "shengfang.toml cannot be read" in _reason(found["seaco"].problem)

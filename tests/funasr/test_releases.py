@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from tests.funasr import builder
-from webui.engines import funasr
-from webui.engines.base import RecognitionOptions, Waveform
+from webui.engines import catalog, funasr
+from webui.engines.base import PunctuatorModel, RecognitionOptions, Waveform
 from webui.engines.funasr import folder as folders
 from webui.engines.funasr.loading import build
 from webui.engines.funasr.punctuation import Punctuator
@@ -117,7 +117,7 @@ def test_nano_without_its_head_says_what_stock_says(
 
 
 def test_speaker_embeddings_are_those_of_stock(releases: Path, sound: Waveform, stock: dict[str, Any]) -> None:
-    folder = folders.helper("speaker", releases)
+    folder = folders.read(releases / "campplus")
     assert folder is not None and folder.weights.name == "campplus_cn_common.bin"
     wanted = np.array(stock["campplus"])
     found = SpeakerEmbedder(folder).embed(sound)
@@ -138,7 +138,7 @@ def test_punctuation_is_that_of_stock_with_the_marks_of_chinese(
 
 
 def test_punctuation_fetches_nothing(releases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = folders.helper("punctuation", releases)
+    folder = folders.read(releases / "ct-punc")
     assert folder is not None
     monkeypatch.setattr("funasr.utils.load_utils.download_from_url", lambda url: pytest.fail(url))
     assert Punctuator(folder, tmp_path).punctuate("http://127.0.0.1/丁") == "http://127.0.0.1/丁"
@@ -210,7 +210,7 @@ def test_the_multilingual_nano_is_known_by_its_name_or_its_marker(releases: Path
     for file in (releases / "nano-hf").iterdir():
         (tmp_path / "marked" / file.name).symlink_to(file)
     (tmp_path / "marked" / "shengfang.toml").write_text('languages = ["ko", "vi"]\n', "utf-8")
-    languages = {folder.name: folder.family.capabilities.languages for folder in folders.folders(tmp_path)}
+    languages = {model.name: model.capabilities.languages for model in funasr.models(Settings(models=tmp_path))}
     assert len(languages["Fun-ASR-MLT-Nano-2512"]) == 31 and languages["nano"] == ("zh", "en", "ja")
     assert languages["marked"] == ("ko", "vi")
 
@@ -222,7 +222,7 @@ def test_the_better_of_two_helpers_is_taken(releases: Path, tmp_path: Path) -> N
             (tmp_path / name / file.name).write_bytes(file.read_bytes())
         config = (tmp_path / name / "config.yaml").read_text("utf-8").replace("CTTransformer", kind)
         (tmp_path / name / "config.yaml").write_text(config, "utf-8")
-    found = folders.helper("punctuation", tmp_path)
+    found = catalog.best(funasr.models(Settings(models=tmp_path)), PunctuatorModel)
     assert found is not None and found.name == "b-offline"
 
 

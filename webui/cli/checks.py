@@ -19,7 +19,7 @@ from webui.cli import hardware
 from webui.cli.texts import diagnosis
 from webui.disk import ROOM_TO_WORK
 from webui.engines import catalog
-from webui.engines.base import RecognizerModel, SynthesizerModel
+from webui.engines.base import AnyModel
 from webui.errors import UserError
 from webui.settings import ROOT, Settings, terminal_locale
 
@@ -163,7 +163,7 @@ def _devices(settings: Settings) -> Iterator[Line]:
 
 
 def _models(settings: Settings) -> Iterator[Line]:
-    found = catalog.to_choose(catalog.available(settings))
+    found = catalog.to_show(catalog.available(settings))
     only_cpu = all(device.id == "cpu" for device in hardware.probe() if device.usable)
     for model in found:
         if model.problem:
@@ -180,7 +180,7 @@ def _models(settings: Settings) -> Iterator[Line]:
         yield _line("models", "note", "no_synthesizer")
 
 
-def _serves(model: RecognizerModel | SynthesizerModel) -> bool:
+def _serves(model: AnyModel) -> bool:
     """Whether it is for people's recordings and texts, not the stopgap and not the self-test's."""
     return model.dependable and model.offered
 

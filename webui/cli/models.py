@@ -26,7 +26,7 @@ def list_models(
     from webui.engines import catalog
 
     settings = settings_of(context)
-    present = catalog.to_choose(catalog.available(settings))
+    present = catalog.to_show(catalog.available(settings))
     known = catalog.entries(settings)
     missing = [entry for name, entry in known.items() if not (settings.models / name).exists()]
     if as_json:
@@ -67,12 +67,12 @@ def pull_model(
 
 
 def verify_model(context: typer.Context, name: Annotated[str, typer.Argument(help=help_text("model"))]) -> int:
-    from webui.engines import catalog
+    from webui.engines import verification
 
-    findings = catalog.verify(settings_of(context), name)
+    findings = verification.verify(settings_of(context), name)
     for finding in findings:
         worded = finding.worded(terminal_locale())
-        complain(f"{worded.message}: {worded.hint}")
+        complain(": ".join(filter(None, (worded.message, worded.hint))))
     if not findings:
         typer.echo(say("ok"))
     return FAILED if findings else DONE

@@ -269,7 +269,7 @@ class OptimisationReport(TypedDict):
     errors: Mapping[str, float]
 
 
-ModelKind = Literal["recognizer", "synthesizer", "vad", "speaker", "punctuation"]
+ModelKind = Literal["recognizer", "synthesizer", "vad", "speaker", "punctuation", "unknown"]
 E = TypeVar("E", bound=Engine, covariant=True)
 
 
@@ -336,6 +336,13 @@ class EmbedderModel(Model[SpeakerEmbedder]):
 @dataclass(frozen=True)
 class PunctuatorModel(Model[Punctuator]):
     kind = "punctuation"
+
+
+@dataclass(frozen=True)
+class UnusableModel(Model[Engine]):
+    """A folder of which nothing can be made, listed with its `problem`, so that nobody looks for it in vain."""
+
+    kind = "unknown"
 
 
 AnyModel = Model[Engine]  # of whatever kind

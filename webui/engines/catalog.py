@@ -1,4 +1,4 @@
-"""The models that are known by name, those that are present, and whether the folder of one is complete and sound.
+"""The models that are known by name and those that are present.
 
 `models/catalog.toml` says where a known model comes from and which files it needs; the engine modules say which
 folders they can load. Nothing here imports torch.
@@ -7,29 +7,30 @@ folders they can load. Nothing here imports torch.
 from __future__ import annotations
 
 import importlib
-import json
 import logging
 import re
 import shutil
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from webui.disk import disk_full, free_bytes, sha256
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from webui.disk import disk_full, free_bytes
 from webui.engines import marker
-from webui.engines.base import AnyModel, RecognizerModel, SynthesizerModel
-from webui.errors import Notice, UserError
+from webui.engines.base import AnyModel, RecognizerModel, SynthesizerModel, UnusableModel
+from webui.engines.model_folders import folders, shown_name, unopened, unusable
+from webui.errors import Notice, UserError, reason_of
 from webui.settings import ROOT, Settings
-from webui.toml import read_toml
+from webui.untrusted import Unreadable, read_text, read_toml
 
 log = logging.getLogger(__name__)
 
 M = TypeVar("M", bound=AnyModel)
 
 BUILT_IN = ("webui.engines.basic", "webui.engines.funasr", "webui.engines.cosyvoice")
-MANIFEST = ".shengfang.json"  # sizes and checksums, written by a download
+FILE = "catalog.toml"
 INCOMING = ".incoming"  # models on their way, inside the models folder so that the last step is a rename
 
 # Never copied into models/: weights only, and no hub's bookkeeping.
@@ -44,44 +45,60 @@ class Entry:
     title: Mapping[str, str]
     kind: str  # recognizer | synthesizer | vad | punctuation | speaker
     engine: str
-    languages: tuple[str, ...]
-    capabilities: tuple[str, ...]
     licence: str
     sources: Mapping[str, str]
-    needed: tuple[str, ...]
     recognise: Mapping[str, str]
+    languages: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
     size_bytes: int = 0
     sizes: Mapping[str, int] = field(default_factory=dict)
     skip: tuple[str, ...] = ()
     note: Mapping[str, str] = field(default_factory=dict)
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+
+_ENTRY = TypeAdapter(Entry)
+_HUBS = TypeAdapter(dict[str, Mapping[str, str]])
+
 
 def entries(settings: Settings) -> dict[str, Entry]:
     """The catalogue by name; the file in the models folder, where there is one, outranks the program's."""
-    known = _catalogue(settings)["models"]
-    return {name: _entry(name, value) for name, value in known.items()}
+    return _read(settings).entries
 
 
 def hub(settings: Settings, name: str) -> Mapping[str, str]:
     """The URL templates `listing` and `file` of a hub. Raises UserError INVALID_FIELD."""
-    hubs = _catalogue(settings)["hubs"]
+    hubs = _read(settings).hubs
     if name not in hubs:
         raise UserError("INVALID_FIELD", param="source", field="source", reason=", ".join(hubs))
-    found: Mapping[str, str] = hubs[name]
-    return found
+    return hubs[name]
 
 
 def available(settings: Settings) -> list[AnyModel]:
-    """Every model that an engine finds, the broken ones with their problem. A plug-in that fails costs one log line."""
+    """Every model that an engine finds, the broken ones with their problem, and what no engine can open.
+
+    A plug-in that fails costs one log line.
+    """
     found: list[AnyModel] = []
     for module in (*BUILT_IN, *settings.engines):
         found += _models_of(module, settings)
-    return found
+    usable = [model for model in found if not isinstance(model, UnusableModel)]
+    opened = {model.name for model in usable}
+    broken = {model.name: model for model in reversed(found) if model.name not in opened}
+    odd = [unusable(settings.models / FILE, "", problem) for problem in _read(settings).problems]
+    return [*usable, *broken.values(), *unopened(settings, opened | set(broken)), *odd]
 
 
 def to_choose(models: Iterable[AnyModel]) -> list[RecognizerModel | SynthesizerModel]:
     """Those that people choose among; the others help where they are present."""
     return [model for model in models if isinstance(model, RecognizerModel | SynthesizerModel)]
+
+
+def to_show(models: Iterable[AnyModel]) -> list[AnyModel]:
+    """Those to choose among, and every other that has a problem."""
+    return [model for model in models if isinstance(model, RecognizerModel | SynthesizerModel) or model.problem]
 
 
 def best(models: Iterable[AnyModel], kind: type[M]) -> M | None:
@@ -103,34 +120,20 @@ def optimise(settings: Settings, name: str) -> None:
 
 def folder_of(settings: Settings, name: str) -> Path:
     """The folder of the model `name`. Raises UserError MODEL_NOT_FOUND."""
-    if settings.model_path and settings.model_path.name == name:
-        return settings.model_path
-    present = _folders(settings)
+    present = {shown_name(folder): folder for folder in folders(settings)}
     if name not in present:
         raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=", ".join(sorted(present)))
-    return settings.models / name
+    return present[name]
 
 
 def recognise(settings: Settings, folder: Path) -> list[Entry]:
     """The catalogue's entries whose marks are in the folder: by content, whatever it is called."""
-    if marker.read(folder) is not None:
-        return []  # of our own making, and none of the catalogue's
+    try:
+        if marker.read(folder) is not None:
+            return []  # of our own making, and none of the catalogue's
+    except (OSError, Unreadable):
+        return []
     return [entry for entry in entries(settings).values() if _bears_marks(folder, entry.recognise)]
-
-
-def verify(settings: Settings, name: str) -> list[Notice]:
-    """Presence of the needed files, sizes and checksums where known, readability of the rest; empty = all is well."""
-    folder = folder_of(settings, name)
-    known = recognise(settings, folder)
-    entry = next((entry for entry in known if entry.name == name), known[0] if known else None)
-    findings = _missing(folder, entry.needed) if entry else []
-    sizes = dict(entry.sizes) if entry else {}
-    manifest = _manifest(folder)
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        relative = path.relative_to(folder).as_posix()
-        expected = manifest.get(relative, {"size": sizes.get(relative)})
-        findings += _check_file(path, relative, expected)
-    return findings
 
 
 def import_folder(settings: Settings, folder: Path, link: bool = False) -> str:
@@ -161,14 +164,46 @@ def need_space(settings: Settings, size: int) -> None:
         raise disk_full(settings.models)
 
 
-def _catalogue(settings: Settings) -> dict[str, Any]:
-    own = settings.models / "catalog.toml"
-    return read_toml(own if own.is_file() else ROOT / "models" / "catalog.toml")
+@dataclass(frozen=True)
+class _Catalogue:
+    """`problems`: of what was left out."""
+
+    entries: dict[str, Entry]
+    hubs: dict[str, Mapping[str, str]]
+    problems: tuple[Notice, ...] = ()
 
 
-def _entry(name: str, value: Mapping[str, Any]) -> Entry:
-    lists = {key: tuple(value.get(key, ())) for key in ("languages", "capabilities", "needed", "skip")}
-    return Entry(name=name, **{**value, **lists})
+def _read(settings: Settings) -> _Catalogue:
+    """The catalogue in the models folder, without those of its entries that are none; else the program's."""
+    problems: list[Notice] = []
+    try:
+        given = read_toml(settings.models / FILE)
+    except (OSError, Unreadable) as error:
+        problems += [error.notice] if isinstance(error, Unreadable) else []
+        given = read_toml(ROOT / "models" / FILE)
+    known: dict[str, Entry] = {}
+    for name, value in _table(given, "models").items():
+        try:
+            known[name] = _ENTRY.validate_python(value | {"name": name} if isinstance(value, dict) else value)
+        except ValidationError as error:
+            problems.append(_misfit(name, error))
+    try:
+        hubs = _HUBS.validate_python(_table(given, "hubs"))
+    except ValidationError as error:
+        hubs = {}
+        problems.append(_misfit("hubs", error))
+    return _Catalogue(known, hubs, tuple(problems))
+
+
+def _table(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = given.get(name, {})
+    return found if isinstance(found, dict) else {}
+
+
+def _misfit(name: str, error: ValidationError) -> Notice:
+    first = error.errors()[0]
+    key = ".".join(map(str, (name, *first["loc"])))
+    return Notice("FILE_KEY", {"file": FILE, "key": key, "reason": reason_of(first)})
 
 
 def _models_of(module: str, settings: Settings) -> list[AnyModel]:
@@ -179,23 +214,19 @@ def _models_of(module: str, settings: Settings) -> list[AnyModel]:
         return []
 
 
-def _folders(settings: Settings) -> set[str]:
-    if not settings.models.is_dir():
-        return set()
-    return {path.name for path in settings.models.iterdir() if path.is_dir() and not path.name.startswith(".")}
-
-
 def _bears_marks(folder: Path, marks: Mapping[str, str]) -> bool:
     return all(_says(folder / name, text) for name, text in marks.items())
 
 
 def _says(file: Path, text: str) -> bool:
     """Whether the file has `text` as a line of its own; any content will do for the empty text."""
+    if not text:
+        return file.is_file()
     try:
-        content = file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        content = read_text(file)
+    except (OSError, Unreadable):
         return False
-    return not text or re.search(rf"^{re.escape(text)}\s*(#.*)?$", content, re.MULTILINE) is not None
+    return re.search(rf"^{re.escape(text)}\s*(#.*)?$", content, re.MULTILINE) is not None
 
 
 def _name_for(settings: Settings, folder: Path) -> str:
@@ -210,57 +241,5 @@ def _name_for(settings: Settings, folder: Path) -> str:
 
 def _models_at(settings: Settings, folder: Path) -> list[AnyModel]:
     alone = settings.model_copy(update={"model_path": folder, "models": folder / INCOMING})
-    return [model for model in available(alone) if model.name == folder.name]
-
-
-def _missing(folder: Path, needed: tuple[str, ...]) -> list[Notice]:
-    absent = [names for names in needed if not any((folder / name).is_file() for name in names.split("|"))]
-    return [Notice("FILE_MISSING", {"file": names.replace("|", " / ")}) for names in absent]
-
-
-def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
-    try:
-        files: dict[str, dict[str, Any]] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError):
-        return {}
-    return files
-
-
-def _check_file(path: Path, relative: str, expected: Mapping[str, Any]) -> Iterator[Notice]:
-    size = path.stat().st_size
-    if expected.get("size") not in (None, size):
-        yield Notice("FILE_SIZE", {"file": relative, "size": size, "expected": expected["size"]})
-    elif expected.get("sha256"):
-        if sha256(path) != expected["sha256"]:
-            yield Notice("FILE_CHANGED", {"file": relative})
-    elif not _readable(path):
-        yield Notice("FILE_DAMAGED", {"file": relative})
-
-
-def _readable(path: Path) -> bool:
-    """Whether the container is whole: the zip of a .pt, the header and length of a .safetensors, or any content."""
-    try:
-        if path.suffix == ".safetensors":
-            return _whole_safetensors(path)
-        if path.suffix in (".pt", ".pth", ".bin") and _begins_as_zip(path):
-            with zipfile.ZipFile(path) as archive:
-                return archive.testzip() is None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        return False
-    return path.stat().st_size > 0
-
-
-def _begins_as_zip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"PK"
-
-
-def _whole_safetensors(path: Path) -> bool:
-    """8 bytes length of the JSON header, the header, the tensors (the format's specification)."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > path.stat().st_size:
-            return False
-        header = json.loads(file.read(length))
-    ends = [tensor["data_offsets"][1] for key, tensor in header.items() if key != "__metadata__"]
-    return bool(path.stat().st_size == 8 + length + max(ends, default=0))
+    found = [model for model in available(alone) if model.name == folder.name]
+    return [model for model in found if not isinstance(model, UnusableModel)]

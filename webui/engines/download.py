@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from webui.disk import sha256
-from webui.engines.catalog import INCOMING, MANIFEST, Entry, entries, hub, need_space
+from webui.engines.catalog import INCOMING, Entry, entries, hub, need_space
+from webui.engines.verification import MANIFEST
 from webui.errors import UserError
 from webui.settings import Settings
 

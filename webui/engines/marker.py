@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from webui.toml import read_toml
+from webui.errors import Notice
+from webui.untrusted import Unreadable, read_toml
 
 NAME = "shengfang.toml"
+_LARGEST = 2**12  # bytes
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,12 @@ class Marker:
 
 
 def read(folder: Path) -> Marker | None:
-    """The folder's marker; None where it has none that can be read."""
-    try:
-        found = read_toml(folder / NAME)
-    except (OSError, ValueError):
+    """The folder's marker; None where it has none. Raises Unreadable, OSError."""
+    file = folder / NAME
+    if not file.exists():
         return None
-    return Marker(found.get("purpose") == "self-test", tuple(map(str, found.get("languages", ()))))
+    found = read_toml(file, _LARGEST)
+    languages = found.get("languages", [])
+    if not isinstance(languages, list) or not all(isinstance(language, str) for language in languages):
+        raise Unreadable("FILE_KEY", file=NAME, key="languages", reason=Notice("FIELD_LIST"))
+    return Marker(found.get("purpose") == "self-test", tuple(languages))

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from webui.devices import Device
-from webui.engines.base import RecognizerCapabilities, SynthesizerCapabilities
+from webui.engines.base import AnyModel, RecognizerCapabilities, SynthesizerCapabilities
 from webui.errors import Notice
 from webui.server.present import message
 from webui.service.device_table import DeviceStatus
-from webui.service.models import Chosen, ListedEntry, ListedModel, ModelListing, Pull
+from webui.service.models import ListedEntry, ListedModel, ModelListing, Pull
 from webui.service.optimising import Optimisation
 
 
@@ -23,7 +23,7 @@ def listing_view(listing: ModelListing, locale: str) -> dict[str, Any]:
     }
 
 
-def capabilities_view(model: Chosen, locale: str) -> dict[str, Any]:
+def capabilities_view(model: AnyModel, locale: str) -> dict[str, Any]:
     """What a model can do as JSON, the same fields whatever its kind; with a reason for every control it lacks."""
     every = asdict(RecognizerCapabilities()) | asdict(SynthesizerCapabilities())
     reasons = {control: _message(Notice(code), locale) for control, code in model.capabilities.unavailable.items()}

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from webui import devices
 from webui.engines import catalog
-from webui.engines.base import AnyModel, RecognizerModel, SynthesizerModel
+from webui.engines.base import AnyModel, RecognizerModel, SynthesizerModel, UnusableModel
 from webui.errors import Notice, UserError
 from webui.hosting.host import ModelHost
 from webui.jobs.polishing import completed
@@ -53,7 +53,7 @@ class Pull:
 class ListedModel:
     """`loaded_on`: devices; `speed`: what was measured on the accelerator, as text, "" where nothing was."""
 
-    model: Chosen
+    model: AnyModel
     problem: Notice | None
     loaded_on: Sequence[str]
     default: bool
@@ -89,15 +89,14 @@ class ModelService:
 
     def available(self) -> list[Chosen]:
         """The recognizers, with what jobs do beside them, and the synthesizers; what helps them nobody chooses."""
-        present = catalog.available(self._settings)
-        return [_completed(model, present) for model in catalog.to_choose(present)]
+        return catalog.to_choose(self._present())
 
     def resolve(self, name: str, kind: type[M]) -> M:
         """The model meant by `name`; a default's name means the administrator's choice, else the best present.
 
         Raises MODEL_NOT_FOUND, MODEL_WRONG_KIND, MODEL_BROKEN.
         """
-        return self._resolve(self.available(), name, kind)
+        return self._resolve(self._present(), name, kind)
 
     def with_own_voice(self) -> SynthesizerModel | None:
         """The best usable synthesizer that speaks without a prompt."""
@@ -128,8 +127,8 @@ class ModelService:
         return self._default_name(self.available(), kind)
 
     def listing(self) -> ModelListing:
-        """The models that are present and those of the catalogue."""
-        models = self.available()
+        """The models that are present, folders of which nothing can be made too, and those of the catalogue."""
+        models = catalog.to_show(self._present())
         defaults = {(kind.kind, self._default_name(models, kind)) for kind in _KINDS}
         loaded: dict[tuple[str, str], list[str]] = {}
         for instance in self._host.loaded():
@@ -141,8 +140,8 @@ class ModelService:
                     problem=_named_problem(model, model.problem) if model.problem else None,
                     loaded_on=loaded.get((model.name, model.kind), []),
                     default=(model.kind, model.name) in defaults,
-                    speed=speed_of(self._host, model),
-                    optimisation=self._optimisations.of(model),
+                    speed=speed_of(self._host, model) if isinstance(model, _KINDS) else "",
+                    optimisation=self._optimisations.of(model) if isinstance(model, _KINDS) else None,
                 )
                 for model in models
             ],
@@ -209,19 +208,23 @@ class ModelService:
         with self._lock:
             del self._pulls[name]
 
-    def _resolve(self, models: list[Chosen], name: str, kind: type[M]) -> M:
+    def _present(self) -> list[AnyModel]:
+        present = catalog.available(self._settings)
+        return [_completed(model, present) for model in present]
+
+    def _resolve(self, models: Sequence[AnyModel], name: str, kind: type[M]) -> M:
         found = self._default(models, kind) if name in DEFAULTS else _named(models, name, kind)
         if found.problem is not None:
             raise _named_problem(found, found.problem).as_error(param="model")
         return found
 
-    def _default_name(self, models: list[Chosen], kind: type[Chosen]) -> str | None:
+    def _default_name(self, models: Sequence[AnyModel], kind: type[Chosen]) -> str | None:
         try:
             return self._resolve(models, "auto", kind).name
         except UserError:
             return None
 
-    def _default(self, models: list[Chosen], kind: type[M]) -> M:
+    def _default(self, models: Sequence[AnyModel], kind: type[M]) -> M:
         usable = [model for model in models if isinstance(model, kind) and model.problem is None and model.offered]
         chosen = getattr(self.options(), _OPTION[kind.kind])
         for model in usable:
@@ -233,26 +236,28 @@ class ModelService:
         return best
 
 
-def _completed(model: Chosen, present: list[AnyModel]) -> Chosen:
-    if isinstance(model, SynthesizerModel):
+def _completed(model: AnyModel, present: list[AnyModel]) -> AnyModel:
+    if not isinstance(model, RecognizerModel):
         return model
     return replace(model, capabilities=completed(model.capabilities, present))
 
 
-def _named(models: list[Chosen], name: str, kind: type[M]) -> M:
+def _named(models: Sequence[AnyModel], name: str, kind: type[M]) -> M:
     matching = [model for model in models if model.name == name]
     for model in matching:
         if isinstance(model, kind):
             return model
+        if isinstance(model, UnusableModel) and model.problem:
+            raise _named_problem(model, model.problem).as_error(param="model")
     if matching:
         raise UserError("MODEL_WRONG_KIND", param="model", model=name, kind=Notice(_USE[kind.kind]))
     raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=_names(models, kind))
 
 
-def _names(models: list[Chosen], kind: type[M]) -> str:
+def _names(models: Sequence[AnyModel], kind: type[M]) -> str:
     return ", ".join(model.name for model in models if isinstance(model, kind))
 
 
-def _named_problem(model: Chosen, problem: Notice) -> Notice:
+def _named_problem(model: AnyModel, problem: Notice) -> Notice:
     """A plug-in need not repeat the model's name."""
     return Notice(problem.code, {"model": model.name, **problem.params})

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from webui.devices import load_torch
-from webui.engines.base import SynthesizerModel
+from webui.engines.base import AnyModel, SynthesizerModel
 from webui.engines.cosyvoice import optimising
-from webui.engines.cosyvoice.folder import CAPABILITIES, files, find_problem, folders, revision
+from webui.engines.cosyvoice.folder import CAPABILITIES, files, find_problem, is_cosyvoice, revision
+from webui.engines.model_folders import folders, models_in_folders
 from webui.engines.subprocesses import optimise_in_subprocess
 from webui.errors import UserError
 
@@ -36,15 +37,19 @@ def load(folder: Path | str, device: str = "cpu", dtype: Any = "float32") -> Ref
     return ReferenceRuntime.load(Path(folder), device, dtype)
 
 
-def models(settings: Settings) -> list[SynthesizerModel]:
+def models(settings: Settings) -> list[AnyModel]:
     """The CosyVoice models in `models/` and at `model_path`, the broken ones with their problem; without torch."""
-    return [_model(folder, settings) for folder in folders(settings)]
+
+    def open_folder(folder: Path) -> AnyModel | None:
+        return _model(folder, settings) if is_cosyvoice(folder) else None
+
+    return models_in_folders(settings, "cosyvoice", open_folder)
 
 
 def optimise(name: str, settings: Settings) -> None:
     """Find out whether the model `name` may be quantised to int8 on this CPU; some minutes. Raises UserError."""
     present = {folder.name: folder for folder in folders(settings)}
-    if name not in present:
+    if name not in present or not is_cosyvoice(present[name]):
         raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=", ".join(present))
     _check(present[name])
     load_torch()

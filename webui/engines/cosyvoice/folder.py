@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from webui.engines.base import SynthesizerCapabilities
 from webui.engines.cosyvoice.prompts import INSTRUCTIONS, MOST_INSTRUCTION
+from webui.engines.weight_files import problem_of
 from webui.errors import Notice, UserError
-
-if TYPE_CHECKING:
-    from webui.settings import Settings
+from webui.untrusted import read_json
 
 LANGUAGES = ("zh", "yue", "en", "ja", "ko", "de", "es", "fr", "it", "ru")
 LEAST_RATE = 16000  # Hz, of a prompt
@@ -43,14 +40,6 @@ NEEDED = (
 )
 
 
-def folders(settings: Settings) -> list[Path]:
-    """The CosyVoice folders under `settings.models` and the one at `settings.model_path`."""
-    present = sorted(path for path in settings.models.iterdir() if path.is_dir()) if settings.models.is_dir() else []
-    if settings.model_path and settings.model_path.is_dir():
-        present.append(settings.model_path)
-    return [folder for folder in present if _is_cosyvoice(folder)]
-
-
 def language_model(folder: Path) -> Path:
     """`llm.rl.pt` where it is there, else `llm.pt` (which may be missing)."""
     return next((folder / name for name in LANGUAGE_MODELS if (folder / name).is_file()), folder / "llm.pt")
@@ -69,9 +58,9 @@ def find_problem(folder: Path) -> Notice | None:
         missing.insert(0, "llm.pt")
     if missing:
         return _broken(folder, "FILES_MISSING", files=", ".join(missing))
-    weights = (language_model(folder), folder / "flow.pt", folder / "hift.pt")
-    damaged = next((path.name for path in weights if not zipfile.is_zipfile(path)), None)
-    return _broken(folder, "FILE_DAMAGED", file=damaged) if damaged else None
+    found = (problem_of(path, path.relative_to(folder).as_posix()) for path in files(folder))
+    reason = next((each for each in found if each is not None), None)
+    return Notice("MODEL_BROKEN", {"model": folder.name, "reason": reason}) if reason else None
 
 
 def broken(folder: Path, reason: str, **params: Any) -> UserError:
@@ -87,7 +76,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """The Qwen2 `config.json`. Raises UserError MODEL_BROKEN."""
     path = folder / TOKENIZER / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path)
         return {key: config[key] for key in ("num_attention_heads", "num_key_value_heads")} | config
     except (OSError, ValueError, KeyError, TypeError):
         raise broken(folder, "FILE_DAMAGED", file=f"{TOKENIZER}/config.json") from None
@@ -105,7 +94,7 @@ def revision(folder: Path) -> str:
     return hashlib.sha256(names.encode()).hexdigest()[:12]
 
 
-def _is_cosyvoice(folder: Path) -> bool:
+def is_cosyvoice(folder: Path) -> bool:
     """The vocoder beside one of the family's other files: nothing else has `hift.pt` or `campplus.onnx` so."""
     marks = ["cosyvoice.yaml", "cosyvoice2.yaml", "cosyvoice3.yaml", "hift.pt", "campplus.onnx", "flow.pt"]
     return sum((folder / name).is_file() for name in marks) >= 2

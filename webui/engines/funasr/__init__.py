@@ -1,4 +1,4 @@
-"""Fun-ASR: SenseVoice, Paraformer, Fun-ASR-Nano and whatever else FunASR can load, behind an import guard.
+"""Fun-ASR: SenseVoice, Paraformer, Fun-ASR-Nano and those of FunASR's other models that were read, behind a guard.
 
 We decode, split, batch, decide and time; FunASR supplies the code of the models and the formats of their weights.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from webui.engines.base import (
@@ -17,10 +18,12 @@ from webui.engines.base import (
     PunctuatorModel,
     RecognizerModel,
 )
-from webui.engines.funasr.folder import Folder, folders
+from webui.engines.funasr.families import Role
+from webui.engines.funasr.folder import Folder, named, read
 from webui.engines.funasr.onnx import export
+from webui.engines.model_folders import models_in_folders
 from webui.engines.subprocesses import optimise_in_subprocess
-from webui.errors import Notice, UserError
+from webui.errors import Notice
 
 if TYPE_CHECKING:
     from webui.engines.funasr.punctuation import Punctuator
@@ -32,10 +35,12 @@ if TYPE_CHECKING:
 
 def models(settings: Settings) -> list[AnyModel]:
     """What is in the folders in `models/`, quick and without torch."""
-    found = list(folders(settings.models, settings.model_path))
-    recognizers = [_recognizer(folder, settings) for folder in found if folder.family.role == "recognizer"]
-    helpers = [_HELPERS[role](folder, settings) for folder in found if (role := folder.family.role) in _HELPERS]
-    return [*recognizers, *helpers]
+
+    def open_folder(path: Path) -> AnyModel | None:
+        folder = read(path)
+        return _OPENED[folder.family.role](folder, settings) if folder else None
+
+    return models_in_folders(settings, "funasr", open_folder)
 
 
 def optimise(name: str, settings: Settings) -> None:
@@ -43,10 +48,7 @@ def optimise(name: str, settings: Settings) -> None:
 
     Raises UserError (MODEL_NOT_FOUND, MODEL_BROKEN, NOT_CAPABLE where nothing of it can be exported).
     """
-    present = {folder.name: folder for folder in folders(settings.models, settings.model_path)}
-    if name not in present:
-        raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=", ".join(present))
-    export.optimise(present[name], settings)
+    export.optimise(named(name, settings), settings)
 
 
 def _recognizer(folder: Folder, settings: Settings) -> RecognizerModel:
@@ -125,7 +127,8 @@ def _helper(folder: Folder) -> _Described:
     }
 
 
-_HELPERS: Mapping[str, Callable[[Folder, Settings], AnyModel]] = {
+_OPENED: Mapping[Role, Callable[[Folder, Settings], AnyModel]] = {
+    "recognizer": _recognizer,
     "vad": _detector,
     "speaker": _embedder,
     "punctuation": _punctuator,

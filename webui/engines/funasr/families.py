@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from webui.engines.base import RecognizerCapabilities
 
-Role = Literal["recognizer", "vad", "punctuation", "speaker", "other"]
+Role = Literal["recognizer", "vad", "punctuation", "speaker"]
 
 _NO_SPEAKERS = {"speakers": "SPEAKERS_UNSUPPORTED"}
 _SENSE_VOICE = ("zh", "yue", "en", "ja", "ko")
@@ -92,20 +92,20 @@ _FAMILIES = {
     "CTTransformerStreaming": Family("helper", "punctuation", RecognizerCapabilities(languages=("zh", "en"))),
     "CAMPPlus": Family("helper", "speaker"),
 }
-# Classes that recognise no speech: emotions, keywords, alignment, languages; and a speaker model without our front end.
-_OTHERS = {"Emotion2vec", "MonotonicAligner", "OpenAIWhisperLIDModel", "ERes2NetV2", "SileroVad"}
-_OTHERS |= {"FsmnKWS", "FsmnKWSConvert", "FsmnKWSMT", "FsmnKWSMTConvert", "SanmKWS", "SanmKWSStreaming"}
-_OTHER = Family("helper", "other")
+# Driven as FunASR's own interface says. Each was read: it computes, and neither fetches anything nor runs code that
+# lies in a folder, as some others of FunASR's classes do. One that is not named here is not built.
+_READ = {"BAT", "Branchformer", "CTC", "Conformer", "EBranchformer", "EParaformer", "LCBNet", "Paraformer_v2_community"}
+_READ |= {"SANM", "SCAMA", "Transducer", "Transformer", "UniASR"}
 _GENERIC = Family("generic", "recognizer", RecognizerCapabilities(punctuation=True, unavailable=_NO_SPEAKERS), rank=5)
 
 
-def family_of(class_name: str, config: Mapping[str, Any], multilingual: bool = False) -> Family:
-    """The family of a model class; an unknown one is driven as FunASR's own interface says.
+def family_of(class_name: str, config: Mapping[str, Any], multilingual: bool = False) -> Family | None:
+    """The family of a model class; None for one that is not built here.
 
     `multilingual`: a Fun-ASR-Nano for 31 languages.
     """
-    family = _FAMILIES.get(class_name, _OTHER if class_name in _OTHERS else _GENERIC)
-    if family.kind != "nano":
+    family = _FAMILIES.get(class_name, _GENERIC if class_name in _READ else None)
+    if family is None or family.kind != "nano":
         return family
     family = speaking(family, _MLT_LANGUAGES) if multilingual else family
     return family if config.get("ctc_decoder") else _without_times(family)

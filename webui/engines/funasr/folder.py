@@ -1,32 +1,30 @@
 """FunASR model folders: recognised by their content, their configuration read, their files checked.
 
-Nothing here imports torch or funasr. Only names inside the folder are followed; a folder never makes the program
-fetch anything or run code that lies in it.
+Nothing here imports torch or funasr. A folder never makes the program fetch anything or run code that lies in it: of
+its configuration only classes that were read, numbers, words and the names of files inside it are left. Links lead to
+where the bytes of such a file are.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import logging
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from webui.engines import marker
-from webui.engines.funasr.families import Family, Role, family_of, for_self_test, speaking
-from webui.errors import Notice
-
-log = logging.getLogger(__name__)
+from webui.engines.funasr.families import Family, family_of, for_self_test, speaking
+from webui.engines.funasr.references import resolved
+from webui.engines.model_folders import folders
+from webui.engines.weight_files import problem_of
+from webui.errors import Notice, UserError
+from webui.settings import Settings
+from webui.untrusted import Unreadable, read_json, read_yaml
 
 CONFIGURATION = "configuration.json"
 _CONFIG = "config.yaml"
-_LARGEST_CONFIG = 4 * 2**20  # bytes; the real ones have a few kB
 
 # Found beside config.yaml where no configuration.json names files: file → where it belongs in the config.
 _BY_NAME = {
@@ -42,9 +40,10 @@ _BY_NAME = {
 # Keys whose value is a file or folder of the model. Configurations also carry paths of the machine of the training.
 _FILES = {"init_param", "init_param_path", "vocab_path", "token_list", "bpemodel", "cmvn_file", "seg_dict"}
 _FILES |= {"seg_dict_file", "jieba_usr_dict"}
-_REFERENCE = re.compile(r"\$\{([\w.]+)\}")
-_DEEPEST = 8  # references that lead to references
-_LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")  # the head of torch's format before its zip archives
+# Keys that FunASR takes for leave to fetch or to run what lies in a folder.
+_NEVER = {"hub", "hub_token", "model_revision", "remote_code", "trust_remote_code"}
+# A path of another place, an address, or the name of a repository of a hub.
+_ELSEWHERE = re.compile(r"[~/\\]|\w+://|[A-Za-z]:[\\/]|(.*[\\/])?\.\.([\\/]|$)|[\w.-]+/[\w.-]+$")
 
 
 @dataclass(frozen=True)
@@ -79,107 +78,65 @@ class Folder:
     def problem(self) -> Notice | None:
         """Why it cannot be used, as far as can be seen without loading it."""
         if self.missing:
-            return _broken(self.name, "FILE_MISSING", file=self.missing[0])
-        if not self.weights.is_file():
-            return _broken(self.name, "FILE_MISSING", file=self.weights.name)
-        if not whole(self.weights):
-            return _broken(self.name, "FILE_DAMAGED", file=self.weights.name)
-        return None
+            return _broken(self.name, Notice("FILE_MISSING", {"file": self.missing[0]}))
+        found = problem_of(self.weights)
+        return _broken(self.name, found) if found else None
 
 
 def read(path: Path) -> Folder | None:
-    """The model in `path`, or None where it holds no FunASR model."""
+    """The model in `path`, or None where it holds no FunASR model. Raises Unreadable, OSError."""
     config_file = path / _CONFIG
     metas = _metas(path)
     config_name = metas.pop("config", None)
     if isinstance(config_name, str) and _inside(path, config_name):
         config_file = path / config_name
-    config = _config(config_file)
+    config = _mapping(read_yaml(config_file)) if config_file.exists() else {}
     class_name = config.get("model")
     if not isinstance(class_name, str):
         return None
     missing = list(_fill(path, metas, config))
     if config_name is None:
         _fill_by_name(path, config)
-    config = _named_in_the_folder(path, _resolved(config, config))
+    config = _confined(path, resolved(config, config_file.name))
     weights = Path(config.pop("init_param", None) or path / "model.pt")
     return Folder(path, class_name, _family(path, class_name, config), config, weights, tuple(missing))
 
 
-def folders(root: Path, further: Path | None = None) -> Iterator[Folder]:
-    """The FunASR models directly under `root`, by name, then the one folder `further`."""
-    candidates = sorted(root.iterdir()) if root.is_dir() else []
-    for path in [*candidates, *([further] if further else [])]:
-        if path.is_dir() and not path.name.startswith("."):
-            folder = read(path)
-            if folder is not None:
-                yield folder
-
-
-def helper(role: Role, root: Path) -> Folder | None:
-    """The best sound model in `root` for a part of the work, by name: "vad", "punctuation" or "speaker"."""
-    found = [folder for folder in folders(root) if folder.family.role == role and folder.problem is None]
-    return max(found, key=lambda folder: folder.family.rank, default=None)
-
-
-def whole(weights: Path) -> bool:
-    """Whether a weights file is torch's: a zip archive with its end, or of the format before, whose end nobody sees."""
+def named(name: str, settings: Settings) -> Folder:
+    """The FunASR model of this name. Raises UserError (MODEL_NOT_FOUND, MODEL_BROKEN)."""
+    present = {path.name: path for path in folders(settings)}
     try:
-        with weights.open("rb") as file:
-            if file.read(len(_LEGACY)) == _LEGACY:
-                return True
-        with zipfile.ZipFile(weights) as archive:
-            return any(name.endswith("data.pkl") for name in archive.namelist())
-    except (OSError, zipfile.BadZipFile):
-        return False
+        folder = read(present[name]) if name in present else None
+    except Unreadable as error:
+        raise _broken(name, error.notice).as_error() from error
+    if folder is None:
+        raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=", ".join(present))
+    return folder
 
 
 def _family(path: Path, class_name: str, config: Mapping[str, Any]) -> Family:
     """Fun-ASR-Nano and its multilingual sister have the same configuration: its name tells, or the marker."""
     family, mark = family_of(class_name, config, multilingual="mlt" in path.name.lower()), marker.read(path)
+    if family is None:
+        raise Unreadable("CLASS_UNSUPPORTED", name=class_name)
     if mark is not None and mark.self_test:
         return for_self_test(family, mark.languages)
     return speaking(family, mark.languages) if mark is not None and mark.languages else family
 
 
 def _metas(path: Path) -> dict[str, Any]:
-    text = _text(path / CONFIGURATION)
-    try:
-        found = json.loads(text) if text else {}
-    except ValueError:
-        log.warning("%s in %s is no JSON", CONFIGURATION, path.name)
-        return {}
-    metas = found.get("file_path_metas") if isinstance(found, dict) else None
-    return dict(metas) if isinstance(metas, dict) else {}
+    file = path / CONFIGURATION
+    return _mapping(_mapping(read_json(file)).get("file_path_metas")) if file.exists() else {}
 
 
-def _config(file: Path) -> dict[str, Any]:
-    try:
-        found = yaml.load(_text(file), _Loader)
-    except yaml.YAMLError:
-        log.warning("%s in %s cannot be read", file.name, file.parent.name)
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-class _Loader(yaml.SafeLoader):
-    """Numbers as FunASR reads them: 1e-5 is one."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text("utf-8") if file.stat().st_size <= _LARGEST_CONFIG else ""
-    except (OSError, UnicodeDecodeError):
-        return ""
+def _mapping(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, dict) else {}
 
 
 def _inside(path: Path, name: str) -> bool:
-    return (path / name).resolve().is_relative_to(path.resolve())
+    """By its name: where a link of the folder leads is not looked at."""
+    inner = path / name
+    return inner.is_relative_to(path) and ".." not in inner.parts[len(path.parts) :]
 
 
 def _fill(path: Path, metas: Mapping[str, Any], config: dict[str, Any]) -> Iterator[str]:
@@ -211,33 +168,20 @@ def _fill_by_name(path: Path, config: dict[str, Any]) -> None:
                 place[key] = str(path / name)
 
 
-def _resolved(value: Any, config: Mapping[str, Any], depth: int = _DEEPEST) -> Any:
-    """`value` with what its references name in `config`: `${llm_conf.init_param_path}`. Unknown ones stay."""
+def _confined(path: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Files by their absolute paths; None for what is not in the folder, and nothing that would be fetched."""
+    return {key: _value(path, key, value) for key, value in config.items() if key not in _NEVER}
+
+
+def _value(path: Path, key: str, value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _resolved(inner, config, depth) for key, inner in value.items()}
+        return _confined(path, value)
     if isinstance(value, list):
-        return [_resolved(inner, config, depth) for inner in value]
-    reference = _REFERENCE.fullmatch(value) if isinstance(value, str) and depth else None
-    if reference is None:
+        return [_confined(path, each) if isinstance(each, dict) else each for each in value]
+    if not isinstance(value, str) or not (key in _FILES or _ELSEWHERE.match(value)):
         return value
-    found: Any = config
-    for key in reference[1].split("."):
-        found = found.get(key) if isinstance(found, dict) else None
-    return value if found is None else _resolved(found, config, depth - 1)
+    return str(path / value) if _inside(path, value) and (path / value).exists() else None
 
 
-def _named_in_the_folder(path: Path, config: dict[str, Any]) -> dict[str, Any]:
-    """Files by their absolute paths; None for those that are not in the folder."""
-    cleaned: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, dict):
-            cleaned[key] = _named_in_the_folder(path, value)
-        elif key in _FILES and isinstance(value, str):
-            cleaned[key] = str(path / value) if _inside(path, value) and (path / value).exists() else None
-        else:
-            cleaned[key] = value
-    return cleaned
-
-
-def _broken(model: str, reason: str, **params: Any) -> Notice:
-    return Notice("MODEL_BROKEN", {"model": model, "reason": Notice(reason, params)})
+def _broken(model: str, reason: Notice) -> Notice:
+    return Notice("MODEL_BROKEN", {"model": model, "reason": reason})

@@ -3,8 +3,9 @@
 Importing funasr prints to the standard output, configures the root logger and looks for torchaudio, whose wheel
 fails beside a CPU-only torch with an OSError that unregisters every model. It also imports all of its 430 files to
 fill its registry of classes: 5 s and 300 MB, most of it training, scikit-learn and transformers. Which file registers
-which class stands in their text, so only those that a model names are imported. Building a model may draw from the
-global random generators and set the number of threads. None of it is left behind.
+which class stands in their text, so only those that a model names are imported, and of these only files that were
+read: they compute, and neither fetch anything nor run code of a folder. Building a model may draw from the global
+random generators and set the number of threads. None of it is left behind.
 """
 
 from __future__ import annotations
@@ -29,15 +30,27 @@ from typing import Any
 import numpy as np
 
 from webui.devices import load_torch
+from webui.errors import UserError
 
 log = logging.getLogger(__name__)
 
 _importing = threading.Lock()
+_loading = threading.RLock()
+# Packages of FunASR whose classes may be built. Others ask hubs, run a folder's code, compile or call programs.
+_READ = (
+    "frontends.default", "frontends.wav_frontend", "tokenizer", "models.bat", "models.bicif_paraformer",
+    "models.branchformer", "models.campplus", "models.conformer", "models.contextual_paraformer",
+    "models.ct_transformer", "models.ct_transformer_streaming", "models.ctc", "models.e_branchformer",
+    "models.e_paraformer", "models.fsmn_kws.encoder", "models.fsmn_vad_streaming", "models.fun_asr_nano",
+    "models.lcbnet", "models.llm_asr.adaptor", "models.normalize", "models.paraformer", "models.paraformer_streaming",
+    "models.paraformer_v2_community", "models.sa_asr", "models.sanm", "models.scama", "models.seaco_paraformer",
+    "models.sense_voice", "models.specaug", "models.transducer", "models.transformer", "models.uniasr",
+)  # fmt: skip
 _REGISTERS = re.compile(r"""^@tables\.register\(\s*["']\w+["'],\s*["']([^"']+)["']""", re.M)
 
 
-def load_tables(names: Collection[str] | None = None) -> Any:
-    """FunASR's registry with the classes of these names in it, as far as there are such; None = with all.
+def load_tables(names: Collection[str]) -> Any:
+    """FunASR's registry with the classes of these names in it, as far as there are such that were read.
 
     Raises UserError (TORCH_…) or ImportError.
     """
@@ -45,13 +58,12 @@ def load_tables(names: Collection[str] | None = None) -> Any:
     with _importing, import_guarded(torch), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about optional packages of its dependencies
         sys.modules.setdefault("torchaudio", None)  # type: ignore[arg-type]  # FunASR falls back to kaldi-native-fbank
+        sys.modules.setdefault("modelscope", None)  # type: ignore[arg-type]  # asks its hub, whatever is set
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
         with _not_walked():
             import funasr
-        if names is None:
-            funasr.import_submodules("funasr")
-        for module in _registering(names) if names else ():
+        for module in _registering(names):
             _import(module)
         from funasr.register import tables
     logging.getLogger("jieba").setLevel(logging.WARNING)  # it has a handler of its own on the standard error
@@ -76,9 +88,24 @@ def _not_walked() -> Iterator[None]:
 
 
 def _registering(names: Collection[str]) -> list[str]:
-    """The modules that register a class under one of `names`, whatever for."""
+    """The modules, of those that were read, that register a class under one of `names`, whatever for."""
     index = _index()
-    return sorted({module for name in names for module in index.get(name, ())})
+    return sorted({module for name in names for module in index.get(name, ()) if _was_read(module)})
+
+
+def unread(names: Collection[str]) -> list[str]:
+    """Those of `names` that only classes stand for which were not read; training's, which nothing builds, are none."""
+    index = _index()
+    found = {name: modules for name in names if (modules := index.get(name))}
+    return sorted(name for name, modules in found.items() if not any(map(_was_read, modules)) and _built(modules))
+
+
+def _built(modules: Collection[str]) -> bool:
+    return any(not module.startswith("funasr.datasets.") for module in modules)
+
+
+def _was_read(module: str) -> bool:
+    return any(f"{module}.".startswith(f"funasr.{package}.") for package in _READ)
 
 
 @functools.cache
@@ -101,6 +128,24 @@ def _import(module: str) -> None:
         importlib.import_module(module)
     except Exception as error:
         log.info("%s cannot be imported: %s", module, error)
+
+
+@contextlib.contextmanager
+def no_code_of_folders() -> Iterator[None]:
+    """transformers loads no Python file of a folder meanwhile, whoever allows it to, and asks nobody."""
+    from transformers import dynamic_module_utils as dynamic
+
+    def refuse(class_name: str, *_arguments: Any, **_options: Any) -> None:
+        raise UserError("CLASS_UNSUPPORTED", name=class_name)
+
+    kept = {"get_cached_module_file": refuse, "get_class_in_module": refuse, "TIME_OUT_REMOTE_CODE": 0}
+    with _loading:
+        before = {name: getattr(dynamic, name) for name in kept}
+        vars(dynamic).update(kept)
+        try:
+            yield
+        finally:
+            vars(dynamic).update(before)
 
 
 @contextlib.contextmanager

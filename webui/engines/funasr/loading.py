@@ -7,6 +7,7 @@ and what does not fit is an error that names file and key.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
 import pickle
@@ -18,14 +19,15 @@ from typing import Any
 
 from webui.devices import load_torch
 from webui.engines.funasr.folder import Folder
-from webui.engines.funasr.import_guard import import_guarded, load_tables
+from webui.engines.funasr.import_guard import import_guarded, load_tables, no_code_of_folders, unread
 from webui.errors import Notice, UserError
 
 log = logging.getLogger(__name__)
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 _COUNTERS = "num_batches_tracked"  # of training; older files lack them
-_NOT_FOR_CONSTRUCTORS = ("init_param", "device", "output_dir", "hub", "remote_code", "trust_remote_code")
+_BY_TRANSFORMERS = {"FunASRNano", "HuggingfaceTokenizer", "QFormer"}
+_NOT_FOR_CONSTRUCTORS = ("init_param", "device", "output_dir")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def build(folder: Folder, device: str, without: Iterable[str] = ()) -> Built:
     if folder.problem is not None:
         raise folder.problem.as_error()
     torch = load_torch()
-    load_tables(_classes(folder))
+    load_tables(_names(folder))
     found = read_weights(folder)
     with import_guarded(torch), _uninitialised(torch):
         built = construct(_as_saved(folder, found))
@@ -62,20 +64,23 @@ def build(folder: Folder, device: str, without: Iterable[str] = ()) -> Built:
 
 def construct(folder: Folder) -> Built:
     """The model that the folder's configuration describes, before its weights are read. Raises UserError."""
-    tables = load_tables(_classes(folder))
+    names = _names(folder)
+    for name in unread(names):
+        raise broken(folder, "CLASS_UNSUPPORTED", name=name)
+    tables = load_tables(names)
     config = _constructor_config(folder)
-    tokenizer = _tokenizer(tables, folder, config)
-    frontend = _frontend(tables, folder, config)
-    model_class = _class(tables.model_classes, folder, folder.class_name)
-    # FunASR's constructors expect the keys of `model_conf`, overridden by the whole configuration.
-    model = model_class(**{**(config.get("model_conf") or {}), **config})
+    # transformers reads a part of some folders; it is not imported for the others.
+    with no_code_of_folders() if names & _BY_TRANSFORMERS else contextlib.nullcontext():
+        tokenizer = _tokenizer(tables, folder, config)
+        frontend = _frontend(tables, folder, config)
+        model_class = _class(tables.model_classes, folder, folder.class_name)
+        # FunASR's constructors expect the keys of `model_conf`, overridden by the whole configuration.
+        model = model_class(**{**(config.get("model_conf") or {}), **config})
     return Built(model, tokenizer, frontend, config, "cpu")
 
 
-def _classes(folder: Folder) -> set[str] | None:
-    """What of FunASR's registry the folder names, and some words more; None = unknown, for a model we do not know."""
-    if folder.family.kind == "generic":
-        return None
+def _names(folder: Folder) -> set[str]:
+    """What of FunASR's registry the folder names, and some words more."""
     return {folder.class_name, *_words(folder.config)}
 
 
@@ -123,9 +128,6 @@ def _constructor_config(folder: Folder) -> dict[str, Any]:
     config = {
         key: value for key, value in copy.deepcopy(dict(folder.config)).items() if key not in _NOT_FOR_CONSTRUCTORS
     }
-    for value in config.values():
-        if isinstance(value, dict):
-            value.pop("hub", None)  # a submodel from a hub would be a download
     config["frontend_conf"] = {**(config.get("frontend_conf") or {}), "dither": 0.0}  # FunASR's default is noise
     config["vocab_size"] = -1
     config["input_size"] = None

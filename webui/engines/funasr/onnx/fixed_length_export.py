@@ -11,7 +11,7 @@ import numpy as np
 
 from webui.devices import load_torch
 from webui.disk import sha256
-from webui.engines.funasr.folder import Folder, folders
+from webui.engines.funasr.folder import Folder, named
 from webui.engines.funasr.onnx.agreement import relative_error
 from webui.engines.funasr.onnx.fixed_length import BUCKETS, Features, padded, repeated
 from webui.engines.funasr.onnx.fixed_length_manifest import Bucket, Manifest
@@ -36,15 +36,13 @@ def export(name: str, settings: Settings, target: Path, buckets: tuple[int, ...]
     """
     from webui.engines.funasr.loading import build
 
-    present = {folder.name: folder for folder in folders(settings.models, settings.model_path)}
-    if name not in present:
-        raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=", ".join(present))
-    family = _family(present[name])
+    folder = named(name, settings)
+    family = _family(folder)
     target.mkdir(parents=True, exist_ok=True)
-    built = build(present[name], "cpu")
+    built = build(folder, "cpu")
     module, size = _module(family, built)
     written = [_bucket(module, frames, size, family in MASKED, target) for frames in sorted(buckets)]
-    manifest = Manifest(name, family, present[name].revision, family in MASKED, written)
+    manifest = Manifest(name, family, folder.revision, family in MASKED, written)
     manifest.write(target)
     log.info("exported %s: %s", name, {bucket.frames: bucket.error for bucket in written})
     return manifest
