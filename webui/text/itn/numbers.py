@@ -33,7 +33,10 @@ _ZHAO = f"(?:{_SECTION}|{_LEAD})兆(?:零?(?:{_YI}|{_BELOW_YI})|零{_ONE})?"
 
 CARDINAL = f"(?:{_ZHAO}|{_YI}|{_MYRIADS}|{_SECTION})"  # has at least one of 十百千万亿兆
 INTEGER = f"(?:{CARDINAL}|[零一二两三四五六七八九])"
-NUMBER = f"(?:{INTEGER}(?:点[{DIGITS}]+[万亿]?)?)"
+SCALED_UNIT = "(?:千[克米瓦伏卡赫帕焦升吨欧安字]|百帕|兆[瓦赫帕焦欧伏字])"
+_SCALE = "(?:[十百千]?万亿|[十百千]?[万亿]|[百千])"
+FRACTION = f"(?:点[{DIGITS}]+(?:(?!{SCALED_UNIT}){_SCALE}(?![{NUMERALS}]))?)"  # 点二万亿, 点五百万, 点五(千克)
+NUMBER = f"(?:{INTEGER}{FRACTION}?)"
 
 _FINANCIAL_RUN = re.compile(f"[{NUMERALS}〇兩萬億點点{''.join(_FINANCIAL)}]+")
 _CODE_RUN = re.compile(f"[{NUMERALS}{''.join(VARIANTS)}]{{4,}}")
@@ -97,8 +100,8 @@ def write_integer(numeral: str) -> str:
 
 
 def write_digits(run: str) -> str:
-    """Digits said one by one (幺三八…)."""
-    return "".join(str(DIGIT_VALUES[character]) for character in run)
+    """Digits said one by one (幺三八…); letters between them stay."""
+    return "".join(str(DIGIT_VALUES.get(character, character)) for character in run)
 
 
 def write_number(number: str) -> str:
@@ -106,5 +109,5 @@ def write_number(number: str) -> str:
     whole, point, fraction = number.partition("点")
     if not point:
         return write_integer(whole)
-    scale = fraction[-1] if fraction[-1] in "万亿" else ""
-    return f"{value(whole)}.{write_digits(fraction.rstrip('万亿'))}{scale}"
+    digits = fraction.rstrip("十百千万亿")
+    return f"{value(whole)}.{write_digits(digits)}{fraction[len(digits) :]}"

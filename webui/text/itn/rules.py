@@ -6,62 +6,37 @@ Patterns see canonical text (itn_numbers) in which kept phrases are masked. `wri
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 
+from webui.text.itn.expressions import CALENDAR, EXPRESSIONS, about, ascends
 from webui.text.itn.numbers import (
     CARDINAL,
     DIGIT_VALUES,
     DIGITS,
+    FRACTION,
     INTEGER,
     NUMBER,
     NUMERALS,
+    SCALED_UNIT,
     value,
     write_digits,
     write_integer,
     write_number,
 )
-from webui.text.itn.words import COUNTER, DAY_PARTS, MEASURE
-
-_ONE = "[一二三四五六七八九]"
-_TAIL = f"(?:(?<=[百千万亿兆]){_ONE}(?![{NUMERALS}点])(?!{COUNTER}(?<![块元角毛分米岁斤号两度])))"
-_LONG = f"(?:{CARDINAL}{_TAIL}?)"
-_ANY = f"(?:{NUMBER}{_TAIL}?)"
-_LEAD = "[一二两三四五六七八九]"
-_PAIR = f"(?P<a>{_LEAD})(?P<b>{_LEAD})"
-_SIGN = "(?P<sign>正负|负)?"
-_SIGNS = {"正负": "±", "负": "-"}
-_COUNTED = f"(?={COUNTER}|{MEASURE}|多|余|来|[十百千万亿])"
-_HOUR = "(?:二十[一二三四]?|十[一二三四五六七八九]?|[零一二两三四五六七八九])"
-_MINUTE = "(?:[二三四五]?十[一二三四五六七八九]?|零?[一二三四五六七八九]|零零)"
-_MONTH = "(?:十[一二]?|[一二三四五六七八九])"
-_DAY = "(?:三十一?|二?十[一二三四五六七八九]?|二十|[一二三四五六七八九])"
+from webui.text.itn.patterns import ANY, COUNTED, DAY, HOUR, LEAD, LONG, MINUTE, MONTH, ONE, PAIR, SIGN, Rule, sign
+from webui.text.itn.words import COUNTER, DAY_PARTS, MEASURE, PROVINCES
 
 _ENDS = "(?=\\W|$|的|了|吧|呢|啊|左右|多|以[上下])"
 _LETTER_ALONE = "[A-Za-z](?![A-Za-z恤歌])"  # no word, no T恤, no K歌
 _LETTERED = "层|楼|高速|航站|季度|出口|口|座|栋|幢|纸|处理器"  # B2层, G2高速, A4纸
 
-_MAY_FOLLOW = re.compile(f"{_LEAD}{COUNTER}|千[克米瓦伏卡赫]")
+_MAY_FOLLOW = re.compile(f"{LEAD}{COUNTER}|{SCALED_UNIT}")
+_TENTH_OR_COUNT = re.compile(f"{ONE}{COUNTER}(?<!月)")
 _TIMED = re.compile("发车|出发|到[校站达]|开[会门始]|上[课班]|下[课班]|放学|起[飞床]|结束|集合|之?前|左右")
+_WHEN = re.compile(r"(?:[在从到至]|[今明昨后]天|现在是?)$")
 _BEFORE_HOUR = re.compile(r"[点半][到至]$|差.{1,3}分钟?$")  # 两点到四点, 差五分钟九点
 START = re.compile(
     f"(?:{DAY_PARTS})(?=[{NUMERALS}])|正?负(?=[{NUMERALS}百千])|[百千]分之|百分[百{NUMERALS}]|[{NUMERALS}]"
 )
-
-
-@dataclass(frozen=True)
-class Rule:
-    """`write` gives the written form of a match of `pattern`, or None where it is no such thing after all."""
-
-    name: str
-    source: str
-    write: Callable[[re.Match[str]], str | None]
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """Compiled when first used: all of them take longer than anything else that the program starts with."""
-        return re.compile(self.source)
 
 
 def joins_next_numeral(text: str, start: int, end: int) -> bool:
@@ -71,11 +46,9 @@ def joins_next_numeral(text: str, start: int, end: int) -> bool:
     following = text[end : end + 1]
     if not following or following not in NUMERALS or text[end - 1] not in NUMERALS:
         return False
+    if text[end - 1] in "百千万亿兆" and _TENTH_OR_COUNT.match(text, end):
+        return True  # 三千六百六人 may be 3660 people: all of it stays
     return not _MAY_FOLLOW.match(text, end)
-
-
-def _sign(match: re.Match[str]) -> str:
-    return _SIGNS.get(match["sign"] or "", "")
 
 
 def _mark(match: re.Match[str]) -> str:
@@ -83,7 +56,7 @@ def _mark(match: re.Match[str]) -> str:
 
 
 def _percent(match: re.Match[str]) -> str:
-    return _sign(match) + write_number(match["n"]) + _mark(match)
+    return sign(match) + write_number(match["n"]) + _mark(match)
 
 
 def _percents(match: re.Match[str]) -> str:
@@ -94,17 +67,17 @@ def _percents(match: re.Match[str]) -> str:
 
 def _about_percents(match: re.Match[str]) -> str | None:
     """百分之二三十 → 20%~30%, 百分之三四 → 3%~4%."""
-    about = _about(match)
-    return about and about.replace("~", f"{_mark(match)}~") + _mark(match)
+    span = about(match)
+    return span and span.replace("~", f"{_mark(match)}~") + _mark(match)
 
 
 def _fraction(match: re.Match[str]) -> str:
-    return f"{_sign(match)}{write_integer(match['n'])}/{write_integer(match['d'])}"
+    return f"{sign(match)}{write_integer(match['n'])}/{write_integer(match['d'])}"
 
 
 def _year(match: re.Match[str]) -> str | None:
     digits = match["y"]
-    if len(digits) == 2 and not match["month"] and _ascends(digits[0], digits[1]):
+    if len(digits) == 2 and not match["month"] and ascends(digits[0], digits[1]):
         return None  # 五六年: 1956, or five to six years
     if len(digits) == 2 and digits[0] in "一二三" and not match["month"]:
         return None
@@ -125,10 +98,17 @@ def _clock(match: re.Match[str]) -> str | None:
         return f"{part}{hour}:{value(match['quarter']) * 15:02d}"
     minute = value(match["m"].lstrip("零") or "零")
     second = f":{value(match['s'].lstrip('零') or '零'):02d}" if match["s"] else ""
-    said_alone = not match["minute_mark"] and not second
-    if said_alone and not part and "十" not in match["m"] and not _TIMED.match(match.string, match.end()):
-        return None  # 三点五 is a decimal unless it says 分, the time of day, or what happens then
+    if not (second or part or "十" in match["m"] or _says_when(match)):
+        return None  # 三点五, 九点八分 are decimals, unless something says that it is an hour
     return f"{part}{hour}:{minute:02d}{second}"
+
+
+def _says_when(match: re.Match[str]) -> bool:
+    """Whether 零, a word before it or what happens then makes a time of 三点五."""
+    before, behind = match.string[max(0, match.start() - 3) : match.start()], match.string[match.end() :][:1]
+    if match["minute_mark"] and ("零" in match["m"] or not (before[-1:].isalnum() or behind.isalnum())):
+        return True
+    return bool(_WHEN.search(before) or _TIMED.match(match.string, match.end()))
 
 
 def _hour(match: re.Match[str]) -> str | None:
@@ -136,35 +116,6 @@ def _hour(match: re.Match[str]) -> str | None:
     if not (match["part"] or match["o_clock"] or after_hour or "十" in match["h"]):
         return None  # 三点 may be three points
     return f"{match['part'] or ''}{value(match['h'])}点"
-
-
-def _ascends(first: str, second: str) -> bool:
-    low, high = DIGIT_VALUES[first], DIGIT_VALUES[second]
-    return low > 0 and (high - low == 1 or (low, high) == (3, 5))
-
-
-def _about(match: re.Match[str]) -> str | None:
-    """三五百 → 300~500, 四十五六万 → 45~46万, 七百三四十 → 730~740, 一万六七 → 16000~17000, 三五个 → 3~5个."""
-    if not _ascends(match["a"], match["b"]):
-        return None
-    head, scale, group = (match[name] or "" for name in ("head", "scale", "group"))
-    low, high = (value(head + match[name] + scale) for name in ("a", "b"))
-    return f"{low}~{high}{group}"
-
-
-def _about_years(match: re.Match[str]) -> str | None:
-    """两三年 → 2~3年; 五六年 may be 1956 and stays."""
-    return f"{DIGIT_VALUES[match['a']]}~{DIGIT_VALUES[match['b']]}" if _ascends(match["a"], match["b"]) else None
-
-
-def _range(match: re.Match[str]) -> str | None:
-    if match.string[match.start() - 1 : match.start()] in ("从", "第"):
-        return None
-    return f"{_sign(match)}{write_number(match['a'])}~{write_number(match['b'])}"
-
-
-def _ratio(match: re.Match[str]) -> str:
-    return f"{write_number(match['a'])}比{write_number(match['b'])}"
 
 
 def _money(match: re.Match[str]) -> str:
@@ -182,7 +133,7 @@ def _dotted(match: re.Match[str]) -> str:
 
 
 def _decimal(match: re.Match[str]) -> str:
-    return _sign(match) + write_number(match["n"])
+    return sign(match) + write_number(match["n"])
 
 
 def _cardinal(match: re.Match[str]) -> str | None:
@@ -191,23 +142,23 @@ def _cardinal(match: re.Match[str]) -> str | None:
         return None
     if match.string[match.end() : match.end() + 1] == "几":
         return None
-    return _sign(match) + write_number(number)
+    return sign(match) + write_number(number)
 
 
 def _measured(match: re.Match[str]) -> str | None:
     if match.string[match.start() - 1 : match.start()] == "第":
         return None
-    return _sign(match) + write_integer(match["n"])
+    return sign(match) + write_integer(match["n"])
 
 
 _CLOCK_TAIL = (
-    f"(?:(?P<half>半)|(?P<quarter>[一二三])刻|(?P<m>{_MINUTE})(?P<minute_mark>分(?!之))?(?:(?P<s>{_MINUTE})秒)?)"
+    f"(?:(?P<half>半)|(?P<quarter>[一二三])刻|(?P<m>{MINUTE})(?:(?P<minute_mark>分(?!之))(?:(?P<s>{MINUTE})秒)?)?)"
 )
 
 RULES = (
     Rule(
         "percent, about",
-        f"(?P<base>[百千])分之(?P<head>(?:{_ONE}?十)?){_PAIR}(?P<scale>(?<!十..)十)?(?P<group>)(?![{NUMERALS}点])",
+        f"(?P<base>[百千])分之(?P<head>(?:{ONE}?十)?){PAIR}(?P<scale>(?<!十..)十)?(?P<group>)(?![{NUMERALS}点])",
         _about_percents,
     ),
     Rule(
@@ -215,64 +166,55 @@ RULES = (
         f"(?P<base>[百千])分之(?P<a>{NUMBER})[到至](?P<b>{NUMBER})(?![{NUMERALS}点]|{COUNTER}|{MEASURE})",
         _percents,
     ),
-    Rule("percent", f"{_SIGN}(?P<base>[百千])分之(?P<n>{_ANY}|百)(?!点?分)", _percent),
+    Rule("percent", f"{SIGN}(?P<base>[百千])分之(?P<n>{ANY}|百)(?!点?分)", _percent),
     Rule("hundred percent", "百分百", lambda _match: "100%"),
     Rule("percent, short", f"百分(?P<n>{CARDINAL})(?![{NUMERALS}点])", lambda match: write_integer(match["n"]) + "%"),
-    Rule("fraction", f"{_SIGN}(?P<d>{INTEGER})分之(?P<n>{INTEGER})", _fraction),
+    Rule(
+        "mixed fraction",
+        f"(?P<whole>{INTEGER})又(?P<d>{INTEGER})分之(?P<n>{INTEGER})",
+        lambda match: "{}又{}/{}".format(*(write_integer(match[name]) for name in ("whole", "n", "d"))),
+    ),
+    Rule("fraction", f"{SIGN}(?P<d>{INTEGER})分之(?P<n>{INTEGER})", _fraction),
     Rule(
         "year",
-        f"(?P<y>[{DIGITS}]{{4}}|[{DIGITS}]{{2}}|一[{DIGITS}]{{2}}(?=年))年(?=(?P<month>{_MONTH}月)?)",
+        f"(?P<y>[{DIGITS}]{{4}}|[{DIGITS}]{{2}}|一[{DIGITS}]{{2}}(?=年))年(?=(?P<month>{MONTH}月)?)",
         _year,
     ),
-    Rule("date", f"(?P<m>{_MONTH})月(?:(?P<d>{_DAY})(?P<unit>[日号]))?", _month_day),
-    Rule("clock", f"(?P<part>{DAY_PARTS})?(?P<h>{_HOUR})点{_CLOCK_TAIL}(?!钟|[{NUMERALS}]|刻)", _clock),
+    *CALENDAR,
+    Rule("date", f"(?P<m>{MONTH})月(?:(?P<d>{DAY})(?P<unit>[日号]))?", _month_day),
+    Rule("clock", f"(?P<part>{DAY_PARTS})?(?P<h>{HOUR})点{_CLOCK_TAIL}(?![钟点刻{NUMERALS}])", _clock),
     Rule(
         "hour",
-        f"(?P<part>{DAY_PARTS})?(?P<h>{_HOUR})点(?=(?P<o_clock>钟|整|左右|之前|以前|之后|以后|前|后|开始|到|至|差(?=[{NUMERALS}]))?)(?![{DIGITS}])",
+        f"(?P<part>{DAY_PARTS})?(?P<h>{HOUR})点(?=(?P<o_clock>钟|整|左右|之前|以前|之后|以后|前|后|开始|到|至|差(?=[{NUMERALS}]))?)(?![{DIGITS}])",
         _hour,
     ),
     Rule("address", f"(?P<run>[{DIGITS}幺]+(?:点[{DIGITS}幺]+){{2,}})(?![{NUMERALS}])", _dotted),
-    Rule(
-        "about, scaled",
-        f"(?P<head>){_PAIR}(?=[十百千万亿])(?P<scale>[十百千]?)(?P<group>[万亿]?)(?![{NUMERALS}点])",
-        _about,
-    ),
-    Rule("about, teens", f"(?P<head>{_ONE}?十){_PAIR}(?P<scale>)(?P<group>[万亿]?)(?![{NUMERALS}点])", _about),
-    Rule("about, hundreds", f"(?P<head>{_LEAD}百){_PAIR}(?P<scale>十)(?P<group>[万亿]?)(?![{NUMERALS}点])", _about),
-    Rule("about, tail", f"(?P<head>{CARDINAL}(?<=[百千万])){_PAIR}(?P<scale>)(?P<group>)(?![{NUMERALS}点])", _about),
-    Rule("about, counted", f"(?P<head>){_PAIR}(?P<scale>)(?P<group>)(?={COUNTER}(?<!年)|{MEASURE}|多|余)", _about),
-    Rule("about, years", f"(?=[一二]?两){_PAIR}(?=年)", _about_years),
-    Rule("range", f"{_SIGN}(?P<a>{_ANY})[到至](?P<b>{_LONG})(?![{NUMERALS}点年月号日])", _range),
-    Rule(
-        "range, counted",
-        f"{_SIGN}(?P<a>{_ANY})[到至](?P<b>{_ANY})(?={COUNTER}(?<![年月号日点])|{MEASURE}(?<!号))",
-        _range,
-    ),
-    Rule("ratio", f"(?P<a>{_ANY})比(?P<b>{_ANY})(?![{NUMERALS}点]|较)", _ratio),
+    *EXPRESSIONS,
     Rule(
         "money",
-        f"(?P<n>{_ANY})(?P<unit>块|元)(?P<tail>{_ONE}(?:[毛角](?:{_ONE}分?)?)?|零{_ONE}[毛角分])(?![{NUMERALS}点])"
+        f"(?P<n>{ANY})(?P<unit>块|元)(?P<tail>{ONE}(?:[毛角](?:{ONE}分?)?)?|零{ONE}[毛角分])(?![{NUMERALS}点])"
         f"(?!{COUNTER}(?!邮)|钱)",
         _money,
     ),
-    Rule("degrees", f"(?P<n>{CARDINAL})(?P<unit>度)(?P<tail>{_ONE}){_ENDS}", _money),
-    Rule("height", f"(?P<n>{_ONE})(?P<unit>米)(?P<tail>{_ONE}{{1,2}})(?![{NUMERALS}点])(?!{COUNTER})", _money),
-    Rule("decimal", f"{_SIGN}(?P<n>{INTEGER}点[{DIGITS}]+[万亿]?)(?![{NUMERALS}点])(?!是)", _decimal),
-    Rule("discount", f"(?P<run>{_ONE}[{DIGITS}])(?=折)", _code),
+    Rule("degrees", f"(?P<n>{CARDINAL})(?P<unit>度)(?P<tail>{ONE}){_ENDS}", _money),
+    Rule("height", f"(?P<n>{ONE})(?P<unit>米)(?P<tail>{ONE}{{1,2}})(?![{NUMERALS}点])(?!{COUNTER})", _money),
+    Rule("decimal", f"{SIGN}(?P<n>{INTEGER}{FRACTION})(?!点|(?!{SCALED_UNIT})[{NUMERALS}])(?!(?<=点一)是)", _decimal),
+    Rule("plate", f"(?<=[{PROVINCES}][A-Z])(?P<run>[{DIGITS}幺A-Z]{{5,6}})(?![{NUMERALS}A-Za-z])", _code),
+    Rule("discount", f"(?P<run>{ONE}[{DIGITS}])(?=折)", _code),
     Rule("code", f"(?P<run>(?=[{DIGITS}]{{3}}|[{DIGITS}]*幺)[{DIGITS}幺]{{2,}})(?![十百千万亿兆])", _code),
-    Rule("cardinal", f"{_SIGN}(?P<n>{_LONG})(?P<counted>{_COUNTED})?", _cardinal),
+    Rule("cardinal", f"{SIGN}(?P<n>{LONG})(?P<counted>{COUNTED})?", _cardinal),
     Rule("below zero", f"零下(?P<n>{NUMBER})(?=度|摄氏|华氏)", lambda match: "零下" + write_number(match["n"])),
     Rule("signed", f"(?P<sign>正负|负)(?P<n>{INTEGER})(?![{NUMERALS}点])", _measured),
     Rule(
         "measure",
-        f"(?P<sign>)(?P<n>{_LEAD})(?={MEASURE}|分钟?{_MINUTE}秒|度[到至](?:零下)?{INTEGER}度|乘二十四小时)",
+        f"(?P<sign>)(?P<n>{LEAD})(?={MEASURE}|分钟?{MINUTE}秒|度[到至](?:零下)?{INTEGER}度|乘二十四小时)",
         _measured,
     ),
-    Rule("temperature", f"(?P<sign>)(?:(?<=度[到至])|(?<=温))(?P<n>{_LEAD})(?=度)", _measured),
+    Rule("temperature", f"(?P<sign>)(?:(?<=度[到至])|(?<=温))(?P<n>{LEAD})(?=度)", _measured),
     Rule(
         "beside a letter",
         f"(?P<sign>)(?P<n>[两二三四五六七八九](?=\\s?{_LETTER_ALONE})|一(?=\\s?(?=[GMKTgmkt]){_LETTER_ALONE})"
-        f"|(?:(?<=(?<![A-Za-z])[A-Za-z])|(?<=(?<![A-Za-z])[A-Za-z]\\s)){_ONE}(?=\\s?(?:{_LETTERED})))",
+        f"|(?:(?<=(?<![A-Za-z])[A-Za-z])|(?<=(?<![A-Za-z])[A-Za-z]\\s)){ONE}(?=\\s?(?:{_LETTERED})))",
         _measured,
     ),
 )
