@@ -1,4 +1,4 @@
-"""The file formats of generated speech."""
+"""The file formats of generated speech, and what becomes of the channels of a recording."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 AudioFormat = Literal["wav", "mp3", "flac", "opus", "aac", "pcm"]
+Channels = Literal["mix", "split"]  # into one, or each on its own
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from webui.audio import decoder_child
+from webui.audio.formats import Channels
 from webui.audio.sniffing import EIGHT_BIT_TEXT, Sniffed, is_cut_off_mp4, sniff
 from webui.errors import Notice, UserError
 from webui.settings import Settings
@@ -38,8 +39,6 @@ MOST_PROBES = 2  # files looked at together when they are submitted; further one
 MOST_IDLE = MOST_PROBES  # children kept for the next file: starting one costs more than a look at a file
 FILES_PER_CHILD = 100
 MOST_MESSAGE = 64 << 20  # bytes; a longer one is no answer of ours
-
-Channels = Literal["mix", "split"]  # into one, or each on its own
 
 # Telephone recordings without any header: only the name tells.
 HEADERLESS = {".al": "alaw", ".alaw": "alaw", ".ul": "mulaw", ".ulaw": "mulaw"}

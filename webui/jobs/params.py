@@ -12,8 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from webui.audio.formats import AudioFormat
-from webui.audio.intake import Channels
+from webui.audio.formats import AudioFormat, Channels
 from webui.errors import UserError, reason_of
 
 RESOLVED = frozenset(("model", "device"))  # at the submission: columns of the row, whatever was asked for

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from webui.audio import input_gain
-from webui.audio.intake import Channels, Decoding
+from webui.audio.formats import Channels
+from webui.audio.intake import Decoding
 from webui.audio.loudness import LoudnessMeter
 from webui.audio.vad import Span
 from webui.audio.working_copy import WorkingCopy, WorkingCopyWriter
