@@ -18,7 +18,9 @@ from webui.settings import Settings
 FUNASR = {
     "sensevoice": lambda folder: builder.sense_voice(folder),
     "seaco": lambda folder: builder.paraformer(folder),
+    "paraformer": lambda folder: builder.paraformer(folder, contextual=False),
     "streaming": lambda folder: builder.paraformer(folder, contextual=False, streaming=True),
+    "nano": lambda folder: builder.nano(folder),
 }
 
 
