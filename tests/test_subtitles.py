@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webui.text.subtitles import LEAST_SECONDS, MOST_SECONDS, Cue, cues, srt, vtt
+from webui.text.cues import LEAST_SECONDS, MOST_LATE, MOST_SECONDS, Cue
+from webui.text.subtitles import cues, srt, vtt
 from webui.text.transcript import WIDE, TimedWord, TranscriptSegment, join_texts
 
 CHINESE = (
@@ -33,13 +34,14 @@ def width(line: str) -> float:
 
 def check_rules(found: list[Cue]) -> None:
     for cue in found:
-        assert 1 <= len(cue.lines) <= 2
+        assert 1 <= len(cue.lines) <= 3
         assert all(line.strip() for line in cue.lines)
-        label = f"{cue.speaker}: " if cue.speaker else ""
-        assert width(label + cue.lines[0]) <= 1.0001
-        assert all(width(line) <= 1.0001 for line in cue.lines)
-        assert LEAST_SECONDS - 1e-9 <= cue.end - cue.start <= MOST_SECONDS + 1e-9
-    assert all(before.end <= after.start + 1e-9 for before, after in pairwise(found))
+        labels = [f"{speaker}: " if speaker else "" for speaker in cue.speakers]
+        assert all(width(label + line) <= 1.0001 for label, line in zip(labels, cue.lines, strict=True))
+        assert 0.2 - 1e-9 <= cue.end - cue.start <= MOST_SECONDS + 1e-9
+    for before, after in pairwise(found):
+        assert before.end <= after.start + 1e-9
+        assert before.end - before.start >= min(LEAST_SECONDS, after.start - before.start) - 1e-9
 
 
 def plain(found: list[Cue]) -> str:
@@ -91,21 +93,49 @@ def test_times_follow_the_words_even_where_the_text_was_rewritten() -> None:
     assert found[1].start == pytest.approx(spoken.index("今"))
 
 
-def test_two_speakers_at_once_take_turns() -> None:
+def test_two_speakers_at_once_share_a_subtitle_line_by_line() -> None:
     found = cues([segment("我先说。", 0, 3, "甲"), segment("我也说。", 0, 3, "乙"), segment("我再说。", 0.5, 3, "甲")])
     check_rules(found)
-    assert [cue.speaker for cue in found] == ["甲", "乙", "甲"]
+    assert [(cue.lines, cue.speakers) for cue in found] == [
+        (("我先说。", "我也说。", "我再说。"), ("甲", "乙", "甲")),
+    ]
+    assert srt([segment("我先说。", 0, 3, "甲"), segment("我也说。", 0, 3, "乙")]).endswith(
+        "甲: 我先说。\n乙: 我也说。\n"
+    )
+    assert vtt([segment("我先说。", 0, 3, "甲"), segment("我也说。", 0, 3, "乙")]).endswith(
+        "<v 甲>我先说。\n<v 乙>我也说。\n"
+    )
 
 
 def test_a_speaker_is_named_once_until_another_speaks() -> None:
     found = cues([segment("一。", 0, 2, "甲"), segment("二。", 2, 4, "甲"), segment("三。", 4, 6, "乙")])
-    assert [cue.speaker for cue in found] == ["甲", None, "乙"]
+    assert [cue.speakers for cue in found] == [("甲",), (None,), ("乙",)]
 
 
-def test_short_words_stay_a_second_but_not_over_the_next() -> None:
+def test_short_words_stay_a_second_and_share_a_subtitle() -> None:
     found = cues([segment("嗯。", 5, 5.2), segment("好的。", 5.3, 5.6), segment("再见。", 9, 9.4)])
     check_rules(found)
-    assert [(cue.start, cue.end) for cue in found] == [(5, 6), (6, 7), (9, 10)]
+    assert [(cue.start, cue.end, cue.lines) for cue in found] == [(5, 6, ("嗯。 好的。",)), (9, 10, ("再见。",))]
+
+
+def test_a_short_answer_does_not_end_the_long_sentence_around_it() -> None:
+    long = segment("我们现在给您核对一下登记的信息，请您听一下是不是正确的。", 0, 6, "坐席")
+    found = cues([long, segment("嗯", 0.5, 0.8, "市民"), segment("对", 3.4, 3.7, "市民")])
+    check_rules(found)
+    assert sum(cue.end - cue.start for cue in found if any("核对" in line for line in cue.lines)) >= 3
+    assert "市民" in {speaker for cue in found for speaker in cue.speakers}
+
+
+@pytest.mark.parametrize("period", [0.4, 0.6, 0.8, 1.0, 1.3])
+@pytest.mark.parametrize("speakers", [(None,), ("坐席", "市民")])
+def test_quick_answers_are_never_late(period: float, speakers: tuple[str | None, ...]) -> None:
+    said = [segment(f"回答{n:02}号", n * period, n * period + 0.5, speakers[n % len(speakers)]) for n in range(60)]
+    found = cues(said)
+    check_rules(found)
+    for each in said:
+        shown = next(cue for cue in found if any(each.text in line for line in cue.lines))
+        assert shown.start - each.start <= MOST_LATE + 1e-9
+        assert shown.end > each.start
 
 
 def test_srt_is_numbered_and_cannot_be_broken_by_its_text() -> None:
@@ -152,7 +182,7 @@ def test_srt_is_well_formed_whatever_is_said(segments: list[TranscriptSegment]) 
         lines = block.strip("\n").split("\n")
         assert lines[0] == str(number)
         assert re.fullmatch(r"\d\d:\d\d:\d\d,\d{3} --> \d\d:\d\d:\d\d,\d{3}", lines[1])
-        assert 1 <= len(lines[2:]) <= 2
+        assert 1 <= len(lines[2:]) <= 3
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Subtitles from a transcript: SRT and WebVTT.
 
-Rules: at most two lines of 42 narrow or 20 wide characters, 1 to 7 seconds, broken at punctuation where
-possible, never overlapping. A segment is cut at punctuation and pauses into pieces that fit; which of them share
-a subtitle is found by dynamic programming.
+Rules: at most two lines of 42 narrow or 20 wide characters (a third for a short answer inside a long sentence),
+1 to 7 seconds where there is room, broken at punctuation where possible (`cues` says when each is shown). A segment
+is cut at punctuation and pauses into pieces that fit; which of them share a subtitle is found by dynamic programming.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ import difflib
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from webui.text.cues import LEAST_SECONDS, MOST_SECONDS, NARROW_PER_LINE, WIDE_PER_LINE, Cue, line_width, placed
 from webui.text.transcript import WIDE, TranscriptSegment
 
-NARROW_PER_LINE, WIDE_PER_LINE = 42, 20  # characters
-MOST_SECONDS, LEAST_SECONDS = 7.0, 1.0
 PAUSE_SECONDS = 0.6  # a silence that a subtitle should not bridge
 
 # A token: a Latin word or number, or one wide character; openers before and closing marks after it belong to it.
@@ -37,16 +36,6 @@ _Tokens = Sequence["_Token"]
 
 
 @dataclass(frozen=True)
-class Cue:
-    """One subtitle; times in seconds. `speaker`: where it differs from the subtitle before."""
-
-    start: float
-    end: float
-    lines: tuple[str, ...]
-    speaker: str | None = None
-
-
-@dataclass(frozen=True)
 class _Token:
     text: str
     start: float
@@ -59,16 +48,17 @@ def cues(segments: Sequence[TranscriptSegment]) -> list[Cue]:
     found: list[Cue] = []
     for segment in sorted(segments, key=lambda segment: segment.start):
         found += [_cue(part, segment.speaker) for part in _divide(_tokens(segment))]
-    return _with_speaker_changes(_without_overlap(sorted(found, key=lambda cue: cue.start)))
+    return placed(found)
 
 
 def srt(segments: Sequence[TranscriptSegment]) -> str:
     """SubRip. Marks that players would take for formatting are made full-width."""
     blocks = []
     for number, cue in enumerate(cues(segments), 1):
-        lines = [_srt_text(line) for line in cue.lines]
-        if cue.speaker:
-            lines[0] = f"{_srt_text(cue.speaker)}: {lines[0]}"
+        lines = [
+            f"{_srt_text(speaker)}: {_srt_text(line)}" if speaker else _srt_text(line)
+            for line, speaker in zip(cue.lines, cue.speakers, strict=True)
+        ]
         blocks.append(f"{number}\n{_time(cue.start, ',')} --> {_time(cue.end, ',')}\n" + "\n".join(lines) + "\n")
     return "\n".join(blocks)
 
@@ -77,9 +67,10 @@ def vtt(segments: Sequence[TranscriptSegment]) -> str:
     """WebVTT, escaped; speakers as voice spans."""
     blocks = ["WEBVTT\n"]
     for cue in cues(segments):
-        text = "\n".join(_vtt_text(line) for line in cue.lines)
-        if cue.speaker:
-            text = f"<v {_vtt_text(cue.speaker)}>{text}"
+        text = "\n".join(
+            f"<v {_vtt_text(speaker)}>{_vtt_text(line)}" if speaker else _vtt_text(line)
+            for line, speaker in zip(cue.lines, cue.speakers, strict=True)
+        )
         blocks.append(f"{_time(cue.start, '.')} --> {_time(cue.end, '.')}\n{text}\n")
     return "\n".join(blocks)
 
@@ -87,15 +78,15 @@ def vtt(segments: Sequence[TranscriptSegment]) -> str:
 def _tokens(segment: TranscriptSegment) -> list[_Token]:
     text = " ".join(segment.text.split())
     times, ends = _character_times(text, segment)
-    label = _width(f"{segment.speaker}: ") if segment.speaker else 0.0
+    label = line_width(f"{segment.speaker}: ") if segment.speaker else 0.0
     tokens = []
     for match in _TOKEN.finditer(text):
-        step = len(match[0]) if _width(match[0].rstrip()) <= 1 else WIDE_PER_LINE  # a word longer than a line
+        step = len(match[0]) if line_width(match[0].rstrip()) <= 1 else WIDE_PER_LINE  # a word longer than a line
         for at in range(match.start(), match.end(), step):
             part = text[at : min(at + step, match.end())]
             behind = at + len(part.rstrip())
             end = next((ends[place] for place in range(behind, at, -1) if place in ends), times[behind])
-            tokens.append(_Token(part, times[at], max(times[at], end), _width(part) + label))
+            tokens.append(_Token(part, times[at], max(times[at], end), line_width(part) + label))
             label = 0.0
     return tokens
 
@@ -165,9 +156,12 @@ def _clauses(tokens: _Tokens) -> list[_Tokens]:
 
 
 def _fitting(clause: _Tokens) -> list[_Tokens]:
-    """The clause in as few parts of about equal width as fit a subtitle each."""
+    """The clause in as few parts of equal width (or time, where that is too long) as fit a subtitle each."""
     ends = list(itertools.accumulate(token.width for token in clause))
-    count = max(1, int(ends[-1] / 2), int((clause[-1].end - clause[0].start) / MOST_SECONDS))
+    seconds = clause[-1].end - clause[0].start
+    count = max(1, int(ends[-1] / 2), int(seconds / MOST_SECONDS))
+    if seconds > MOST_SECONDS and seconds / MOST_SECONDS > ends[-1] / 2:
+        ends = [token.end - clause[0].start for token in clause]
     while count < len(clause):
         cuts = {bisect.bisect_left(ends, ends[-1] * part / count) + 1 for part in range(1, count)}
         bounds = [0, *sorted(cuts - {len(clause)}), len(clause)]
@@ -227,34 +221,8 @@ def _cue(tokens: _Tokens, speaker: str | None) -> Cue:
     split = _line_break(tokens) or len(tokens)
     lines = ["".join(token.text for token in part).strip() for part in (tokens[:split], tokens[split:])]
     start, end = tokens[0].start, tokens[-1].end
-    return Cue(start, min(end, start + MOST_SECONDS), tuple(line for line in lines if line), speaker)
-
-
-def _without_overlap(found: Sequence[Cue]) -> list[Cue]:
-    """Give each its least time, later ones waiting for it where speakers talk at once."""
-    moved: list[Cue] = []
-    for cue in found:
-        start = max(cue.start, moved[-1].start + LEAST_SECONDS) if moved else cue.start
-        end = min(max(cue.end, start + LEAST_SECONDS), start + MOST_SECONDS)
-        if moved and moved[-1].end > start:
-            moved[-1] = replace(moved[-1], end=start)
-        moved.append(replace(cue, start=start, end=end))
-    return moved
-
-
-def _with_speaker_changes(found: Sequence[Cue]) -> list[Cue]:
-    before: str | None = None
-    marked = []
-    for cue in found:
-        marked.append(replace(cue, speaker=None) if cue.speaker == before else cue)
-        before = cue.speaker
-    return marked
-
-
-def _width(text: str) -> float:
-    """Share of a line."""
-    wide = len(WIDE.findall(text))
-    return wide / WIDE_PER_LINE + (len(text) - wide) / NARROW_PER_LINE
+    kept = tuple(line for line in lines if line)
+    return Cue(start, min(end, start + MOST_SECONDS), kept, (speaker,) * len(kept))
 
 
 def _space_behind(token: _Token) -> float:
