@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from webui.cli.common import DONE, FAILED, complain, sentence, settings_of
 from webui.cli.texts import help_text
 from webui.errors import UserError
 from webui.settings import Settings, terminal_locale, work_offline
+
+if TYPE_CHECKING:
+    from webui.server.views_machine import Device
 
 _MARKS = {"ok": "[ ok ]", "note": "[note]", "bad": "[FAIL]"}
 
@@ -64,19 +67,19 @@ def devices(
 ) -> int:
     found = _device_table(settings_of(context), retry)
     if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        typer.echo(json.dumps([device.model_dump() for device in found], ensure_ascii=False, indent=2))
         return DONE
     for device in found:
-        memory = f"{device['memory_total'] / 2**30:.1f} GiB" if device["memory_total"] else ""
-        mark = _MARKS["ok" if device["usable"] else "bad"]
-        facts = [device["name"], memory, device["tested"], device["reason"]]
-        typer.echo(f"{mark} {device['id']:8} {'  '.join(fact for fact in facts if fact)}")
-        for line in [*device["notes"], *([f"→ {device['hint']}"] if device["hint"] else [])]:
+        memory = f"{device.memory_total / 2**30:.1f} GiB" if device.memory_total else ""
+        mark = _MARKS["ok" if device.usable else "bad"]
+        facts = [device.name, memory, device.tested, device.reason]
+        typer.echo(f"{mark} {device.id:8} {'  '.join(fact for fact in facts if fact)}")
+        for line in [*device.notes, *([f"→ {device.hint}"] if device.hint else [])]:
             typer.echo(f"       {line}")
     return DONE
 
 
-def _device_table(settings: Settings, retry: bool) -> list[dict[str, Any]]:
+def _device_table(settings: Settings, retry: bool) -> list[Device]:
     """The table, with what a server on this data folder has found out, where there is one.
 
     `retry`: forget what hung, for that server too.

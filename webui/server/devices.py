@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
 from webui.server.dependencies import Locale, Service
 from webui.server.present_machine import device_views
+from webui.server.views_machine import Device
 
 router = APIRouter(prefix="/api/v1", tags=["devices"])
 
 
 @router.get("/devices")
-async def listing(services: Service, locale: Locale) -> list[dict[str, Any]]:
+async def listing(services: Service, locale: Locale) -> list[Device]:
     return device_views(await run_in_threadpool(services.system.devices), locale)

@@ -114,7 +114,7 @@ def _models(services: Services, locale: str) -> dict[str, dict[str, Any]]:
         if model.problem is None:
             entry = {"id": model.name, "object": "model", "created": 0, "owned_by": model.engine, "capabilities": {}}
             capabilities = listed.setdefault(model.name, entry)["capabilities"]
-            capabilities[model.kind] = capabilities_view(model, locale)
+            capabilities[model.kind] = capabilities_view(model, locale).model_dump()
     return listed
 
 

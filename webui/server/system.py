@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from webui import __version__
 from webui.server.dependencies import Locale, Service
 from webui.server.present import messages
+from webui.server.views_machine import Freed, System
 from webui.service.services import Services
 from webui.service.system import Readiness
 
@@ -53,16 +54,16 @@ async def metrics(services: Service) -> Response:
 
 
 @router.get("/api/v1/system")
-async def overview(services: Service, locale: Locale) -> dict[str, Any]:
+async def overview(services: Service, locale: Locale) -> System:
     overview = await run_in_threadpool(services.system.overview)
     readiness = await run_in_threadpool(services.system.readiness)
-    return {**overview, "problems": _reasons(readiness, locale)}
+    return System.model_validate({**overview, "problems": messages(readiness.problems, locale)})
 
 
 @router.post("/api/v1/system/free-memory")
-async def free_memory(services: Service) -> dict[str, Any]:
+async def free_memory(services: Service) -> Freed:
     """Unload every model that is not at work."""
-    return await run_in_threadpool(services.system.free_memory)
+    return Freed.model_validate(await run_in_threadpool(services.system.free_memory))
 
 
 def _reasons(readiness: Readiness, locale: str) -> list[dict[str, Any]]:

@@ -43,8 +43,11 @@ function errorFrom(status, text) {
   }
 }
 
+/** @type {<P extends string>(path: P, query?: object, signal?: AbortSignal) => Promise<Answer<"get", P>>} */
 export const get = (path, query, signal) => request("GET", path, { query, signal });
+/** @type {<P extends string>(path: P, body?: any) => Promise<Answer<"post", P>>} */
 export const post = (path, body) => request("POST", path, { body });
+/** @type {<P extends string>(path: P, body?: any) => Promise<Answer<"put", P>>} */
 export const put = (path, body) => request("PUT", path, { body });
 export const patch = (path, body) => request("PATCH", path, { body });
 export const remove = (path) => request("DELETE", path);

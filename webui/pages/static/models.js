@@ -8,6 +8,7 @@ import { forget, keep, recalled } from "./session-storage.js";
 const RECOGNITION = "recognition";
 const COMMON_LANGUAGES = ["zh", "yue", "en", "ja", "ko"];
 
+/** @type {Model[]} */
 let models = [];
 let loading = null;
 const seen = new Map(); // tab → the values its controls last had, as JSON
@@ -38,7 +39,10 @@ function choices(kind) {
 /** The name that stays chosen: the present one while it is still there. */
 const kept = (kind, name) => (usable(kind).some((model) => model.name === name) ? name : "auto");
 
-/** Whether the model has `feature`; the reason, worded, where it lacks it. */
+/**
+ * Whether the model has `feature`; the reason, worded, where it lacks it.
+ * @param {Model | undefined} model @param {keyof Model["capabilities"]} feature
+ */
 function lack(model, feature) {
   if (!model) return "";
   const reason = model.capabilities.unavailable?.[feature];
@@ -46,6 +50,7 @@ function lack(model, feature) {
   return model.capabilities[feature] === false && feature !== "itn" ? t("model_lacks") : "";
 }
 
+/** @type {(model: Model | undefined, feature: keyof Model["capabilities"], info: string) => object} */
 const gated = (model, feature, info) => {
   const reason = lack(model, feature);
   return { interactive: !reason, info: reason || info };
@@ -54,6 +59,7 @@ const gated = (model, feature, info) => {
 /**
  * The languages that the model can be told, after its own choice. The common ones where it names none, and beside those
  * of the basic engine: whoever asks it for another is told which model is needed.
+ * @param {Model | undefined} model
  */
 function languageChoices(model) {
   const own = model?.capabilities.languages ?? [];
@@ -79,7 +85,10 @@ function fitRecognizer(controls) {
   };
 }
 
-/** Say beside the menu which languages a model knows that knows few. */
+/**
+ * Say beside the menu which languages a model knows that knows few.
+ * @param {Model | undefined} model
+ */
 function noteLanguages(model) {
   const languages = model?.capabilities.languages ?? [];
   const limited = languages.length && languages.length < 4;

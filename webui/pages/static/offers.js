@@ -2,6 +2,7 @@
 import { get } from "./api.js";
 import { download, h } from "./dom.js";
 
+/** @type {Promise<SystemState | null> | null} */
 let asked = null;
 
 /** The server's answer, asked for once by all who want to know; null while it cannot be reached. */

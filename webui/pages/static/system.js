@@ -60,6 +60,7 @@ class System extends Island {
     }
   }
 
+  /** @param {CatalogEntry} entry */
   #entry(entry) {
     const pull = button(t("pull"), () => this.#run(post(`/models/${encodeURIComponent(entry.name)}/pull`)), {
       icon: "download",
@@ -89,7 +90,10 @@ class System extends Island {
     );
   }
 
-  /** What there is to show of making the model faster on the CPU. */
+  /**
+   * What there is to show of making the model faster on the CPU.
+   * @param {Model} model
+   */
   #optimise({ name, optimise, problem, capabilities }) {
     if (!optimise || problem || capabilities.self_test) return null;
     if (optimise.state === "running") return h("p", { class: "sf-hint" }, t("optimising"));
@@ -139,8 +143,10 @@ function languageNames(codes) {
   return codes.length > MOST_LANGUAGES ? t("and_more_languages", { languages: named, n: codes.length }) : named;
 }
 
+/** @param {CatalogEntry} entry */
 const pulling = (entry) => entry.pull?.state === "running";
 
+/** @param {CatalogEntry["pull"]} pull */
 function pullProgress({ done, total }) {
   const fraction = total ? done / total : 0;
   return h(
@@ -168,13 +174,14 @@ function section(title, body, action = null, info = "") {
   );
 }
 
+/** @param {Model} model @param {Element | null} optimisation */
 function installed(model, optimisation) {
   const languages = languageNames(model.capabilities.languages);
   const facts = [
     t(`model_kind_${model.kind}`),
     languages,
     model.size_bytes ? bytes(model.size_bytes) : null,
-    model.loaded_on?.length ? t("loaded_on", { device: [model.loaded_on].flat().join(", ") }) : null,
+    model.loaded_on.length ? t("loaded_on", { device: model.loaded_on.join(", ") }) : null,
   ];
   return h(
     "article",
@@ -199,7 +206,10 @@ function installed(model, optimisation) {
   );
 }
 
-/** What to do first, while only the basic engine can transcribe. */
+/**
+ * What to do first, while only the basic engine can transcribe.
+ * @param {Model[]} models
+ */
 function guide(models) {
   const usable = models.filter((model) => model.kind === "recognizer" && !model.problem && !model.self_test);
   if (usable.some((model) => !model.capabilities.basic)) return [];
@@ -213,7 +223,10 @@ function guide(models) {
   ];
 }
 
-/** How to bring a model to the server: by its command line, or without internet. */
+/**
+ * How to bring a model to the server: by its command line, or without internet.
+ * @param {CatalogEntry} entry
+ */
 function byHand(entry) {
   const sources = Object.entries(entry.source).map(([site, id]) => `${SITES[site] ?? site}: ${id}`);
   const command = h("code", {}, `./start_app.sh models pull ${entry.name}`);
@@ -237,6 +250,7 @@ function byHand(entry) {
   );
 }
 
+/** @param {SystemState} system */
 function definitions(system) {
   const libraries = Object.entries(system.libraries).map(([name, version]) => `${name} ${version}`);
   const rows = [
@@ -256,7 +270,10 @@ function definitions(system) {
   return rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
 }
 
-/** Whether a device works, else why not and the cure; how far it was tested; what models did on it. */
+/**
+ * Whether a device works, else why not and the cure; how far it was tested; what models did on it.
+ * @param {Device} device
+ */
 function deviceRow(device) {
   return h(
     "article",
