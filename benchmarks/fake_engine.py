@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +19,11 @@ from webui.engines.base import (
     AnyModel,
     Recognition,
     RecognitionOptions,
+    Recognizer,
     RecognizerCapabilities,
     RecognizerModel,
     SpeechOptions,
+    Synthesizer,
     SynthesizerCapabilities,
     SynthesizerModel,
     VoiceFeatures,
@@ -52,9 +54,7 @@ def heard(waveform: Waveform) -> str:
     return "听到" + "".join("零一二三四五六七八九"[int(digit)] for digit in str(_checksum(waveform)))
 
 
-class FakeRecognizer:
-    capabilities = _HEARS
-
+class FakeRecognizer(Recognizer):
     def __init__(self, device: str) -> None:
         self.device = device
 
@@ -62,14 +62,8 @@ class FakeRecognizer:
         settings = dict(word.split("=", 1) for word in options.hotwords if "=" in word)
         return [_recognition(waveform, settings) for waveform in batch]
 
-    def close(self) -> None:
-        pass
 
-
-class FakeSynthesizer:
-    capabilities = _SPEAKS
-    devices: Mapping[str, str] = {}
-
+class FakeSynthesizer(Synthesizer):
     def __init__(self, device: str) -> None:
         self.device = device
 
@@ -87,9 +81,6 @@ class FakeSynthesizer:
     def convert(self, source: Waveform, voice: VoiceFeatures, options: SpeechOptions) -> Iterator[Waveform]:  # noqa: ARG002
         times = np.arange(round(source.seconds * RATE)) / RATE
         yield Waveform(np.float32(0.3 * np.sin(2 * np.pi * 300 * times)), RATE)
-
-    def close(self) -> None:
-        pass
 
 
 def _recognition(waveform: Waveform, settings: dict[str, str]) -> Recognition:

@@ -61,8 +61,6 @@ def in_child(module: str, *arguments: object, site: str = "site", **environment:
 class Listener:
     """A recognizer that computes where it was loaded: the energy of each segment, by a matrix product."""
 
-    capabilities = HEARS
-
     def __init__(self, device: str) -> None:
         from webui.devices import load_torch
 

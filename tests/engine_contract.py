@@ -40,7 +40,6 @@ def recognizes(model: RecognizerModel, recording: Samples) -> None:
     """One result per waveform, in order; times within them; streaming where it is said."""
     engine = model.load("cpu")
     try:
-        assert engine.capabilities.languages == model.capabilities.languages
         assert isinstance(engine, StreamingRecognizer) == model.capabilities.streaming
         options = RecognitionOptions(next(iter(model.capabilities.languages), "auto"))
         long, short = Waveform(recording, RATE), Waveform(recording[: 2 * RATE], RATE)
@@ -60,7 +59,6 @@ def speaks(model: SynthesizerModel, recording: Samples, text: str) -> None:
     """A voice is enrolled and kept, sentences and recordings come out in pieces at the rate that is declared."""
     engine = model.load("cpu")
     try:
-        assert engine.capabilities == model.capabilities
         assert all(isinstance(part, str) for stage in engine.devices.items() for part in stage)
         model.check_text(text)
         prompt = Waveform(recording[: 4 * RATE], RATE)

@@ -32,8 +32,6 @@ SPEAKS = SynthesizerCapabilities(languages=("zh",), instruct=True, sample_rate=f
 
 
 class Hostile(fake_engine.FakeRecognizer):
-    capabilities = HEARS
-
     def recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
         good = super().recognize(batch, replace(options, hotwords=()))
         how = next(iter(options.hotwords), "")
@@ -56,8 +54,6 @@ def _spoilt(good: Recognition, how: str) -> Recognition:
 
 
 class HostileVoice(fake_engine.FakeSynthesizer):
-    capabilities = SPEAKS
-
     def speak(self, text: str, voice: VoiceFeatures | None, options: SpeechOptions) -> Iterator[Waveform]:
         if options.instruct == "raise":
             raise RuntimeError(f"cannot say {text}")

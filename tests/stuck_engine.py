@@ -21,8 +21,6 @@ HEARS = RecognizerCapabilities(languages=("zh",), hotwords=True)
 
 
 class Stuck(fake_engine.FakeRecognizer):
-    capabilities = HEARS
-
     def recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
         if "hang" in options.hotwords and max(waveform.seconds for waveform in batch) < 1.5:
             threading.Event().wait()

@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks import fake_engine
 from tests.speech_kit import speech
 from webui.audio.vad import RATE, SpeechDetector
-from webui.engines.base import Recognition, RecognitionOptions, RecognizerCapabilities, Waveform
+from webui.engines.base import Recognition, RecognitionOptions, Waveform
 from webui.engines.live import KEPT_SECONDS, listen
 
 OPTIONS = RecognitionOptions(language="en")
@@ -17,8 +17,6 @@ OPTIONS = RecognitionOptions(language="en")
 
 class Lengths:
     """Hears how long a segment is, in tenths of a second."""
-
-    capabilities = RecognizerCapabilities()
 
     def recognize(self, batch: list[Waveform], options: RecognitionOptions) -> list[Recognition]:
         texts = [f"{wave.seconds:.1f}" for wave in batch]
@@ -28,8 +26,6 @@ class Lengths:
 
 
 class Streaming(Lengths):
-    capabilities = RecognizerCapabilities(streaming=True)
-
     def open(self, options: RecognitionOptions) -> tuple[str, RecognitionOptions]:
         return ("its own session", options)
 

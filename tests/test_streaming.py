@@ -30,8 +30,6 @@ GROWS = SynthesizerCapabilities(languages=("zh",), sample_rate=RATE, streaming=T
 class Growing(FakeSynthesizer):
     """Speaks a piece a character, so softly that nobody would hear it."""
 
-    capabilities = GROWS
-
     def speak(self, *arguments: Any) -> Iterator[Waveform]:
         for piece in super().speak(*arguments):
             yield Waveform(piece.samples * np.float32(0.2), piece.rate)

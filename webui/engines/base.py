@@ -160,17 +160,14 @@ class VoiceFeatures:
 
 
 class Engine(Protocol):
-    """A loaded model."""
+    """A loaded model. A class that inherits from a protocol here has what stands in it with a body."""
 
     def close(self) -> None:
         """Let the weights go; to be called twice does no harm."""
-        ...
+        return
 
 
 class Recognizer(Engine, Protocol):
-    @property
-    def capabilities(self) -> RecognizerCapabilities: ...
-
     def recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
         """One result per waveform (16 kHz), in order. Raises EngineError."""
         ...
@@ -197,12 +194,9 @@ class StreamingRecognizer(Recognizer, Protocol):
 
 class Synthesizer(Engine, Protocol):
     @property
-    def capabilities(self) -> SynthesizerCapabilities: ...
-
-    @property
     def devices(self) -> Mapping[str, str]:
         """Stage → device for the job's row, where it has several stages; else empty."""
-        ...
+        return {}
 
     def enrol(self, prompt: Waveform, transcript: str) -> VoiceFeatures:
         """The features of a prompt. Raises UserError (PROMPT_…) where the prompt is of no use."""
@@ -212,9 +206,12 @@ class Synthesizer(Engine, Protocol):
         """One sentence in pieces; `voice` None = the engine's own unconverted voice (`builtin`)."""
         ...
 
-    def convert(self, source: Waveform, voice: VoiceFeatures, options: SpeechOptions) -> Iterator[Waveform]:
-        """What `source` says in another voice, as long as it; `seed`, `steps` and `similarity` count."""
-        ...
+    def convert(self, source: Waveform, voice: VoiceFeatures, options: SpeechOptions) -> Iterator[Waveform]:  # noqa: ARG002
+        """What `source` says in another voice, as long as it; `seed`, `steps` and `similarity` count.
+
+        Asked only of models with the capability `convert`.
+        """
+        raise EngineError("NOT_CAPABLE", "convert")
 
 
 class DetectorSession(Protocol):

@@ -48,14 +48,14 @@ def models(settings: Settings) -> list[AnyModel]:
     def recognizer(_device: str) -> BasicRecognizer:
         from webui.engines.basic.recognizer import BasicRecognizer
 
-        return BasicRecognizer(_RECOGNIZER)
+        return BasicRecognizer()
 
     def synthesizer(_device: str) -> BasicSynthesizer:
         from webui.engines.basic.espeak import Espeak
         from webui.engines.basic.synthesizer import BasicSynthesizer
 
         espeak = Espeak(settings.espeak_library, settings.espeak_data)
-        return BasicSynthesizer(_SYNTHESIZER, synthesizer_revision, espeak)
+        return BasicSynthesizer(synthesizer_revision, espeak)
 
     return [
         RecognizerModel(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import soxr
 
-from webui.engines.base import EngineError, Recognition, RecognitionOptions, RecognizerCapabilities, Waveform, Word
+from webui.engines.base import EngineError, Recognition, RecognitionOptions, Recognizer, Waveform, Word
 from webui.text.languages import primary
 
 RATE = 16_000  # Hz
@@ -20,13 +20,12 @@ _LEAST_LEVEL = 0.003  # -50 dB; in silence the decoder finds words that nobody s
 _VARIANT = re.compile(r"\(\d+\)$")  # "the(2)": the second pronunciation of a word
 
 
-class BasicRecognizer:
-    """Implements engines.base.Recognizer. Threads may share one; they take turns."""
+class BasicRecognizer(Recognizer):
+    """Threads may share one; they take turns."""
 
-    def __init__(self, capabilities: RecognizerCapabilities) -> None:
+    def __init__(self) -> None:
         from pocketsphinx import Decoder
 
-        self.capabilities = capabilities
         self._decoder: Any = Decoder(samprate=float(RATE), loglevel="FATAL")
         self._lock = threading.Lock()
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
-from webui.engines.base import SpeechOptions, SynthesizerCapabilities, VoiceFeatures, Waveform, prompt_hash
+from webui.engines.base import SpeechOptions, Synthesizer, VoiceFeatures, Waveform, prompt_hash
 from webui.engines.basic import conversion
 from webui.engines.basic.conversion import NoVoice, Timbre
 from webui.engines.basic.espeak import Espeak
@@ -21,13 +21,10 @@ _ESPEAK_RATES = (80, 450)
 _PEAK = 0.97  # resampling may overshoot
 
 
-class BasicSynthesizer:
-    """Implements engines.base.Synthesizer. Threads may share one: only espeak's own requests queue up."""
+class BasicSynthesizer(Synthesizer):
+    """Threads may share one: only espeak's own requests queue up."""
 
-    devices: Mapping[str, str] = {}
-
-    def __init__(self, capabilities: SynthesizerCapabilities, revision: str, espeak: Espeak) -> None:
-        self.capabilities = capabilities
+    def __init__(self, revision: str, espeak: Espeak) -> None:
         self._revision = revision
         self._espeak = espeak
         self._reader = Reader(espeak)

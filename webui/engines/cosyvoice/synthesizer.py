@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 
 from webui.audio import cutting
-from webui.engines.base import SpeechOptions, SynthesizerCapabilities, VoiceFeatures, Waveform, prompt_hash
+from webui.engines.base import SpeechOptions, VoiceFeatures, Waveform, prompt_hash
 from webui.engines.cosyvoice import features, precision
-from webui.engines.cosyvoice.folder import CAPABILITIES, LANGUAGES
+from webui.engines.cosyvoice.folder import LANGUAGES
 from webui.engines.cosyvoice.hift import RATE
 from webui.engines.cosyvoice.prompts import Mode
 from webui.engines.cosyvoice.runtime import PromptFeatures, Runtime, check_length, checked_wave
@@ -31,8 +31,6 @@ _RULES = {"zh": "zh", "yue": "zh", "en": "en"}  # language → the rules by whic
 
 class CosyVoiceSynthesizer:
     """Implements engines.base.Synthesizer. `devices` tells where each stage runs."""
-
-    capabilities: SynthesizerCapabilities = CAPABILITIES
 
     def __init__(self, runtime: Runtime, name: str, revision: str) -> None:
         self._runtime: Runtime | None = runtime
