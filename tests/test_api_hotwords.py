@@ -60,8 +60,9 @@ def test_the_hits_are_in_the_segments_and_follow_an_edit(client: httpx.Client) -
     params = json.dumps({"hotwords": ["听到", "声坊"]})
     job = finish(client, submit(client, ("a.wav", wav(1)), params=params).json()["jobs"][0]["id"])
     (segment, *_) = client.get(f"/api/v1/jobs/{job['id']}/segments").json()["segments"]
-    assert segment["text"].startswith("听到") and segment["hits"] == [{"word": "听到", "start": 0, "end": 2}]
+    assert segment["text"].startswith("听到")
+    assert segment["hits"] == [{"word": "听到", "start": 0, "end": 2, "heard": None}]
     edit = {"text": "这是声坊", "version": segment["version"]}
     changed = client.patch(f"/api/v1/jobs/{job['id']}/segments/{segment['n']}", json=edit).json()
-    assert changed["hits"] == [{"word": "声坊", "start": 2, "end": 4}]
+    assert changed["hits"] == [{"word": "声坊", "start": 2, "end": 4, "heard": None}]
     assert client.get(f"/api/v1/jobs/{job['id']}/result.json").json()["segments"][0]["hits"] == changed["hits"]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webui.errors import Notice
-from webui.text import hotwords
+from webui.text import hotwords, itn
 
 
 def test_one_a_line_or_separated_and_each_once() -> None:
@@ -226,3 +226,23 @@ def test_an_ordinary_word_never_becomes_a_name(text: str, hotword: str) -> None:
 @pytest.mark.parametrize(("text", "hotword", "corrected"), CONFUSIONS)
 def test_what_is_no_word_becomes_the_hotword(text: str, hotword: str, corrected: str) -> None:
     assert hotwords.correct(text, [hotword])[0] == corrected
+
+
+@pytest.mark.parametrize(
+    ("raw", "words", "heard"),
+    [
+        ("请周惠来三十号开会", ["周慧"], ["周惠"]),
+        ("周惠和周慧都来", ["周慧"], ["周惠", None]),
+        ("我们用i phone打电话", ["iPhone"], ["i phone"]),
+        ("请周慧来", ["周慧"], [None]),
+    ],
+)
+def test_what_was_heard_is_known_from_the_raw_text(raw: str, words: list[str], heard: list[str | None]) -> None:
+    text = itn.apply(hotwords.correct(raw, words)[0]) + "。"
+    hits = hotwords.with_heard(hotwords.find(text, words), text, raw)
+    assert [hit.heard for hit in hits] == heard
+
+
+def test_what_a_person_wrote_was_not_heard() -> None:
+    text = "周慧来了"
+    assert [hit.heard for hit in hotwords.with_heard(hotwords.find(text, ["周慧"]), text, "来了")] == [None]

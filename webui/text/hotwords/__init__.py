@@ -2,6 +2,6 @@
 
 from webui.text.hotwords.cleaning import clean
 from webui.text.hotwords.correction import LANGUAGES, correct
-from webui.text.hotwords.finding import Hit, find
+from webui.text.hotwords.finding import Hit, find, with_heard
 
-__all__ = ["LANGUAGES", "Hit", "clean", "correct", "find"]
+__all__ = ["LANGUAGES", "Hit", "clean", "correct", "find", "with_heard"]
