@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from webui.engines.basic.synthesizer import BasicSynthesizer
     from webui.settings import Settings
 
-ALGORITHM = "1"  # grows when the vocoder, the conversion or the reading of texts changes what is heard
+ALGORITHM = "2"  # grows when the vocoder, the conversion or the reading of texts changes what is heard
 
 _RECOGNIZER = RecognizerCapabilities(
     languages=("en",),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from webui.engines.basic.espeak import Espeak
+from webui.engines.basic.mandarin import pinyin
 from webui.text.pronunciation import Arpabet, Pinyin, Text, parse
 
 MANDARIN, PINYIN, ENGLISH = "cmn", "cmn-latn-pinyin", "en-us"
@@ -82,20 +83,6 @@ class Reader:
             heard = self._espeak.phonemes(unknown, PINYIN)
             self._phonemes.update(zip(unknown, (one.replace("_|", "").strip() for one in heard), strict=True))
         return "".join(f"[[{self._phonemes[one]}]] " if one.isascii() else one for one in readings)
-
-
-def pinyin(hanzi: str) -> list[str]:
-    """The reading of each character ("hao3", ü as v) with tone sandhi; a character without one is itself."""
-    from pypinyin import Style, lazy_pinyin
-
-    readings: list[str] = lazy_pinyin(
-        hanzi,
-        style=Style.TONE3,
-        tone_sandhi=True,
-        neutral_tone_with_five=True,
-        errors=list,  # type: ignore[arg-type]
-    )
-    return readings
 
 
 def english_phonemes(phones: Sequence[str]) -> str:
