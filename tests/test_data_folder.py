@@ -156,7 +156,7 @@ def test_a_folder_of_an_earlier_version_opens_with_its_own_database_only(setting
     assert refused(settings.model_copy(update={"history_db": stranger})) == "DATABASE_OTHER"
 
 
-def test_a_start_remembers_the_database_and_every_job_it_takes_in(settings: Settings) -> None:
+def test_the_folder_remembers_its_database_and_every_job(settings: Settings) -> None:
     job = accept(settings)
     database = open_data_folder(settings)
     assert MarkFile(settings.history_mark).read() == mark_of(database)
@@ -219,6 +219,10 @@ def test_f1d_a_database_that_comes_back_goes_on(server: Server) -> None:
         assert finish(browser, uid)["state"] == "done"
 
 
-def test_a_start_puts_the_mark(server: Server) -> None:
-    mark = MarkFile(server.services.settings.history_mark).read()
-    assert mark is not None and mark.id == mark_of(server.services.database).id
+def test_a_server_remembers_its_database_and_every_job_before_it_answers(server: Server) -> None:
+    file, database = MarkFile(server.services.settings.history_mark), server.services.database
+    assert file.read() == mark_of(database)
+    with server.browser() as browser:
+        submit(browser, ("a.wav", wav())).raise_for_status()
+    mark = file.read()
+    assert mark is not None and mark.id == mark_of(database).id and mark.change > 0

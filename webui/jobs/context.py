@@ -21,7 +21,6 @@ from webui.jobs.detection import detector_for
 from webui.jobs.params import P, stored
 from webui.settings import Settings
 from webui.store.database import Database
-from webui.store.history_mark import MarkFile
 from webui.store.jobs import JobStore
 from webui.store.queue import Queue
 from webui.store.rows import Claim, JobRow
@@ -75,7 +74,7 @@ class Context:
         return cls(
             settings=settings,
             queue=Queue(database),
-            jobs=JobStore(database, MarkFile(settings.history_mark)),
+            jobs=JobStore(database),
             voices=VoiceStore(database),
             host=host,
             decoder=decoder,

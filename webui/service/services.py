@@ -53,7 +53,9 @@ class Services:
         self.on_hang: Callable[[], object] = self.begin_stop  # `serve` puts its own way to stop here
         self._decoder = Decoder(settings)
         self._context = Context.build(settings, self.database, self.host, self._decoder)
-        options, history, store = OptionStore(self.database), History(self.database), JobStore(self.database)
+        self._mark = MarkFile(settings.history_mark)
+        options, history = OptionStore(self.database), History(self.database)
+        store = JobStore(self.database, self._mark)
         self.accounts = AccountService(AccountStore(self.database))
         self.hotwords = HotwordService(HotwordStore(self.database))
         self.models = ModelService(settings, options, self.host)
@@ -76,7 +78,7 @@ class Services:
             runner = JobRunner(self._context, self.feed, self._note_hang)
             runner.start()
             self._runner = self.system.runner = runner
-            MarkFile(self.settings.history_mark).put(mark_of(self.database))
+            self._mark.put(mark_of(self.database))
             clear_incoming(self.settings)
 
     def _note_hang(self) -> None:
