@@ -46,7 +46,7 @@ def _in_tone(hanzi: str, at: int, size: int, readings: list[str]) -> str:
     ):
         return "yi1"
     following = readings[at + 1][-1:] if at + 1 < len(readings) else ""
-    if size > 1 or following not in ("1", "2", "3", "4"):
+    if (size > 1 and behind not in "百千万亿") or following not in ("1", "2", "3", "4"):
         return reading
     return reading[:-1] + ("2" if following == "4" else "4")
 
