@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _LONGEST = 8  # characters of a word
 _NUMERAL = re.compile("[零一二三四五六七八九十百千万亿两第]")
 _DIGIT = re.compile("[零一二三四五六七八九]")
+_DIGIT = re.compile("[零一二三四五六七八九]")
 
 
 def pinyin(hanzi: str) -> list[str]:
@@ -41,9 +42,8 @@ def _by_words(hanzi: str) -> list[str]:
 def _in_tone(hanzi: str, at: int, size: int, readings: list[str]) -> str:
     """一 and 不 before a word that they are not written together with (一趟 yi2, 一天 yi4); in a numeral 一 is yi1."""
     reading, before, behind = readings[at], hanzi[at - 1 : at], hanzi[at + 1 : at + 2]
-    if hanzi[at] == "一" and (
-        _NUMERAL.match(before) or _NUMERAL.match(behind) or (before == "月" and behind in "日号")
-    ):
+    in_a_numeral = _NUMERAL.match(before) or _DIGIT.match(behind) or (before == "月" and behind in "日号")
+    if hanzi[at] == "一" and in_a_numeral:
         return "yi1"
     following = readings[at + 1][-1:] if at + 1 < len(readings) else ""
     if (size > 1 and behind not in "百千万亿") or following not in ("1", "2", "3", "4"):
