@@ -259,6 +259,40 @@ class TestPull:
             pull(settings, "small")
         assert refused.value.code == "PULL_OFFLINE"
 
+    @pytest.mark.parametrize("variable", ["ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"])
+    def test_a_socks_proxy_is_named_without_its_password(
+        self, settings: Settings, hub: type[Hub], monkeypatch: pytest.MonkeyPatch, variable: str
+    ) -> None:
+        monkeypatch.setenv(variable, "SOCKS5h://me:secret@127.0.0.1:9")
+        with pytest.raises(UserError) as refused:
+            pull(settings, "small")
+        assert (refused.value.code, refused.value.params["proxy"]) == ("PULL_PROXY", "SOCKS5h://127.0.0.1:9")
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"ALL_PROXY": "socks5://127.0.0.1:9", "NO_PROXY": "localhost, 127.0.0.1"},
+            {"HTTP_PROXY": "socks5://127.0.0.1:9", "no_proxy": "*"},
+            {"HTTPS_PROXY": "socks5://127.0.0.1:9"},
+            {"http_proxy": "", "NO_PROXY": "http://[::1, 中.国"},
+        ],
+    )
+    def test_a_proxy_that_is_not_for_the_hub_is_left_alone(
+        self, settings: Settings, hub: type[Hub], monkeypatch: pytest.MonkeyPatch, given: dict[str, str]
+    ) -> None:
+        for variable, proxy in given.items():
+            monkeypatch.setenv(variable, proxy)
+        assert (pull(settings, "small") / "model.pt").is_file()
+
+    @pytest.mark.parametrize("variable", ["ALL_PROXY", "HTTP_PROXY", "http_proxy"])
+    def test_an_http_proxy_is_used(
+        self, settings: Settings, hub: type[Hub], monkeypatch: pytest.MonkeyPatch, variable: str
+    ) -> None:
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+        with pytest.raises(UserError) as refused:
+            pull(settings, "small")
+        assert refused.value.code == "PULL_OFFLINE"
+
     def test_a_refusal_is_not_called_offline(self, settings: Settings, hub: type[Hub]) -> None:
         text = (settings.models / "catalog.toml").read_text().replace("/list/{repository}", "/gone")
         (settings.models / "catalog.toml").write_text(text)

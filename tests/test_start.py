@@ -38,11 +38,21 @@ def test_the_server_starts_without_heavy_modules_and_without_gradios_type_stubs(
     assert json.loads(done.stdout.splitlines()[-1]) == [[], []]
 
 
-@pytest.mark.parametrize("variable", ["ALL_PROXY", "all_proxy", "HTTP_PROXY", "https_proxy"])
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "http://127.0.0.1:9", "no proxy at all"])
-def test_a_proxy_in_the_environment_does_not_stop_the_start(tmp_path: Path, variable: str, proxy: str) -> None:
+PROXIES = ("ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *({name: "socks5://127.0.0.1:9"} for name in PROXIES),
+        dict.fromkeys(PROXIES, "no proxy at all"),
+        dict.fromkeys(PROXIES, "http://127.0.0.1:9") | {"NO_PROXY": "[::1,*.[bad], ://,\u4e2d.\u56fd,a b"},
+        {"no_proxy": "http://[::1, *"},
+    ],
+    ids=lambda given: "+".join(given),
+)
+def test_a_proxy_in_the_environment_does_not_stop_the_start(tmp_path: Path, given: dict[str, str]) -> None:
     """Managed desktops and administrators' shells carry such variables; the program itself calls nobody."""
     command = [sys.executable, "-c", START, str(tmp_path / "data"), str(ROOT / "models")]
-    environment = {**os.environ, variable: proxy}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **given}, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

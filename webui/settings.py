@@ -58,7 +58,7 @@ _VENDOR_CACHES = {
     "ASCEND_CACHE_PATH": "ascend",
     "ASCEND_WORK_PATH": "ascend",
 }
-_PROXIES = ("all_proxy", "http_proxy", "https_proxy")
+_PROXIES = ("all_proxy", "http_proxy", "https_proxy", "no_proxy")
 
 
 class Settings(BaseSettings):
@@ -247,7 +247,7 @@ def work_offline(settings: Settings) -> None:
 
 @contextmanager
 def without_proxies() -> Iterator[None]:
-    """No proxy variable while the block runs: Gradio's import fails at one that wants SOCKS, and never needs any.
+    """No proxy variable while the block runs: Gradio's import fails at SOCKS and at what is no address, and needs none.
 
     Fetching models uses them.
     """

@@ -41,7 +41,7 @@ def pull(settings: Settings, name: str, source: str | None = None, progress: Pro
     """Download the model `name` of the catalogue into `models/`; what an earlier try left is taken up again.
 
     `source` is a hub of the catalogue, by default the model's first. Raises UserError (MODEL_NOT_FOUND, MODEL_EXISTS,
-    INVALID_FIELD, DISK_FULL, PULL_OFFLINE, PULL_REFUSED, PULL_BROKEN).
+    INVALID_FIELD, DISK_FULL, PULL_OFFLINE, PULL_PROXY, PULL_REFUSED, PULL_BROKEN).
     """
     entry = _wanted(settings, name)
     target = settings.models / name
@@ -81,6 +81,7 @@ def _repository(entry: Entry, source: str | None) -> tuple[str, str]:
 
 def _list_files(url: str, skip: tuple[str, ...]) -> list[RemoteFile]:
     """The repository's files, in either hub's shape. Raises UserError PULL_BROKEN for an answer that is neither."""
+    _refuse_socks(url)
     with _open(url) as answer:
         listing = json.load(answer)
     try:
@@ -141,7 +142,23 @@ def _append(url: str, part: Path, progress: Callable[[int], None]) -> None:
 
 def _open(url: str, start: int = 0) -> Any:
     headers = {"User-Agent": "shengfang"} | ({"Range": f"bytes={start}-"} if start else {})
-    return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT_S)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler(_proxies()))
+    return opener.open(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT_S)
+
+
+def _proxies() -> dict[str, str]:
+    """The environment's proxies by scheme; ALL_PROXY is that of a scheme that has none of its own."""
+    given = urllib.request.getproxies()
+    return dict.fromkeys(("http", "https"), given["all"]) | given if given.get("all") else given
+
+
+def _refuse_socks(url: str) -> None:
+    """Raises UserError PULL_PROXY where the environment leads to `url` by a proxy that is not spoken here."""
+    asked = urllib.parse.urlsplit(url)
+    proxy = _proxies().get(asked.scheme, "")
+    scheme, _, rest = proxy.partition("://")
+    if scheme.lower().startswith("socks") and not urllib.request.proxy_bypass(asked.hostname or ""):
+        raise UserError("PULL_PROXY", proxy=f"{scheme}://{rest.rpartition('@')[2]}")
 
 
 def _write_manifest(folder: Path, source: str, repository: str, files: list[RemoteFile]) -> None:
