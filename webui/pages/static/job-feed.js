@@ -1,6 +1,7 @@
 // One job and its segments, kept up to date.
 import { get } from "./api.js";
 import { follow, watchConnection } from "./changes.js";
+import { merge } from "./segments.js";
 
 /**
  * Fetches a job, then only what changed of it; `onChange(feed, changedSegments)` after every change, `onError(error)`
@@ -42,7 +43,7 @@ export class JobFeed {
       try {
         const [job, changed] = await Promise.all([get(`/jobs/${this.id}`, {}, this.signal), this.#changedSegments()]);
         this.job = job;
-        this.#merge(changed);
+        this.after = merge(this.segments, changed, this.after);
         this.onChange(this, changed);
       } catch (error) {
         if (!this.signal.aborted) this.onError(error);
@@ -53,13 +54,6 @@ export class JobFeed {
   async #changedSegments() {
     const answer = await get(`/jobs/${this.id}/segments`, { after: this.after, words: false }, this.signal);
     return answer.segments;
-  }
-
-  #merge(changed) {
-    for (const segment of changed) {
-      this.segments.set(segment.n, segment);
-      this.after = Math.max(this.after, segment.change);
-    }
   }
 
   /** Take in a segment that the server answered to an edit. */

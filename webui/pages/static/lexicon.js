@@ -49,8 +49,8 @@ class Lexicon extends Island {
   }
 }
 
-/** A line without "=" is a word without a reading, which the server refuses by its name. */
-function parsed(text) {
+/** The entries of the lines; one without "=" is a word without a reading, which the server refuses by its name. */
+export function parsed(text) {
   const lines = text.split("\n").filter((line) => line.trim());
   return Object.fromEntries(
     lines.map((line) => line.split(/[=＝](.*)/s)).map(([word, reading]) => [word.trim(), (reading ?? "").trim()]),

@@ -4,6 +4,7 @@ import { announce, button, errorBox, h } from "./dom.js";
 import { clock, languageName } from "./format.js";
 import { t } from "./i18n.js";
 import { isTranscript } from "./job-states.js";
+import { inTime, isNumbered, pieces, placeOf, soundingAt } from "./segments.js";
 
 const SHOWN_STATES = ["done", "failed", "skipped"]; // skipped: speech that no model here understands, with its times
 const ROWS_A_FRAME = 200; // a ten-hour recording has thousands of sentences; the page must stay awake
@@ -63,8 +64,7 @@ export class Transcript extends HTMLElement {
   }
 
   #insert(entry) {
-    let place = this.#order.length;
-    while (place > 0 && inTime(this.#order[place - 1].segment, entry.segment) > 0) place -= 1;
+    const place = placeOf(this.#order, entry.segment);
     this.insertBefore(entry.row, this.#order[place]?.row ?? null);
     this.#order.splice(place, 0, entry);
     this.#rows.set(entry.segment.n, entry);
@@ -72,7 +72,7 @@ export class Transcript extends HTMLElement {
 
   #row(segment) {
     const seek = () => this.#seek(segment);
-    const text = segment.text ? marked(segment) : segment.source;
+    const text = segment.text ? pieces(segment).map(marked) : segment.source;
     const said = h(
       "p",
       { class: text ? "sf-said" : "sf-said sf-empty", onclick: () => getSelection().isCollapsed && seek() },
@@ -122,7 +122,7 @@ export class Transcript extends HTMLElement {
 
   /** Who speaks; a click gives the speaker a name in the whole transcript. */
   #speaker(segment) {
-    const numbered = /^\d+$/.test(segment.speaker);
+    const numbered = isNumbered(segment.speaker);
     const number = { n: segment.speaker };
     const name = !numbered ? segment.speaker : this.#split ? t("channel_n", number) : t("speaker_n", number);
     const open = (event) => this.#name(segment, event.currentTarget, numbered ? "" : name);
@@ -200,7 +200,7 @@ export class Transcript extends HTMLElement {
 
   /** Mark the sentence that sounds at `seconds`; a reader who has it in sight keeps it in sight. */
   highlight(seconds) {
-    const now = this.#order.find(({ segment }) => seconds >= segment.start && seconds < segment.end);
+    const now = soundingAt(this.#order, seconds);
     const before = this.#sounding;
     if (now?.row === before) return;
     this.#sounding = now?.row ?? null;
@@ -212,17 +212,7 @@ export class Transcript extends HTMLElement {
   }
 }
 
-/** The text in pieces, the hotwords in it marked; `hits` count characters, not UTF-16 units. */
-function marked({ text, hits }) {
-  const characters = [...text];
-  const pieces = [];
-  let done = 0;
-  for (const { start, end } of hits ?? []) {
-    pieces.push(characters.slice(done, start).join(""), h("mark", {}, characters.slice(start, end).join("")));
-    done = end;
-  }
-  return [...pieces, characters.slice(done).join("")];
-}
+const marked = ({ text, hit }) => (hit ? h("mark", {}, text) : text);
 
 /** Enter keeps, Escape leaves; not while an input method is at work. */
 function onKeys(field, save, close) {
@@ -240,7 +230,5 @@ function inSight(row) {
   const { top, bottom } = row.getBoundingClientRect();
   return bottom > 0 && top < innerHeight;
 }
-
-const inTime = (a, b) => a.start - b.start || a.n - b.n;
 
 customElements.define("sf-transcript-lines", Transcript);
