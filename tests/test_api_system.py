@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -10,13 +11,16 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from tests.api_kit import Server, code, finish, serving, submit, wav
-from webui.server import guard
+from webui.server import guard, lexicon, models, system
+from webui.server.errors import register_handlers
 
 HEADER = (
     "id,kind,state,created_at,finished_at,file_name,duration_s,model,device,language,hotwords,itn,"
@@ -90,10 +94,51 @@ def test_the_default_can_be_chosen_and_must_exist(server: Server, client: httpx.
     assert code(client.put("/api/v1/settings", json={"colour": "red"})) == (422, "INVALID_FIELD")
 
 
-def test_pulling_is_for_this_machine_only(client: httpx.Client) -> None:
-    forwarded = {"x-forwarded-for": "10.1.2.3"}
-    assert code(client.post("/api/v1/models/SenseVoiceSmall/pull", headers=forwarded)) == (403, "LOCAL_ONLY")
-    assert code(client.post("/api/v1/models/nobody/pull")) == (404, "MODEL_NOT_FOUND")
+CONCERNS_ALL = [
+    ("PUT", "/api/v1/settings", {"device": "auto"}),
+    ("PUT", "/api/v1/lexicon", {"entries": {}}),
+    ("POST", "/api/v1/system/free-memory", None),
+    ("POST", "/api/v1/models/refresh", None),
+    ("POST", "/api/v1/models/nobody/pull", None),
+    ("POST", "/api/v1/models/nobody/optimise", None),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CONCERNS_ALL)
+def test_what_concerns_all_is_changed_on_this_machine_only(
+    client: httpx.Client, method: str, path: str, body: dict[str, Any] | None
+) -> None:
+    for shown in ({"x-forwarded-for": "10.1.2.3"}, {"via": "1.1 proxy"}, {"host": "10.1.2.3:7860"}):
+        answer = client.request(method, path, json=body, headers=shown)
+        assert code(answer) == (403, "LOCAL_ONLY"), shown
+    assert client.request(method, path, json=body).status_code in (200, 404)
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CONCERNS_ALL)
+@pytest.mark.parametrize(
+    ("peer", "version", "behind_proxy"), [("10.1.2.3", "1.1", False), ("127.0.0.1", "1.0", False), ("::1", "1.1", True)]
+)
+def test_a_proxy_without_headers_and_a_stranger_are_not_local(
+    server: Server, method: str, path: str, body: dict[str, Any] | None, peer: str, version: str, behind_proxy: bool
+) -> None:
+    """`proxy_pass` alone passes nothing on but its loopback address, in HTTP/1.0."""
+    settings = server.services.settings.model_copy(update={"behind_proxy": behind_proxy})
+    app = FastAPI()
+    register_handlers(app)
+    app.state.services = SimpleNamespace(settings=settings)
+    for module in (models, lexicon, system):
+        app.include_router(module.router)
+
+    async def older(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "http_version": version}, receive, send)
+
+    transport = httpx.ASGITransport(app=older, client=(peer, 1234))
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:7860") as caller:
+            return await caller.request(method, path, json=body)
+
+    assert code(asyncio.run(ask())) == (403, "LOCAL_ONLY")
 
 
 def test_devices_are_listed_with_the_cpu(client: httpx.Client) -> None:

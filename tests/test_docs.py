@@ -91,7 +91,7 @@ def _written(default: object) -> str:
         return ""
     if isinstance(default, Path):
         return str(default.relative_to(PROGRAM))
-    return {"True": "true", "()": "[]"}.get(str(default), str(default))
+    return {"True": "true", "False": "false", "()": "[]"}.get(str(default), str(default))
 
 
 def test_every_route_is_documented_and_every_documented_one_is_there(settings: Settings) -> None:

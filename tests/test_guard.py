@@ -21,6 +21,7 @@ from webui.server.multipart import read_form
 from webui.settings import Settings
 
 TOKEN = "t" * 43
+ALLOWED = ("voice.bank.example", "Only.bank.example:8443", "plain.bank.example:443")
 
 
 class FakeOwners:
@@ -36,7 +37,7 @@ class FakeOwners:
 
 @pytest.fixture
 def limited(settings: Settings) -> Settings:
-    return settings.model_copy(update={"max_upload_bytes": 3 * 2**20, "allowed_hosts": ("voice.bank.example",)})
+    return settings.model_copy(update={"max_upload_bytes": 3 * 2**20, "allowed_hosts": ALLOWED})
 
 
 @pytest.fixture
@@ -89,6 +90,10 @@ def run(coroutine: Any) -> Any:
         ("localhost:7860", 200),
         ("voice.bank.example", 200),
         ("VOICE.bank.example.:7860", 200),
+        ("only.bank.example:8443", 200),
+        ("only.bank.example", 403),
+        ("only.bank.example:7860", 403),
+        ("plain.bank.example", 200),
         ("evil.example", 403),
         ("127.0.0.1.evil.example", 403),
         ("", 403),

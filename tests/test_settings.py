@@ -145,3 +145,10 @@ def test_the_terminals_language(variables: dict[str, str], language: str, monkey
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert terminal_locale() == language
+
+
+@pytest.mark.parametrize("name", ["https://voice.bank.example", "*", "voice.bank.example/sub", "voice:http"])
+def test_a_host_that_would_never_match_is_refused(name: str) -> None:
+    with pytest.raises(BadSettings, match="allowed_hosts"):
+        load(allowed_hosts=(name,))
+    assert load(allowed_hosts=("voice.bank.example:8443",)).allowed_hosts == ("voice.bank.example:8443",)

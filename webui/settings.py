@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -59,6 +60,7 @@ _VENDOR_CACHES = {
     "ASCEND_WORK_PATH": "ascend",
 }
 _PROXIES = ("all_proxy", "http_proxy", "https_proxy", "no_proxy")
+_HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?")
 
 
 class Settings(BaseSettings):
@@ -76,6 +78,7 @@ class Settings(BaseSettings):
     port: int = Field(default=7860, ge=0, le=65535, description="HTTP port")
     https_port: int = Field(default=0, ge=0, le=65535, description="HTTPS port; 0 = off")
     allowed_hosts: Names = Field(default=(), description="host names browsers may use, beside IP addresses")
+    behind_proxy: bool = Field(default=False, description="a reverse proxy stands in front: nobody counts as local")
 
     device: str = Field(default="auto", description="auto, cpu, npu:0, cuda:0 …")
     device_graphs: bool = Field(
@@ -115,6 +118,14 @@ class Settings(BaseSettings):
         if value.lstrip().startswith("["):
             return _json_list(value)
         return [name.strip() for name in value.split(",") if name.strip()]
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _host_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """A name, with a port where only that one is meant; a URL or a pattern would never match."""
+        if not all(_HOST.fullmatch(name) for name in names):
+            raise PydanticCustomError("string_pattern_mismatch", "no host name")
+        return names
 
     @field_validator("*", mode="before")
     @classmethod

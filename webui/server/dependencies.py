@@ -15,6 +15,8 @@ from webui.server.guard import COOKIE
 from webui.server.intake import Intake
 from webui.service.services import Services
 
+_FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+
 
 def services_of(request: Request) -> Services:
     services: Services = request.app.state.services
@@ -47,13 +49,21 @@ def locale_for(request: Request) -> str:
 
 
 def local_only(request: Request) -> None:
-    """Raises LOCAL_ONLY unless the request comes from this machine itself, not by way of a proxy."""
-    forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip"))
-    if forwarded or not request.client or not _is_loopback(request.client.host):
+    """Raises LOCAL_ONLY unless the request comes from this machine itself, not by way of a proxy.
+
+    A proxy is told by its headers, by another name of this server than a loopback one, by the HTTP version that proxies
+    speak unless told otherwise; where none of them shows it, by the setting.
+    """
+    proxied = services_of(request).settings.behind_proxy or any(name in request.headers for name in _FORWARDED)
+    peer = request.client.host if request.client else ""
+    direct = not proxied and request.scope["http_version"] != "1.0"
+    if not (direct and _is_loopback(peer) and _is_loopback(request.url.hostname or "")):
         raise UserError("LOCAL_ONLY")
 
 
 def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

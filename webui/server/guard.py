@@ -234,9 +234,10 @@ def _is_head(connection: HTTPConnection) -> bool:
 
 def host_allowed(host: str, allowed: tuple[str, ...]) -> bool:
     """Any IP literal and localhost; other names, which an attacker's DNS may point here, only by the setting."""
-    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+    name, _, port = host.rpartition(":") if not host.endswith("]") and ":" in host else (host, "", "")
     name = name.lower().removeprefix("[").removesuffix("]").removesuffix(".")
-    if name == "localhost" or name in {entry.lower() for entry in allowed}:
+    ports = (port,) if port else ("80", "443")  # a browser leaves these out
+    if name == "localhost" or {name, *(f"{name}:{port}" for port in ports)} & {entry.lower() for entry in allowed}:
         return True
     try:
         ipaddress.ip_address(name)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
 from webui.jobs.params import Text
-from webui.server.dependencies import Author, Service
+from webui.server.dependencies import Author, Service, local_only
 
 router = APIRouter(prefix="/api/v1", tags=["lexicon"])
 
@@ -25,7 +25,7 @@ async def lexicon(services: Service) -> Lexicon:
     return Lexicon(entries=await run_in_threadpool(services.lexicon.entries))
 
 
-@router.put("/lexicon")
+@router.put("/lexicon", dependencies=[Depends(local_only)])
 async def replace(given: Lexicon, services: Service, author: Author) -> Lexicon:
     """The whole lexicon at once; the answer is what is kept."""
     owner = await run_in_threadpool(author)

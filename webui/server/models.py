@@ -58,7 +58,7 @@ async def options(services: Service) -> Options:
     return _options(await run_in_threadpool(services.models.options))
 
 
-@router.put("/settings")
+@router.put("/settings", dependencies=[Depends(local_only)])
 async def set_options(change: OptionsChange, services: Service, author: Author) -> Options:
     given = change.model_dump(exclude_unset=True)
     owner = await run_in_threadpool(author)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from webui import __version__
-from webui.server.dependencies import Locale, Service
+from webui.server.dependencies import Locale, Service, local_only
 from webui.server.present import messages
 from webui.server.views_machine import Freed, System
 from webui.service.services import Services
@@ -60,7 +60,7 @@ async def overview(services: Service, locale: Locale) -> System:
     return System.model_validate({**overview, "problems": messages(readiness.problems, locale)})
 
 
-@router.post("/api/v1/system/free-memory")
+@router.post("/api/v1/system/free-memory", dependencies=[Depends(local_only)])
 async def free_memory(services: Service) -> Freed:
     """Unload every model that is not at work."""
     return Freed.model_validate(await run_in_threadpool(services.system.free_memory))
