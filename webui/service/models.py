@@ -1,42 +1,27 @@
-"""The models that are present, which one is meant by a name, and the settings that choose among them."""
+"""The models that are present, their downloads, and the settings that choose among them."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from webui import devices
 from webui.engines import catalog
-from webui.engines.base import AnyModel, RecognizerModel, SynthesizerModel, UnusableModel
+from webui.engines.base import AnyModel, RecognizerModel, SynthesizerModel
 from webui.errors import Notice, UserError
 from webui.hosting.host import ModelHost
-from webui.jobs.polishing import completed
 from webui.service.device_table import speed_of
+from webui.service.model_choice import DEFAULT_OPTIONS, DEFAULTS, Chosen, M, Options, PresentModels, named_problem
 from webui.service.optimising import Optimisation, Optimisations
 from webui.settings import Settings
 from webui.store.options import OptionStore
 
 log = logging.getLogger(__name__)
 
-Chosen = RecognizerModel | SynthesizerModel
-M = TypeVar("M", bound=Chosen)
-
-DEFAULTS = frozenset({"", "auto", "whisper-1", "tts-1", "gpt-4o-transcribe", "gpt-4o-mini-tts"})
 _KINDS: tuple[type[RecognizerModel], type[SynthesizerModel]] = (RecognizerModel, SynthesizerModel)
-_OPTION = {"recognizer": "default_recognizer", "synthesizer": "default_synthesizer"}
-_USE = {"recognizer": "KIND_TRANSCRIBE", "synthesizer": "KIND_SPEAK"}
-
-
-@dataclass(frozen=True)
-class Options:
-    """What an administrator chooses on the System tab; None = by itself."""
-
-    default_recognizer: str | None = None
-    default_synthesizer: str | None = None
-    device: str = "auto"
 
 
 @dataclass
@@ -87,21 +72,20 @@ class ModelService:
         self._optimisations = Optimisations(done=host.free)
         self._lock = threading.Lock()
 
+    def present(self) -> PresentModels:
+        """What is in the folder now: reads it once, for as many questions as a request has."""
+        return PresentModels.of(catalog.available(self._settings), self.options())
+
     def available(self) -> list[Chosen]:
         """The recognizers, with what jobs do beside them, and the synthesizers; what helps them nobody chooses."""
-        return catalog.to_choose(self._present())
+        return catalog.to_choose(self.present().models)
 
     def resolve(self, name: str, kind: type[M]) -> M:
         """The model meant by `name`; a default's name means the administrator's choice, else the best present.
 
         Raises MODEL_NOT_FOUND, MODEL_WRONG_KIND, MODEL_BROKEN.
         """
-        return self._resolve(self._present(), name, kind)
-
-    def with_own_voice(self) -> SynthesizerModel | None:
-        """The best usable synthesizer that speaks without a prompt."""
-        synthesizers = [model for model in self.available() if isinstance(model, SynthesizerModel)]
-        return catalog.best([model for model in synthesizers if model.capabilities.own_voice], SynthesizerModel)
+        return self.present().resolve(name, kind)
 
     def dependable_recognizer(self, language: str) -> RecognizerModel:
         """The default recognizer, where it is no stopgap. Raises MODEL_NEEDED."""
@@ -124,12 +108,12 @@ class ModelService:
 
     def default_name(self, kind: type[Chosen]) -> str | None:
         """The default's name, None where no model of the kind can be used."""
-        return self._default_name(self.available(), kind)
+        return self.present().default_name(kind)
 
     def listing(self) -> ModelListing:
         """The models that are present, folders of which nothing can be made too, and those of the catalogue."""
-        models = catalog.to_show(self._present())
-        defaults = {(kind.kind, self._default_name(models, kind)) for kind in _KINDS}
+        present = self.present()
+        defaults = {(kind.kind, present.default_name(kind)) for kind in _KINDS}
         loaded: dict[tuple[str, str], list[str]] = {}
         for instance in self._host.loaded():
             loaded.setdefault((instance.name, instance.kind), []).append(instance.device)
@@ -137,13 +121,13 @@ class ModelService:
             [
                 ListedModel(
                     model,
-                    problem=_named_problem(model, model.problem) if model.problem else None,
+                    problem=named_problem(model, model.problem) if model.problem else None,
                     loaded_on=loaded.get((model.name, model.kind), []),
                     default=(model.kind, model.name) in defaults,
                     speed=speed_of(self._host, model) if isinstance(model, _KINDS) else "",
                     optimisation=self._optimisations.of(model) if isinstance(model, _KINDS) else None,
                 )
-                for model in models
+                for model in catalog.to_show(present.models)
             ],
             [
                 ListedEntry(entry, (self._settings.models / entry.name).is_dir(), self._pulls.get(entry.name))
@@ -158,9 +142,10 @@ class ModelService:
 
     def set_options(self, values: Mapping[str, Any], owner_id: int | None = None) -> Options:
         """Change what is given. Raises MODEL_…, SELF_TEST_ONLY, DEVICE_UNAVAILABLE for what cannot be used."""
+        present = self.present()
         for kind in _KINDS:
-            option = _OPTION[kind.kind]
-            if values.get(option) and not self.resolve(values[option], kind).offered:
+            option = DEFAULT_OPTIONS[kind.kind]
+            if values.get(option) and not present.resolve(values[option], kind).offered:
                 raise UserError("SELF_TEST_ONLY", param=option, model=values[option])
         self.device_for(values.get("device", "auto"))
         self._options.set(values, owner_id)
@@ -182,12 +167,12 @@ class ModelService:
 
         Raises MODEL_NOT_FOUND, MODEL_BROKEN, NOT_CAPABLE.
         """
-        models = self.available()
+        present = self.present()
         if name in DEFAULTS:
-            raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=_names(models, RecognizerModel))
-        able = {type(model) for model in models if model.name == name and model.optimise}
+            raise present.unknown(name, RecognizerModel)
+        able = {type(model) for model in present.models if model.name == name and model.optimise}
         kind = SynthesizerModel if SynthesizerModel in able else RecognizerModel
-        self._optimisations.begin(self._resolve(models, name, kind))
+        self._optimisations.begin(present.resolve(name, kind))
 
     def _pull(self, name: str, source: str | None, pull: Pull) -> None:
         from webui.engines.download import pull as download
@@ -207,57 +192,3 @@ class ModelService:
             return
         with self._lock:
             del self._pulls[name]
-
-    def _present(self) -> list[AnyModel]:
-        present = catalog.available(self._settings)
-        return [_completed(model, present) for model in present]
-
-    def _resolve(self, models: Sequence[AnyModel], name: str, kind: type[M]) -> M:
-        found = self._default(models, kind) if name in DEFAULTS else _named(models, name, kind)
-        if found.problem is not None:
-            raise _named_problem(found, found.problem).as_error(param="model")
-        return found
-
-    def _default_name(self, models: Sequence[AnyModel], kind: type[Chosen]) -> str | None:
-        try:
-            return self._resolve(models, "auto", kind).name
-        except UserError:
-            return None
-
-    def _default(self, models: Sequence[AnyModel], kind: type[M]) -> M:
-        usable = [model for model in models if isinstance(model, kind) and model.problem is None and model.offered]
-        chosen = getattr(self.options(), _OPTION[kind.kind])
-        for model in usable:
-            if model.name == chosen:
-                return model
-        best = catalog.best(usable, kind)
-        if best is None:
-            raise UserError("MODEL_NOT_FOUND", param="model", model="auto", available=_names(models, kind))
-        return best
-
-
-def _completed(model: AnyModel, present: list[AnyModel]) -> AnyModel:
-    if not isinstance(model, RecognizerModel):
-        return model
-    return replace(model, capabilities=completed(model.capabilities, present))
-
-
-def _named(models: Sequence[AnyModel], name: str, kind: type[M]) -> M:
-    matching = [model for model in models if model.name == name]
-    for model in matching:
-        if isinstance(model, kind):
-            return model
-        if isinstance(model, UnusableModel) and model.problem:
-            raise _named_problem(model, model.problem).as_error(param="model")
-    if matching:
-        raise UserError("MODEL_WRONG_KIND", param="model", model=name, kind=Notice(_USE[kind.kind]))
-    raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=_names(models, kind))
-
-
-def _names(models: Sequence[AnyModel], kind: type[M]) -> str:
-    return ", ".join(model.name for model in models if isinstance(model, kind))
-
-
-def _named_problem(model: AnyModel, problem: Notice) -> Notice:
-    """A plug-in need not repeat the model's name."""
-    return Notice(problem.code, {"model": model.name, **problem.params})

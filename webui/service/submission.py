@@ -23,7 +23,8 @@ from webui.errors import Notice, UserError
 from webui.jobs.params import Consent, ConvertParams, SpeakParams, TranscribeParams, stored
 from webui.service import archives
 from webui.service.lexicon import LexiconService
-from webui.service.models import DEFAULTS, ModelService
+from webui.service.model_choice import DEFAULTS
+from webui.service.models import ModelService
 from webui.service.uploads import Upload, check_space, incoming_folder
 from webui.service.validation import invalid
 from webui.service.voices import BUILTIN, VoiceService
@@ -194,10 +195,11 @@ class Submitter:
 
         Raises MODEL_…, NOT_CAPABLE for the builtin voice of a model that has none.
         """
-        model = self._models.resolve(params.model, SynthesizerModel)
+        present = self._models.present()
+        model = present.resolve(params.model, SynthesizerModel)
         if cloned or model.capabilities.own_voice:
             return model
-        if params.model in DEFAULTS and (other := self._models.with_own_voice()) is not None:
+        if params.model in DEFAULTS and (other := present.with_own_voice()) is not None:
             return other
         raise UserError("NOT_CAPABLE", param="voice", model=model.name, feature=Notice("BUILTIN_VOICE"))
 
