@@ -5,12 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Table
+from sqlalchemy import Table, select
 
+from tests.jobs_kit import Store, open_store
 from webui.store import tombstones
-from webui.store.schema import jobs, metadata, voices
+from webui.store.hotwords import HotwordStore
+from webui.store.jobs import new_uid
+from webui.store.rows import NewConsent, NewVoice
+from webui.store.schema import hotword_lists, jobs, metadata, voice_consents, voices
 
 # Who, when, what kind and how much, for the queue, `changes` and the audit; no content and no name.
 JOB_KEEPS = """
@@ -22,6 +27,10 @@ JOB_KEEPS = """
 VOICE_KEEPS = "id uid owner_id prompt_path prompt_sha256 seconds findings shared saved created_at deleted_at"
 GO_AS_ROWS = {"jobs": {"segments", "artifacts"}, "voices": {"voice_features"}}
 STAY_AS_RECORD = {"voice_consents"}
+# By what right a voice was used: the whole of it stays, with the subject and the evidence.
+CONSENT_KEEPS = "id voice_id basis subject evidence recorded_by obtained_at expires_at revoked_at"
+# A list goes as a row: nothing of it stays.
+HOTWORD_LIST_GOES = "owner_id name words changed_at"
 
 LATER = """
 import sys
@@ -57,6 +66,33 @@ def test_every_column_is_wiped_or_listed_as_what_a_tombstone_keeps(table: Table,
     private = set(tombstones.blanks(table))
     assert private.isdisjoint(kept.split())
     assert private | set(kept.split()) == {column.name for column in table.columns}
+
+
+def test_a_column_of_a_consent_or_a_hotword_list_is_known_to_stay_or_to_go_with_its_row() -> None:
+    for table, known in ((voice_consents, CONSENT_KEEPS), (hotword_lists, HOTWORD_LIST_GOES)):
+        assert not tombstones.blanks(table), "no deletion blanks columns of it"
+        assert {column.name for column in table.columns} == set(known.split())
+
+
+def test_a_deleted_voice_keeps_its_consents_whole_and_a_deleted_hotword_list_leaves_nothing(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "history.db")
+    owner = store.accounts.by_name("local").id
+    lists = HotwordStore(store.database)
+    for name in ("gone", "kept"):
+        lists.keep(owner, name, ["绝密"], 9)
+    uid = new_uid()
+    consent = NewConsent("written", "张三", evidence="合同 7")
+    voice = store.voices.add(NewVoice(uid, owner, "张", "你好", "voices/a.wav", "0" * 64, 3.0), consent)
+    before = rows_of(store, voice_consents)
+    store.voices.delete(owner, voice.uid)
+    assert lists.delete(owner, "gone")
+    assert before and rows_of(store, voice_consents) == before
+    assert [row.name for row in rows_of(store, hotword_lists)] == ["kept"]
+
+
+def rows_of(store: Store, table: Table) -> list[Any]:
+    with store.database.read() as connection:
+        return list(connection.execute(select(table)))
 
 
 def test_every_table_that_refers_to_jobs_and_voices_is_emptied_or_stays_as_the_record() -> None:
