@@ -3,12 +3,18 @@
 #
 #   ./start_app.sh [options of app.py]      serve on 0.0.0.0:7860; any other command of app.py works too
 #   ./start_app.sh --check                  what works and what is missing (app.py doctor)
-#   ./start_app.sh --pack DIR               collect everything an offline machine of this kind needs
+#   ./start_app.sh --pack DIR               collect everything an offline machine of this kind needs (--with-tests: and
+#                                           what the program's tests need)
 #   ./start_app.sh --wheelhouse DIR …       install from such a folder, without a network
 #
+# SHENGFANG_PYTHON        the Python to use
 # SHENGFANG_TORCH_INDEX   index or folder of torch wheels (a CPU build, another CUDA version)
 # SHENGFANG_REQUIREMENTS  requirements file, where the choice made here is wrong
 # SHENGFANG_NUMA_NODE     NUMA node to bind to on Kunpeng (default 0; off = do not bind)
+if [ -z "${BASH_VERSION:-}" ]; then # sh start_app.sh
+    command -v bash > /dev/null || { echo "start_app.sh 需要 bash / needs bash" >&2 && exit 1; }
+    exec bash "$0" "$@"
+fi
 set -eu
 FROM=$PWD # relative paths of the command line count from here
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
@@ -28,10 +34,38 @@ die() {
     exit 1
 }
 
+usage() {
+    say "./start_app.sh 自己的选项（其余的交给 app.py）：
+  --check              什么能用，什么不能（app.py doctor），不安装任何东西
+  --pack 文件夹        收集同样系统的离线机器所需要的一切，不启动
+  --with-tests         与 --pack 一起：也收集运行测试所需要的
+  --wheelhouse 文件夹  从这样的文件夹安装，不联网
+  --help               这些选项；依赖装好后也显示 app.py 的选项
+变量：SHENGFANG_PYTHON SHENGFANG_TORCH_INDEX SHENGFANG_REQUIREMENTS SHENGFANG_WHEELHOUSE SHENGFANG_NUMA_NODE（见 docs/install.md）" \
+        "Options of ./start_app.sh itself (all others go to app.py):
+  --check            what works and what does not (app.py doctor); installs nothing
+  --pack DIR         collect everything an offline machine of this kind needs, and start nothing
+  --with-tests       with --pack: collect what the tests need, too
+  --wheelhouse DIR   install from such a folder, without a network
+  --help             these options, and those of app.py once it is installed
+Variables: SHENGFANG_PYTHON SHENGFANG_TORCH_INDEX SHENGFANG_REQUIREMENTS SHENGFANG_WHEELHOUSE SHENGFANG_NUMA_NODE (docs/install.md)"
+}
+
+fits() { # PYTHON: whether it can be used
+    "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2> /dev/null
+}
+
 find_python() { # sets PYTHON
     local name
-    for name in ${SHENGFANG_PYTHON:-} python3.11 python3.13 python3.12 python3.10 python3; do
-        if "$name" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2> /dev/null; then
+    if [ -n "${SHENGFANG_PYTHON:-}" ]; then
+        fits "$SHENGFANG_PYTHON" ||
+            die "SHENGFANG_PYTHON=$SHENGFANG_PYTHON 不是能用的 Python 3.10 至 3.13（含 venv）。" \
+                "SHENGFANG_PYTHON=$SHENGFANG_PYTHON is no usable Python 3.10 to 3.13 with venv."
+        PYTHON=$(command -v "$SHENGFANG_PYTHON")
+        return
+    fi
+    for name in python3.11 python3.13 python3.12 python3.10 python3; do
+        if fits "$name"; then
             PYTHON=$(command -v "$name")
             return
         fi
@@ -42,8 +76,8 @@ find_python() { # sets PYTHON
 
 cann_environment() { # prints the path of CANN's set_env.sh, where there is one
     local folder
-    for folder in "${ASCEND_TOOLKIT_HOME:-}" /usr/local/Ascend/ascend-toolkit "$HOME/Ascend/ascend-toolkit" \
-        /usr/local/Ascend/cann "$HOME/Ascend/cann"; do
+    for folder in "${ASCEND_TOOLKIT_HOME:-}" /usr/local/Ascend/ascend-toolkit "${HOME:-}/Ascend/ascend-toolkit" \
+        /usr/local/Ascend/cann "${HOME:-}/Ascend/cann"; do
         if [ -n "$folder" ] && [ -f "$folder/set_env.sh" ]; then
             echo "$folder/set_env.sh"
             return
@@ -81,6 +115,19 @@ make_venv() {
     fi
 }
 
+check_wheels() { # the wheelhouse's, by its numpy: for this Python and this kind of machine?
+    local wheel wanted
+    wheel=$(compgen -G "$WHEELHOUSE/numpy-*.whl" | head -n 1) || true
+    [ -n "$wheel" ] ||
+        die "$WHEELHOUSE 里没有安装包；它应该是 --pack 收集的文件夹。" "$WHEELHOUSE holds no wheels: it should be a folder made by --pack."
+    wanted=$(.venv/bin/python -c 'import sys; print("cp{}{}".format(*sys.version_info))')
+    case $wheel in
+        *-"$wanted"-*"$(uname -m)".whl) ;;
+        *) die "$WHEELHOUSE 里的安装包（${wheel##*/}）不适合这里的 $wanted、$(uname -m)；请在同样系统、同样 Python 版本的机器上打包，或用 SHENGFANG_PYTHON 指定打包时的 Python 版本（先删除 .venv）。" \
+            "The wheels in $WHEELHOUSE (${wheel##*/}) are not for $wanted on $(uname -m) as here: pack on a machine of the same kind and Python, or name that Python with SHENGFANG_PYTHON (and remove .venv first)." ;;
+    esac
+}
+
 fingerprint() {
     cat requirements-common.txt "$REQUIREMENTS" | sha256sum | cut -d' ' -f1
     echo "$REQUIREMENTS ${SHENGFANG_TORCH_INDEX:-}"
@@ -94,14 +141,18 @@ pip_sources() { # sets SOURCES: where pip looks
         SOURCES=(--find-links "$SHENGFANG_TORCH_INDEX")
     elif [ -n "${SHENGFANG_TORCH_INDEX:-}" ]; then
         SOURCES=(--extra-index-url "$SHENGFANG_TORCH_INDEX")
-    elif [ "$(uname -m)" = x86_64 ] && [ "$REQUIREMENTS" != requirements-cuda.txt ]; then
-        say "提示：x86_64 上默认的 torch 含 CUDA，有数 GB；把 SHENGFANG_TORCH_INDEX 设为 CPU 版 torch 的索引或文件夹可以避免。" \
-            "Note: the default torch on x86_64 brings CUDA, several GB; SHENGFANG_TORCH_INDEX (index or folder of CPU wheels) avoids it."
+    elif [ "$REQUIREMENTS $(uname -m)" = "requirements-npu.txt x86_64" ]; then
+        say "提示：x86_64 上的昇腾需要 CPU 版 torch，默认的不能用：请把 SHENGFANG_TORCH_INDEX 设为 CPU 版 torch 的索引或文件夹。目标是鲲鹏时，请在 aarch64 的机器上打包。" \
+            "Note: Ascend on x86_64 needs a CPU build of torch, the default one does not do: set SHENGFANG_TORCH_INDEX to an index or folder of CPU wheels. For a Kunpeng target, pack on an aarch64 machine."
+    elif [ "$REQUIREMENTS" = requirements.txt ]; then
+        say "提示：默认的 torch 含 CUDA，有数 GB；把 SHENGFANG_TORCH_INDEX 设为 CPU 版 torch 的索引或文件夹可以避免。" \
+            "Note: the default torch brings CUDA, several GB; SHENGFANG_TORCH_INDEX (index or folder of CPU wheels) avoids it."
     fi
 }
 
 install() { # only what changed; a second start touches no network
     [ "$(cat .venv/installed 2> /dev/null)" = "$(fingerprint)" ] && return
+    [ -z "${WHEELHOUSE:-}" ] || check_wheels
     say "正在安装依赖（$REQUIREMENTS）……" "Installing $REQUIREMENTS …"
     pip_sources
     .venv/bin/python -m pip install --disable-pip-version-check ${SOURCES[@]+"${SOURCES[@]}"} -r "$REQUIREMENTS" ||
@@ -110,12 +161,13 @@ install() { # only what changed; a second start touches no network
     fingerprint > .venv/installed
 }
 
-pack() { # DIR: every wheel; the packages that come only as source are built here
-    local folder=${1:?--pack DIR}
+pack() { # DIR [FILE]: every wheel, those of a further requirements file too; what comes only as source is built here
+    local folder=$1
     mkdir -p "$folder"
     pip_sources
     .venv/bin/python -m pip wheel --disable-pip-version-check ${SOURCES[@]+"${SOURCES[@]}"} \
-        --wheel-dir "$folder" -r "$REQUIREMENTS"
+        --wheel-dir "$folder" -r "$REQUIREMENTS" ${2:+-r "$2"} ||
+        die "收集失败，见上面 pip 的说明。" "Packing failed: pip says why above."
     say "完成。把整个项目和 $folder 复制到离线机器，运行 ./start_app.sh --wheelhouse $folder" \
         "Done. Copy the project and $folder to the offline machine and run ./start_app.sh --wheelhouse $folder"
 }
@@ -183,25 +235,42 @@ run() {
     esac
 }
 
+help() { # changes nothing
+    usage 2>&1
+    [ "$(cat .venv/installed 2> /dev/null)" = "$(fingerprint)" ] || return 0
+    echo
+    exec .venv/bin/python "$HERE/app.py" --help
+}
+
+folder_given() { # OPTION FOLDER: an option that begins where the folder should be means that none was given
+    case ${2:-} in
+        "" | -*) die "$1 后面要写一个文件夹。" "$1 needs a folder after it." ;;
+    esac
+}
+
 main() {
-    local mode=run folder="" arguments=()
+    local mode=run folder="" tests="" arguments=()
     WHEELHOUSE=$(from_caller "${SHENGFANG_WHEELHOUSE:-}") CONFIG=""
     while [ $# -gt 0 ]; do
         case $1 in
             --check) mode=check ;;
-            --pack) mode=pack folder=$(from_caller "${2:-}") && shift $(($# > 1)) ;;
-            --wheelhouse) WHEELHOUSE=$(from_caller "${2:-}") && shift $(($# > 1)) ;;
+            --help) [ ${#arguments[@]} -gt 0 ] && arguments+=("$1") || mode=help ;;
+            --pack) folder_given "$1" "${2:-}" && mode=pack folder=$(from_caller "$2") && shift ;;
+            --with-tests) tests=requirements-dev.txt ;;
+            --wheelhouse) folder_given "$1" "${2:-}" && WHEELHOUSE=$(from_caller "$2") && shift ;;
             --config) CONFIG=$(from_caller "${2:-}") && arguments+=("$1") ;;
             --config=*) CONFIG=$(from_caller "${1#*=}") && arguments+=("$1") ;;
             *) arguments+=("$1") ;;
         esac
         shift
     done
+    [ -z "$tests" ] || [ "$mode" = pack ] || die "--with-tests 只与 --pack 一起用。" "--with-tests goes with --pack only."
     find_python
     choose_requirements
     source_cann
     case $mode in
-        pack) make_venv && pack "$folder" ;;
+        help) help ;;
+        pack) make_venv && pack "$folder" "$tests" ;;
         check) check ${arguments[@]+"${arguments[@]}"} ;;
         run)
             make_venv

@@ -20,7 +20,8 @@ ready_python() {
     [ -x "$python" ] || "$base" -m venv .venv-test
     local torch=${SHENGFANG_TORCH_INDEX:-} option=--extra-index-url
     [ -d "$torch" ] && option=--find-links
-    "$python" -m pip install --quiet ${torch:+"$option" "$torch"} \
+    local wheels=${SHENGFANG_WHEELHOUSE:-} # of `start_app.sh --pack DIR --with-tests`
+    "$python" -m pip install --quiet ${wheels:+--no-index --find-links "$wheels"} ${torch:+"$option" "$torch"} \
         -r requirements.txt -r requirements-dev.txt || exit 1
     echo "$wanted" > .venv-test/requirements.sha256
 }

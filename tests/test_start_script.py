@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Answers `-c` and `-m venv`, and writes down every pip command and every start of app.py with its environment.
 PYTHON = r"""#!/usr/bin/env bash
 case "$1 ${2:-}" in
-    "-c "*) exit 0 ;;
+    "-c "*) [[ "$2" != *'print("cp'* ]] || echo cp311 ;;
     "-m venv") mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
     "-m pip") shift 2; echo "pip $*" >> "$HOME/calls" ;;
     */app.py*)
@@ -69,6 +69,13 @@ class ScriptFolder:
     def environment(self, **variables: str) -> dict[str, str]:
         path = f"{self.stubs}:{os.environ['PATH']}"
         return {"PATH": path, "HOME": str(self.home), "LC_ALL": "C", **variables}
+
+    def wheelhouse(self, tags: str = "cp311-cp311-manylinux_2_27_{machine}") -> Path:
+        """A folder as `--pack` makes it, of one wheel."""
+        folder = self.folder.parent / "packed"
+        folder.mkdir()
+        (folder / f"numpy-2.4.0-{tags.format(machine=os.uname().machine)}.whl").touch()
+        return folder
 
     def calls(self) -> list[str]:
         """What was called since the last look."""
@@ -132,11 +139,34 @@ def test_the_torch_index_may_be_a_url_or_a_folder(scripted: ScriptFolder, tmp_pa
     assert f"--find-links {tmp_path}" in scripted.calls()[0]
 
 
-def test_a_wheelhouse_needs_no_network(scripted: ScriptFolder, tmp_path: Path) -> None:
-    scripted.start("--wheelhouse", str(tmp_path), "--port", "7861")
+def test_a_wheelhouse_needs_no_network(scripted: ScriptFolder) -> None:
+    packed = scripted.wheelhouse()
+    scripted.start("--wheelhouse", str(packed), "--port", "7861")
     install, app = scripted.calls()
-    assert f"--no-index --find-links {tmp_path}" in install
+    assert f"--no-index --find-links {packed}" in install
     assert app.startswith("app.py --port 7861 |")
+
+
+@pytest.mark.parametrize("tags", ["cp312-cp312-manylinux_2_27_{machine}", "cp311-cp311-manylinux_2_27_sparc64"])
+def test_wheels_of_another_python_or_machine_are_named_before_pip_tries(scripted: ScriptFolder, tags: str) -> None:
+    refused = scripted.start("--wheelhouse", str(scripted.wheelhouse(tags)))
+    assert refused.returncode == 1 and tags.format(machine=os.uname().machine) in refused.stderr
+    assert "cp311" in refused.stderr and scripted.calls() == []
+
+
+def test_a_folder_without_wheels_is_no_wheelhouse(scripted: ScriptFolder, tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "mistyped"):
+        refused = scripted.start(SHENGFANG_WHEELHOUSE=str(folder))
+        assert refused.returncode == 1 and f"{folder} holds no wheels" in refused.stderr
+    assert scripted.calls() == []
+
+
+@pytest.mark.parametrize("option", ["--wheelhouse", "--pack"])
+@pytest.mark.parametrize("after", [[], [""], ["--port", "7861"]], ids=["nothing", "empty", "option"])
+def test_an_option_without_its_folder_starts_nothing(scripted: ScriptFolder, option: str, after: list[str]) -> None:
+    refused = scripted.start(option, *after)
+    assert refused.returncode == 1 and refused.stderr == f"{option} needs a folder after it.\n"
+    assert scripted.calls() == [] and not (scripted.folder / ".venv").exists()
 
 
 def test_packing_collects_wheels_and_starts_nothing(scripted: ScriptFolder) -> None:
@@ -144,6 +174,40 @@ def test_packing_collects_wheels_and_starts_nothing(scripted: ScriptFolder) -> N
     assert packed.returncode == 0 and (scripted.folder / "wheels").is_dir()
     (call,) = scripted.calls()
     assert call.startswith("pip wheel") and f"--wheel-dir {scripted.folder}/wheels -r requirements.txt" in call
+
+
+def test_packing_takes_what_the_tests_need_on_request(scripted: ScriptFolder) -> None:
+    scripted.start("--pack", "wheels", "--with-tests")
+    (call,) = scripted.calls()
+    assert call.endswith("-r requirements.txt -r requirements-dev.txt")
+    refused = scripted.start("--with-tests")
+    assert refused.returncode == 1 and "--pack" in refused.stderr and scripted.calls() == []
+
+
+def test_packing_that_fails_is_not_called_done(scripted: ScriptFolder) -> None:
+    scripted.command("python3.11", PYTHON.replace('echo "pip $*" >> "$HOME/calls"', "exit 1"))
+    failed = scripted.start("--pack", "wheels")
+    assert failed.returncode == 1 and "Packing failed" in failed.stderr and "Done" not in failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("machine", "requirements", "said"),
+    [
+        ("x86_64", "requirements-npu.txt", "Ascend on x86_64"),
+        ("aarch64", "requirements-npu.txt", ""),
+        ("x86_64", "requirements.txt", "brings CUDA"),
+        ("aarch64", "requirements.txt", "brings CUDA"),
+        ("aarch64", "requirements-cuda.txt", ""),
+    ],
+)
+def test_which_torch_is_needed_is_said_before_it_is_looked_for(
+    scripted: ScriptFolder, machine: str, requirements: str, said: str
+) -> None:
+    scripted.command("uname", f"#!/bin/sh\necho {machine}\n")
+    packed = scripted.start("--pack", "wheels", SHENGFANG_REQUIREMENTS=requirements)
+    assert said in packed.stderr and ("SHENGFANG_TORCH_INDEX" in packed.stderr) == bool(said)
+    named = scripted.start("--pack", "wheels", SHENGFANG_REQUIREMENTS=requirements, SHENGFANG_TORCH_INDEX="/")
+    assert "SHENGFANG_TORCH_INDEX" not in named.stderr
 
 
 def test_the_check_changes_nothing_where_nothing_is_installed(scripted: ScriptFolder) -> None:
@@ -187,9 +251,10 @@ def test_a_host_of_the_file_that_is_named_is_kept(scripted: ScriptFolder, tmp_pa
 
 def test_from_another_folder_and_by_a_link_paths_are_the_callers(scripted: ScriptFolder, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(scripted.folder / "start_app.sh")
-    scripted.start("--wheelhouse", "wheels", "transcribe", "a.wav", folder=tmp_path, script=tmp_path / "link")
+    scripted.wheelhouse()
+    scripted.start("--wheelhouse", "packed", "transcribe", "a.wav", folder=tmp_path, script=tmp_path / "link")
     install, app = scripted.calls()
-    assert f"--find-links {tmp_path}/wheels " in install
+    assert f"--find-links {tmp_path}/packed " in install
     assert app.startswith(f"app.py transcribe a.wav | in={tmp_path} ")
 
 
@@ -228,6 +293,51 @@ def test_without_a_fitting_python_it_says_which_to_install(scripted: ScriptFolde
     refused = scripted.start()
     assert refused.returncode == 1 and "3.10" in refused.stderr
     assert "没有找到" in scripted.start(LC_ALL="zh_CN.UTF-8").stderr
+
+
+@pytest.mark.parametrize("named", ["/nowhere/python3.11", "python2.7", "old", "with blank/python"])
+def test_a_python_that_is_named_and_does_not_fit_is_not_replaced(scripted: ScriptFolder, named: str) -> None:
+    scripted.command("old", "#!/bin/sh\nexit 1\n")
+    refused = scripted.start(SHENGFANG_PYTHON=named)
+    assert refused.returncode == 1 and f"SHENGFANG_PYTHON={named} is no usable Python" in refused.stderr
+    assert scripted.calls() == []
+
+
+def test_a_python_that_is_named_is_taken(scripted: ScriptFolder) -> None:
+    scripted.command("my own python", PYTHON)
+    scripted.command("python3.11", "#!/bin/sh\nexit 1\n")
+    assert scripted.start(SHENGFANG_PYTHON=str(scripted.stubs / "my own python")).returncode == 0
+
+
+def test_without_a_home_it_starts(scripted: ScriptFolder) -> None:
+    """As cron and Ansible do."""
+    scripted.command("python3.11", PYTHON.replace("$HOME", str(scripted.home)))
+    environment = scripted.environment()
+    del environment["HOME"]
+    command = ["bash", "start_app.sh", "doctor"]
+    subprocess.run(command, cwd=scripted.folder, env=environment, check=True, capture_output=True, timeout=60)
+    assert scripted.calls()[-1].startswith("app.py doctor |")
+
+
+@pytest.mark.skipif(shutil.which("dash") is None, reason="no dash on this machine")
+def test_a_shell_that_is_not_bash_hands_over_to_it(scripted: ScriptFolder) -> None:
+    command = ["dash", "start_app.sh", "--port", "7861"]
+    subprocess.run(command, cwd=scripted.folder, env=scripted.environment(), check=True, capture_output=True)
+    assert scripted.calls()[-1].startswith("app.py --port 7861 |")
+
+
+def test_the_help_has_the_options_of_the_script_and_then_those_of_the_program(scripted: ScriptFolder) -> None:
+    before = scripted.start("--help")
+    assert before.returncode == 0 and scripted.calls() == [] and not (scripted.folder / ".venv").exists()
+    for option in ("--check", "--pack DIR", "--with-tests", "--wheelhouse DIR", "SHENGFANG_PYTHON"):
+        assert option in before.stdout
+    assert "收集" in scripted.start("--help", LC_ALL="zh_CN.UTF-8").stdout
+    scripted.start("doctor")
+    scripted.calls()
+    assert "--pack DIR" in scripted.start("--help").stdout
+    assert scripted.calls()[0].startswith("app.py --help |")
+    scripted.start("transcribe", "--help")
+    assert scripted.calls()[0].startswith("app.py transcribe --help |")
 
 
 def test_no_requirement_is_unpinned_or_brings_torchaudio() -> None:
