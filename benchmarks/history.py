@@ -30,7 +30,7 @@ from webui.store.migrate import open_database
 from webui.store.queue import Queue
 from webui.store.rows import JobFilter, NewJob
 from webui.store.schema import jobs
-from webui.store.search import tokens
+from webui.store.search import indexed
 
 OWNERS = 200
 CHUNK = 5000
@@ -100,8 +100,11 @@ def _row(chance: random.Random, owners: list[int], weights: list[float], created
 
 
 def _entry(row: dict[str, Any]) -> dict[str, Any]:
-    words = " ".join(tokens(f"{row['text']}\n{row['file_name']}"))
-    return {"id": row["id"], "text": words, "own": f"u{row['owner_id']} k{row['kind']}"}
+    return {
+        "id": row["id"],
+        "text": indexed(row["text"], row["file_name"]),
+        "own": f"u{row['owner_id']} k{row['kind']}",
+    }
 
 
 def questions(database: Database, count: int) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -125,6 +128,11 @@ def questions(database: Database, count: int) -> Iterator[tuple[str, Callable[[]
     yield "owner: 2 characters that do not occur", lambda: history.page(JobFilter(owner, "𠮷龘"))
     yield "everybody: 2 characters that hardly occur", lambda: history.page(JobFilter(None, RARE))
     yield "owner: file name", lambda: history.page(JobFilter(owner, "录音0000"))
+    yield "owner: last four digits", lambda: history.page(JobFilter(owner, "4711"))
+    yield "owner: two digits", lambda: history.page(JobFilter(owner, "47"))
+    yield "everybody: three digits inside a number", lambda: history.page(JobFilter(None, "471"))
+    yield "owner: a part of the ending that all have", lambda: history.page(JobFilter(owner, "av"))
+    yield "owner: name and number together", lambda: history.page(JobFilter(owner, "录音0047"))
     yield "owner: one character", lambda: history.page(JobFilter(owner, "的"))
     yield "owner: 2 characters, failed", lambda: history.page(JobFilter(owner, "的一", state="failed"))
     yield "everybody: 2 characters, failed", lambda: history.page(JobFilter(None, "的一", state="failed"))

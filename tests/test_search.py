@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,22 +23,69 @@ def store(tmp_path: Path) -> Store:
     return open_store(tmp_path / "history.db")
 
 
-@given(contents=TEXTS, query=st.text(FEW, min_size=1, max_size=5))
-@settings(max_examples=300, deadline=None)
-def test_chinese_search_equals_substring_search(contents: list[str], query: str) -> None:
+def found_in(contents: list[str], query: str) -> set[int]:
     with create_engine("sqlite://").begin() as connection:
         connection.execute(text(CREATE_INDEX))
         for number, content in enumerate(contents):
             row = {"id": number, "text": " ".join(tokens(content)), "own": "u1 kspeak"}
             connection.execute(text("INSERT INTO jobs_fts(rowid, text, own) VALUES (:id, :text, :own)"), row)
         expression = {"e": match_expression(query, 1)}
-        found = connection.execute(text("SELECT rowid FROM jobs_fts WHERE jobs_fts MATCH :e"), expression).scalars()
-        assert set(found) == {number for number, content in enumerate(contents) if query in content}
+        return set(connection.execute(text("SELECT rowid FROM jobs_fts WHERE jobs_fts MATCH :e"), expression).scalars())
 
 
-def test_tokens_are_pairs_and_words() -> None:
-    assert list(tokens("投诉电话，OK１２")) == ["投诉", "诉电", "电话", "话", "ok12"]
-    assert list(tokens("好 a")) == ["好", "a"]
+@given(contents=TEXTS, query=st.text(FEW, min_size=1, max_size=5))
+@settings(max_examples=300, deadline=None)
+def test_chinese_search_equals_substring_search(contents: list[str], query: str) -> None:
+    assert found_in(contents, query) == {number for number, content in enumerate(contents) if query in content}
+
+
+def _blind(content: str) -> str:
+    """Without what the search does not see: spaces and punctuation, where they part two runs of different kinds."""
+    kinds = {**dict.fromkeys(FEW, "C"), **dict.fromkeys("abc", "L"), **dict.fromkeys("123", "N"), "😀": "S"}
+    seen, before = "", ""
+    for part in re.findall(r"[^ ，。]+", content):
+        same = before and kinds[before] == kinds[part[0]] and kinds[before] != "S"
+        seen += ("|" if same else "") + part
+        before = part[-1]
+    return seen
+
+
+@given(
+    contents=st.lists(st.text("天地abc123😀 ，", max_size=14), min_size=1, max_size=8),
+    query=st.text("天地abc123😀", min_size=1, max_size=7),
+)
+@settings(max_examples=600, deadline=None)
+def test_any_search_equals_substring_search(contents: list[str], query: str) -> None:
+    assert found_in(contents, query) == {n for n, content in enumerate(contents) if _blind(query) in _blind(content)}
+
+
+@pytest.mark.parametrize(
+    ("content", "queries", "not_by"),
+    [
+        ("13812345678", ["138", "5678", "12345", "8"], ["5679", "83"]),
+        ("20251120_0093.wav", ["2025", "1120", "93", "0093", "wav", "av"], ["939"]),
+        ("共计320元", ["20", "320", "共计320元", "共计 元", "计3"], ["230"]),
+        ("ISO9001，CosyVoice3", ["9001", "ISO", "iso 9001", "ISO9001", "Voice", "voice3", "yvo"], ["voice9", "iso3"]),
+        ("24000Hz的 refund", ["Hz", "4000", "fund", "z", "00hz"], ["funding"]),
+        ("录音😀.wav", ["😀", "音😀", "录音"], ["🙂"]),
+        ("Café ＡＢＣ", ["cafe", "café", "abc", "CAFÉ"], ["cafes"]),
+        ("张三在2025年投诉", ["张三 2025", "2025年投诉", "三在2"], ["张三2025"]),
+    ],
+)
+def test_any_part_is_found_and_nothing_else(content: str, queries: list[str], not_by: list[str]) -> None:
+    assert [query for query in queries if not found_in([content], query)] == []
+    assert [query for query in not_by if found_in([content], query)] == []
+
+
+def test_nothing_is_found_half_in_the_text_and_half_in_the_name(store: Store) -> None:
+    job = store.finished("请稍等", file_name="2025.wav")
+    assert [row.uid for row in store.history.page(JobFilter(job.owner_id, "等 2025"))] == [job.uid]
+    assert store.history.page(JobFilter(job.owner_id, "等2025")) == []
+
+
+def test_tokens_are_the_next_characters_of_every_place() -> None:
+    assert list(tokens("投诉电话，OK１２")) == ["投诉", "诉电", "电话", "话", "ok", "k", "12", "2"]
+    assert list(tokens("好 a4567")) == ["好", "a", "456", "567", "67", "7"]
     assert list(tokens("…！")) == []
 
 

@@ -10,6 +10,7 @@ import { act, jobTitle, modelName, stateChip, waitingText } from "./job-status.j
 import { go } from "./navigation.js";
 import { offers } from "./offers.js";
 import { field } from "./prompt.js";
+import { searchPieces } from "./search-marks.js";
 
 const PAGE = 30;
 const TYPING_MS = 250;
@@ -165,18 +166,11 @@ class History extends Island {
     );
   }
 
-  /** The text from shortly before the first of the searched words, which is marked. */
+  /** The text from shortly before the first of the searched words, which are marked. */
   #excerpt(text) {
-    const word = this.query.q.split(/\s+/).find((one) => one && text.toLowerCase().includes(one.toLowerCase()));
-    if (!word) return text;
-    const at = text.toLowerCase().indexOf(word.toLowerCase());
-    const from = at > 2 * BEFORE_MATCH ? at - BEFORE_MATCH : 0;
-    return [
-      from ? "…" : "",
-      text.slice(from, at),
-      h("mark", {}, text.slice(at, at + word.length)),
-      text.slice(at + word.length),
-    ];
+    return searchPieces(text, this.query.q, BEFORE_MATCH).map((piece) =>
+      piece.marked ? h("mark", {}, piece.text) : piece.text,
+    );
   }
 
   async #retry(job) {
