@@ -36,15 +36,17 @@ def convert(context: Context, claim: TypedClaim[ConvertParams], worker: Worker) 
     Raises LeaseLost, Cancelled, UserError, EngineError where the model or the voice cannot be had.
     """
     model = context.model(claim.job.model, SynthesizerModel)
-    voice = usable_voice(context, claim.job, claim.params.voice)
-    if voice is None:
+    saved = usable_voice(context, claim, claim.params.voice)
+    if saved is None:
         raise UserError("VOICE_NOT_FOUND", voice=claim.params.voice)
     copy = WorkingCopy(context.upload(claim.job, WORKING_COPY))
-    speech = OtherVoice(claim.params, copy, EnrolledVoice(context, model, voice))
+    voice = EnrolledVoice(context, claim, model, saved)
+    speech = OtherVoice(claim.params, copy, voice)
     turn = SynthesisTurn(context, claim, model, worker, speech)
     while turn.next_sentence():
         if context.hand_over(claim, worker):
             return
+    voice.require()
     publish(context, claim, claim.params.format, InTheirPlaces)
 
 

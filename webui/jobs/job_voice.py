@@ -2,45 +2,55 @@
 
 from __future__ import annotations
 
+import shutil
+
 from webui.engines.base import Synthesizer, SynthesizerModel, VoiceFeatures
 from webui.errors import UserError
 from webui.jobs.context import Context
+from webui.jobs.publish import segment_file
 from webui.jobs.transcripts import read_prompt
-from webui.store.rows import JobRow, VoiceRow
+from webui.store.rows import Claim, VoiceRow
 
 
-def usable_voice(context: Context, job: JobRow, wanted: str) -> VoiceRow | None:
+def usable_voice(context: Context, claim: Claim, wanted: str) -> VoiceRow | None:
     """The voice of the job, which asked for `wanted`; None for `builtin`.
 
-    It may have been deleted, its consent withdrawn since the submission. Raises UserError VOICE_NOT_FOUND,
-    CONSENT_EXPIRED.
+    It may have been deleted, its consent withdrawn or expired since the submission: what was spoken already goes then.
+    Raises UserError VOICE_NOT_FOUND, CONSENT_EXPIRED, and LeaseLost.
     """
+    job = claim.job
     if job.voice_id is None:
         if wanted != "builtin":
             raise UserError("VOICE_NOT_FOUND", voice=wanted)
         return None
     voice = context.voices.get(job.voice_id)
-    if voice is None:
-        raise UserError("VOICE_NOT_FOUND", voice=wanted)
-    if not context.voices.usable(voice.id):
-        raise UserError("CONSENT_EXPIRED", voice=voice.name)
-    return voice
+    if voice is not None and context.voices.usable(voice.id):
+        return voice
+    context.queue.forget_work(claim.lease, action="job.consent_lost")
+    shutil.rmtree(segment_file(context, job, 0).parent, ignore_errors=True)
+    raise UserError("CONSENT_EXPIRED" if voice else "VOICE_NOT_FOUND", voice=wanted)
 
 
 class EnrolledVoice:
     """A voice on one model, enrolled when it first speaks."""
 
-    def __init__(self, context: Context, model: SynthesizerModel, voice: VoiceRow) -> None:
+    def __init__(self, context: Context, claim: Claim, model: SynthesizerModel, voice: VoiceRow) -> None:
         self._context = context
+        self._claim = claim
         self._model = model
         self._voice = voice
         self._features: VoiceFeatures | None = None
 
-    def features(self, synthesizer: Synthesizer) -> VoiceFeatures:
-        """What the engine keeps of the voice: from the store, else enrolled now and stored.
+    def require(self) -> None:
+        """Before every sentence, and before they are joined. Raises what `usable_voice` raises."""
+        usable_voice(self._context, self._claim, self._voice.name)
 
-        Raises UserError (PROMPT_…, MISSING_INPUT) where the prompt is of no use.
+    def features(self, synthesizer: Synthesizer) -> VoiceFeatures:
+        """What the engine keeps of the voice, for one sentence: from the store, else enrolled now and stored.
+
+        Raises what `require` raises, and UserError (PROMPT_…, MISSING_INPUT) where the prompt is of no use.
         """
+        self.require()
         if self._features is None:
             self._features = self._stored() or self._enrolled(synthesizer)
         return self._features

@@ -38,11 +38,14 @@ def speak(context: Context, claim: TypedClaim[StoredSpeakParams], worker: Worker
     Raises LeaseLost, Cancelled, UserError, EngineError where the model or the voice cannot be had.
     """
     model = context.model(claim.job.model, SynthesizerModel)
-    speech = TextSpeech(claim.params, model, _voice(context, claim, model, worker))
+    voice = _voice(context, claim, model, worker)
+    speech = TextSpeech(claim.params, model, voice)
     turn = SynthesisTurn(context, claim, model, worker, speech)
     while turn.next_sentence():
         if context.hand_over(claim, worker):
             return
+    if voice is not None:
+        voice.require()
     publish(context, claim, claim.params.format, OneAfterTheOther)
 
 
@@ -106,10 +109,10 @@ class OneAfterTheOther:
 def _voice(
     context: Context, claim: TypedClaim[StoredSpeakParams], model: SynthesizerModel, worker: Worker
 ) -> EnrolledVoice | None:
-    voice = usable_voice(context, claim.job, claim.params.voice)
+    voice = usable_voice(context, claim, claim.params.voice)
     if voice is None:
         return None
-    return EnrolledVoice(context, model, with_transcript(context, claim, model, voice, worker))
+    return EnrolledVoice(context, claim, model, with_transcript(context, claim, model, voice, worker))
 
 
 def _streams(params: SpeakParams, model: SynthesizerModel) -> bool:

@@ -260,9 +260,11 @@ class JobService:
         """The result of speaking, or the recording in a format every browser plays.
 
         Raises NOT_READY before there is one, MISSING_INPUT where retention took it, LABEL_MISSING where a
-        generated file is no longer the one whose label was checked.
+        generated file is no longer the one whose label was checked, CONSENT_EXPIRED where the voice's consent is gone.
         """
         job = self._store.get(owner_id, uid)
+        if job.voice_id is not None:
+            self._voices.check_consent(job.voice_id, str(job.params.get("voice", "")))
         role = KINDS[job.kind].played
         files = self._store.artifacts(owner_id, uid, role)
         if not files:

@@ -141,8 +141,10 @@ class _Player:
             return _read(path)
         except soundfile.LibsndfileError:
             final = self._store.segments(job.owner_id, job.uid)[segment.idx]
-            output = self._store.artifacts(job.owner_id, job.uid, "output")[0]
-            return _read(self._settings.data / output.path, final.start, final.end)
+            outputs = self._store.artifacts(job.owner_id, job.uid, "output")
+            if not outputs:  # the voice's consent was withdrawn meanwhile
+                return np.zeros(0, np.float32)
+            return _read(self._settings.data / outputs[0].path, final.start, final.end)
 
 
 def _read(path: Path, start: float = 0.0, end: float | None = None) -> Samples:

@@ -110,6 +110,11 @@ class VoiceService:
             raise UserError("CONSENT_EXPIRED", param="voice", voice=row.name)
         return row
 
+    def check_consent(self, voice_id: int, name: str) -> None:
+        """For what was made with a voice, which may have been deleted since. Raises CONSENT_EXPIRED."""
+        if not self._store.usable(voice_id):
+            raise UserError("CONSENT_EXPIRED", param="voice", voice=name)
+
     def change(self, owner_id: int, uid: str, change: VoiceChange) -> KnownVoice:
         """Raises VOICE_NOT_FOUND for another's voice, VOICE_EXISTS, VOICE_NAME_RESERVED."""
         name = None if change.name is None else checked_name(change.name)

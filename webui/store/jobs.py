@@ -218,7 +218,7 @@ class JobStore:
             again["stage"] = "prepare" if job.seg_total is None else "work"
             if not move(connection, job.id, RETRYABLE_STATES, again, action="retry", owner_id=owner_id):
                 raise UserError("BAD_STATE", state=job.state, action="retry")
-            _reopen_segments(connection, job.id)
+            reopen_segments(connection, job.id)
             return _by_id(connection, job.id)
 
     def delete(self, owner_id: int, uid: str) -> list[str]:
@@ -323,8 +323,9 @@ def add_artifact(connection: Connection, job_id: int, artifact: ArtifactRow) -> 
     connection.execute(insert(artifacts).values(**vars(artifact), job_id=job_id, created_at=now_ms()))
 
 
-def _reopen_segments(connection: Connection, job_id: int) -> None:
-    unfinished = (segments.c.job_id == job_id) & (segments.c.state != DONE)
+def reopen_segments(connection: Connection, job_id: int, *, done: bool = False) -> None:
+    """Make the segments pending that are not done; with `done`, all."""
+    unfinished = (segments.c.job_id == job_id) & ((segments.c.state != DONE) | done)
     again = {"state": PENDING, "attempt": 0, "error_code": None, "change": next_change(connection)}
     connection.execute(update(segments).where(unfinished).values(again))
 

@@ -14,8 +14,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
 
 from webui.errors import Notice, UserError
+from webui.store import audit
 from webui.store.database import Database
-from webui.store.jobs import add_artifact
+from webui.store.jobs import add_artifact, reopen_segments
 from webui.store.rows import (
     ArtifactRow,
     Claim,
@@ -244,6 +245,14 @@ class Queue:
             _held(connection, lease)
             rewrite_text(connection, lease.job_id)
             move(connection, lease.job_id, (RUNNING, CANCELLING), values, action="fail")
+
+    def forget_work(self, lease: Lease, *, action: str) -> None:
+        """Make every segment pending again: what was made must not be kept. Raises LeaseLost."""
+        with self._database.write() as connection:
+            job = _held(connection, lease)
+            reopen_segments(connection, lease.job_id, done=True)
+            _set(connection, lease, {"seg_done": 0, "seg_failed": 0})
+            audit.record(connection, action, lease.uid, segments=job.seg_done)
 
     def end_cancelled(self, lease: Lease) -> None:
         """The owner's cancellation has reached the worker: finished segments and their text stay. Raises LeaseLost."""
