@@ -11,11 +11,27 @@ import gradio
 import pytest
 from gradio import component_meta, queueing, routes, state_holder
 
-from webui.pages import gradio_internals
+from webui.pages import application, gradio_internals
 from webui.pages.gradio_internals import API, DATA, INFO, JOIN, PAGE_ROUTES
 
 PACKAGE = Path(gradio.__file__).parent
 FRONTEND = PACKAGE / "templates" / "frontend"
+
+
+def style(name: str) -> str:
+    """A stylesheet of ours without its comments."""
+    return re.sub(r"/\*.*?\*/", "", (application.STATIC / name).read_text("utf-8"), flags=re.DOTALL)
+
+
+def gradio_classes(name: str) -> set[str]:
+    selectors = re.sub(r"\{[^{}]*\}", "", style(name))
+    return {found for found in re.findall(r"\.(-?[a-zA-Z_][\w-]*)", selectors) if not found.startswith("sf-")}
+
+
+@pytest.fixture(scope="module")
+def frontend() -> str:
+    files = (path for kind in ("js", "css") for path in FRONTEND.rglob(f"*.{kind}"))
+    return "\n".join(path.read_text("utf-8", "replace") for path in files)
 
 
 def test_the_queue_sleeps_by_the_attributes_that_we_set() -> None:
@@ -57,7 +73,22 @@ def test_the_routes_that_we_open_exist(route: str) -> None:
     assert routes.API_PREFIX == API, f"Gradio changed where its routes begin: {routes.API_PREFIX}"
 
 
-@pytest.mark.parametrize("mark", ["data-tab-id", "__type__", "tab-container", "tab-wrapper"])
-def test_the_frontend_marks_things_as_gradio_js_and_theme_css_expect(mark: str) -> None:
-    scripts = (path.read_text("utf-8", "replace") for path in FRONTEND.rglob("*.js"))
-    assert any(mark in script for script in scripts), f"Gradio changed its frontend: no {mark}"
+@pytest.mark.parametrize("mark", ["data-tab-id", "__type__"])
+def test_the_frontend_marks_things_as_gradio_js_expects(frontend: str, mark: str) -> None:
+    assert mark in frontend, f"Gradio changed its frontend: no {mark}"
+
+
+@pytest.mark.parametrize("name", sorted(gradio_classes("theme.css")))
+def test_the_frontend_has_the_classes_that_theme_css_names(frontend: str, name: str) -> None:
+    found = re.search(rf"""["'`\s]{name}["'`\s]|\.{name}(?![\w-])""", frontend)
+    assert found, f"Gradio changed its frontend: no class {name}"
+
+
+@pytest.mark.parametrize("role", sorted(set(re.findall(r'role="(\w+)"', style("theme.css")))))
+def test_the_frontend_has_the_roles_that_theme_css_names(frontend: str, role: str) -> None:
+    assert re.search(rf"""["'`=]{role}["'`\s]""", frontend), f"Gradio changed its frontend: no role {role}"
+
+
+@pytest.mark.parametrize("name", ["islands.css", "views.css"])
+def test_only_theme_css_knows_classes_of_gradio(name: str) -> None:
+    assert gradio_classes(name) == set()

@@ -121,6 +121,23 @@ def test_the_page_links_only_to_this_server(client: TestClient) -> None:
     assert [link for link in linked if re.match(r"(https?:)?//", link) and "testserver" not in link] == []
 
 
+def test_a_colour_stands_once() -> None:
+    written = {path.name: path.read_text("utf-8") for path in (*PAGES.glob("*.py"), *PAGES.glob("static/*.css"))}
+    found = {name: re.findall(r"#[0-9a-f]{3,8}\b", text) for name, text in written.items()}
+    colours = found.pop("theme.css")
+    assert len(colours) > 20
+    assert [colour for colour in colours if colours.count(colour) > 1] == []
+    assert {name: own for name, own in found.items() if own} == {}
+
+
+def test_every_variable_of_the_styles_is_defined(client: TestClient) -> None:
+    ours = "".join(path.read_text("utf-8") for path in (PAGES / "theme.py", *PAGES.glob("static/*.css")))
+    defined = set(re.findall(r"(--[\w-]+):", ours + client.get("/theme.css").text))
+    used = set(re.findall(r"var\((--[\w-]+)", ours))
+    assert len(used) > 20
+    assert used - defined == set()
+
+
 def test_static_files_are_asked_for_again_after_an_upgrade(client: TestClient) -> None:
     for path in ("/static/main.js", "/static/theme.css", "/static/i18n/zh.json", "/static/favicon.svg"):
         response = client.get(path)
