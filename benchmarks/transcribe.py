@@ -18,6 +18,8 @@ error of the hidden states, and Fun-ASR-Nano writes `--tokens` tokens for every 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import itertools
 import json
 import os
@@ -245,7 +247,11 @@ def import_funasr() -> float:
     """Import what both ways need, so that the peak of loading is the model's; the memory so far in MB."""
     from webui.engines.funasr.import_guard import load_tables
 
-    load_tables()
+    load_tables(())
+    import funasr
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        funasr.import_submodules("funasr")
     return peak_mb()
 
 

@@ -70,14 +70,14 @@ def test_a_killed_worker_is_started_again(espeak: Espeak) -> None:
 
 def test_a_worker_that_always_dies_is_an_error_and_no_loop(espeak: Espeak, monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
-    original = espeak_module._Worker.ask
+    original = espeak_module.Worker.ask
 
-    def dying(self, request):
+    def dying(self, request, limit_s):
         started.append(self.process.pid)
         self.process.kill()
-        return original(self, request)
+        return original(self, request, limit_s=limit_s)
 
-    monkeypatch.setattr(espeak_module._Worker, "ask", dying)
+    monkeypatch.setattr(espeak_module.Worker, "ask", dying)
     with pytest.raises(EngineError) as raised:
         espeak.speak("Hello.", "en-us", 165)
     assert raised.value.code == "ENGINE_FAILED"

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
 import threading
+import time
 import wave
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soxr
+from pocketsphinx import Decoder
 
 from benchmarks.make_samples import ENGLISH, FOLDER, word_error_rate
 from webui.engines.base import EngineError, Recognition, RecognitionOptions, Waveform
 from webui.engines.basic import models
+from webui.engines.basic.pocketsphinx import Pocketsphinx
 from webui.engines.basic.recognizer import BasicRecognizer
 from webui.settings import Settings
 
@@ -118,3 +125,83 @@ def test_the_samples_are_small_mono_recordings(name: str) -> None:
     assert waveform.rate == 16000
     assert 5 <= waveform.seconds <= 15
     assert sum(path.stat().st_size for path in FOLDER.glob("*.wav")) < 1_000_000
+
+
+@pytest.fixture
+def pocketsphinx() -> Iterator[Pocketsphinx]:
+    recognizer = Pocketsphinx()
+    yield recognizer
+    recognizer.close()
+
+
+def pcm(waveform: Waveform) -> bytes:
+    return (np.clip(waveform.samples, -1, 1) * 32767).astype("<i2").tobytes()
+
+
+def worker_id(pocketsphinx: Pocketsphinx) -> int:
+    assert pocketsphinx._worker is not None
+    return pocketsphinx._worker.process.pid
+
+
+def test_the_worker_finds_what_the_library_finds_here(pocketsphinx: Pocketsphinx, short: Waveform) -> None:
+    decoder = Decoder(samprate=16000.0, loglevel="FATAL")
+    decoder.start_utt()
+    decoder.process_raw(pcm(short), full_utt=True)
+    decoder.end_utt()
+    wanted = [(one.word, one.start_frame, one.end_frame, one.prob) for one in decoder.seg()]
+    assert [tuple(one) for one in pocketsphinx.words(pcm(short))] == wanted != []
+
+
+def test_nobody_else_waits_while_a_segment_is_recognised(pocketsphinx: Pocketsphinx, sample: Waveform) -> None:
+    """The library holds the interpreter's lock for seconds."""
+    thread = threading.Thread(target=pocketsphinx.words, args=(pcm(sample),))
+    thread.start()
+    waits = []
+    while thread.is_alive():
+        before = time.perf_counter()
+        time.sleep(0.005)
+        waits.append(time.perf_counter() - before)
+    assert len(waits) > 20 and max(waits) < 0.5
+
+
+def test_a_killed_worker_is_started_again(pocketsphinx: Pocketsphinx, short: Waveform) -> None:
+    before, first = pocketsphinx.words(pcm(short)), worker_id(pocketsphinx)
+    os.kill(first, signal.SIGKILL)
+    assert pocketsphinx.words(pcm(short)) == before and worker_id(pocketsphinx) != first
+
+
+def test_a_worker_that_hangs_is_ended(
+    pocketsphinx: Pocketsphinx, short: Waveform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webui.engines.basic.pocketsphinx.TIME_LIMIT_S", 1)
+    monkeypatch.setattr("webui.engines.basic.pocketsphinx._PER_SECOND", 3)
+    first = worker_id(pocketsphinx)
+    os.kill(first, signal.SIGSTOP)
+    assert pocketsphinx.words(pcm(short)) and worker_id(pocketsphinx) != first
+
+
+def test_closing_ends_the_process_even_at_work(pocketsphinx: Pocketsphinx, sample: Waveform) -> None:
+    failures: list[str] = []
+
+    def work() -> None:
+        try:
+            pocketsphinx.words(pcm(sample) * 20)
+        except EngineError as error:
+            failures.append(error.code)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    time.sleep(0.5)
+    process = pocketsphinx._worker.process  # type: ignore[union-attr]
+    began = time.monotonic()
+    pocketsphinx.close()
+    thread.join()
+    assert failures == ["ENGINE_FAILED"] and process.poll() is not None and time.monotonic() - began < 5
+
+
+def test_the_worker_writes_no_file_and_has_no_network(pocketsphinx: Pocketsphinx) -> None:
+    here, there = (Path(f"/proc/{pid}") for pid in ("self", worker_id(pocketsphinx)))
+    assert "NoNewPrivs:\t1" in (there / "status").read_text()
+    assert re.search(r"Max file size +0 +0", (there / "limits").read_text())
+    if os.geteuid() == 0:
+        assert (here / "ns" / "net").readlink() != (there / "ns" / "net").readlink()

@@ -28,6 +28,7 @@ sys.modules['torchaudio'] = None
 with contextlib.redirect_stdout(io.StringIO()):
     from funasr import AutoModel
     sys.path.insert(0, sys.argv[1] + '/tiny'); import tiny_ctc_zh
+    from funasr.register import tables; tables.model_classes["CTC"] = tables.model_classes["TinyCtcZh"]
     model = AutoModel(model=sys.argv[1] + '/tiny', vad_model=sys.argv[1] + '/fsmn-vad', device='cpu', ncpu=1,
                       disable_update=True, disable_pbar=True, log_level='ERROR', frontend_conf={'dither': 0.0},
                       vad_kwargs={'max_single_segment_time': 20000, 'disable_update': True})

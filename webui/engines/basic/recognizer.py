@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import soxr
 
 from webui.engines.base import EngineError, Recognition, RecognitionOptions, Recognizer, Waveform, Word
+from webui.engines.basic.pocketsphinx import Pocketsphinx
 from webui.text.languages import primary
 
 RATE = 16_000  # Hz
@@ -24,10 +24,7 @@ class BasicRecognizer(Recognizer):
     """Threads may share one; they take turns."""
 
     def __init__(self) -> None:
-        from pocketsphinx import Decoder
-
-        self._decoder: Any = Decoder(samprate=float(RATE), loglevel="FATAL")
-        self._lock = threading.Lock()
+        self._pocketsphinx = Pocketsphinx()
 
     def recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
         """One result per waveform, in order, in small letters without punctuation.
@@ -39,30 +36,24 @@ class BasicRecognizer(Recognizer):
         return [self._recognized(waveform) for waveform in batch]
 
     def close(self) -> None:
-        with self._lock:
-            self._decoder = None
+        self._pocketsphinx.close()
 
     def _recognized(self, waveform: Waveform) -> Recognition:
         samples = waveform.samples if waveform.rate == RATE else soxr.resample(waveform.samples, waveform.rate, RATE)
         if len(samples) < _LEAST_SAMPLES or np.abs(samples).max() < _LEAST_LEVEL:
             return Recognition("", "", "en")
-        with self._lock:
-            words = tuple(self._decoded(samples))
+        words = tuple(self._decoded(samples))
         text = " ".join(word.text for word in words)
         sure = [word.confidence for word in words if word.confidence is not None]
         return Recognition(text, text, "en", words, confidence=float(np.mean(sure)) if sure else None)
 
     def _decoded(self, samples: np.ndarray[Any, Any]) -> Iterator[Word]:
         pcm = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
-        self._decoder.reinit_feat()  # forget the noise and the level of what came before
-        self._decoder.start_utt()
-        self._decoder.process_raw(pcm, full_utt=True)
-        self._decoder.end_utt()
-        for segment in self._decoder.seg() or ():
-            if segment.word[0] not in "<[+":  # silence and noises
+        for found in self._pocketsphinx.words(pcm):
+            if found.word[0] not in "<[+":  # silence and noises
                 yield Word(
-                    _VARIANT.sub("", segment.word),
-                    segment.start_frame / _FRAMES_PER_SECOND,
-                    min((segment.end_frame + 1) / _FRAMES_PER_SECOND, len(samples) / RATE),
-                    min(1.0, segment.prob),
+                    _VARIANT.sub("", found.word),
+                    found.start_frame / _FRAMES_PER_SECOND,
+                    min((found.end_frame + 1) / _FRAMES_PER_SECOND, len(samples) / RATE),
+                    min(1.0, found.probability),
                 )
