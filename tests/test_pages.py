@@ -1,4 +1,4 @@
-"""The pages without a browser: texts complete in both languages, nothing fetched from elsewhere, Gradio kept shut."""
+"""The pages without a browser: texts complete in both locales, nothing fetched from elsewhere, Gradio kept shut."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         yield client
 
 
-def test_both_languages_have_the_same_texts_with_the_same_values_to_fill_in() -> None:
-    zh, en = (application.read_texts(language) for language in application.LANGUAGES)
+def test_both_locales_have_the_same_texts_with_the_same_values_to_fill_in() -> None:
+    zh, en = (application.read_texts(locale) for locale in application.LOCALES)
     assert list(zh) == list(en)
     for key in zh:
         assert set(re.findall(r"\{\w+\}", zh[key])) == set(re.findall(r"\{\w+\}", en[key])), key
@@ -166,8 +166,8 @@ def test_gradio_is_told_to_stay_offline_before_it_is_imported(tmp_path: Path, mo
 
 
 def test_the_texts_are_one_flat_object() -> None:
-    for language in application.LANGUAGES:
-        texts = json.loads((application.TEXTS / f"{language}.json").read_text("utf-8"))
+    for locale in application.LOCALES:
+        texts = json.loads((application.TEXTS / f"{locale}.json").read_text("utf-8"))
         assert all(isinstance(value, str) for value in texts.values())
 
 

@@ -24,7 +24,7 @@ from webui.settings import Settings, without_proxies, work_offline
 FOLDER = Path(__file__).resolve().parent
 STATIC = FOLDER / "static"
 TEXTS = FOLDER / "i18n"
-LANGUAGES = ("zh", "en")
+LOCALES = ("zh", "en")
 STYLES = ("theme.css", "islands.css", "views.css")
 
 
@@ -58,7 +58,7 @@ def mount(app: FastAPI, services: PageServices) -> None:
 
         from webui.pages import endpoints, gradio_internals, gradio_routes, layout, theme
 
-    texts = {language: read_texts(language) for language in LANGUAGES}
+    texts = {locale: read_texts(locale) for locale in LOCALES}
     app.mount("/static/i18n", Revalidated(directory=TEXTS), name="texts")
     app.mount("/static", Revalidated(directory=STATIC, packages=[gradio_internals.STATIC]), name="static")
     i18n = gradio.I18n(**texts)
@@ -87,9 +87,9 @@ def mount(app: FastAPI, services: PageServices) -> None:
     gradio_internals.forbid_server_paths(page)
 
 
-def read_texts(language: str) -> dict[str, str]:
-    """Every text of the interface in `language` ("zh" or "en"), by key; `{name}` marks a value to fill in."""
-    texts: dict[str, str] = json.loads((TEXTS / f"{language}.json").read_text("utf-8"))
+def read_texts(locale: str) -> dict[str, str]:
+    """Every text of the interface in `locale` ("zh" or "en"), by key; `{name}` marks a value to fill in."""
+    texts: dict[str, str] = json.loads((TEXTS / f"{locale}.json").read_text("utf-8"))
     return texts
 
 

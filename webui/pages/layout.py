@@ -18,7 +18,7 @@ TABS = (
 
 
 def build(t: gr.I18n) -> gr.Blocks:
-    """The Blocks of the whole page; `t` looks a text's key up in the browser's language."""
+    """The Blocks of the whole page; `t` looks a text's key up in the reader's locale."""
     with gr.Blocks(title="声坊 Shengfang", analytics_enabled=False) as page:
         island("sf-header")
         with gr.Tabs(elem_id="sf-tabs", overflow_behavior="wrap"):

@@ -1,5 +1,5 @@
-// The HTTP interface: requests, errors in the reader's language, and uploads with progress.
-import { language } from "./i18n.js";
+// The HTTP interface: requests, errors in the reader's locale, and uploads with progress.
+import { locale } from "./i18n.js";
 
 const BASE = "/api/v1";
 
@@ -27,7 +27,7 @@ async function request(method, path, { query, body, headers = {}, signal } = {})
   const response = await fetch(address(path, query), {
     method,
     signal,
-    headers: { "Accept-Language": language, ...(json ? { "Content-Type": "application/json" } : {}), ...headers },
+    headers: { "Accept-Language": locale, ...(json ? { "Content-Type": "application/json" } : {}), ...headers },
     body: json ? JSON.stringify(body) : body,
   });
   const text = await response.text();
@@ -74,7 +74,7 @@ export function upload(path, fields, { key, onProgress, signal } = {}) {
   return new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest();
     xhr.open("POST", address(path));
-    xhr.setRequestHeader("Accept-Language", language);
+    xhr.setRequestHeader("Accept-Language", locale);
     if (key) xhr.setRequestHeader("Idempotency-Key", key);
     xhr.upload.onprogress = (event) => event.lengthComputable && onProgress?.(event.loaded / event.total);
     xhr.onload = () =>

@@ -1,5 +1,5 @@
 // Numbers and times as people write them.
-import { locale, t } from "./i18n.js";
+import { localeTag, t } from "./i18n.js";
 
 const two = (number) => String(number).padStart(2, "0");
 
@@ -37,18 +37,18 @@ export function moment(stamp) {
   const now = new Date();
   /** @type {Intl.DateTimeFormatOptions} */
   const hours = { hour: "2-digit", minute: "2-digit", hour12: false };
-  if (time.toDateString() === now.toDateString()) return `${t("today")} ${time.toLocaleTimeString(locale, hours)}`;
+  if (time.toDateString() === now.toDateString()) return `${t("today")} ${time.toLocaleTimeString(localeTag, hours)}`;
   /** @type {Intl.DateTimeFormatOptions} */
   const year = time.getFullYear() === now.getFullYear() ? {} : { year: "numeric" };
-  return time.toLocaleString(locale, { ...year, month: "short", day: "numeric", ...hours });
+  return time.toLocaleString(localeTag, { ...year, month: "short", day: "numeric", ...hours });
 }
 
 export const day = (stamp) =>
-  new Date(stamp).toLocaleDateString(locale, { year: "numeric", month: "short", day: "numeric" });
+  new Date(stamp).toLocaleDateString(localeTag, { year: "numeric", month: "short", day: "numeric" });
 
 export const languageName = (code) => {
   try {
-    return new Intl.DisplayNames([locale], { type: "language" }).of(code);
+    return new Intl.DisplayNames([localeTag], { type: "language" }).of(code);
   } catch {
     return code;
   }
