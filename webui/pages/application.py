@@ -7,6 +7,7 @@ two named endpoints of `endpoints.py`, and `gradio_routes.py` nothing else of it
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -70,7 +71,7 @@ def mount(app: FastAPI, services: PageServices) -> None:
         path="/",
         i18n=i18n,
         theme=theme.build(),
-        head=head(),
+        head=head(name for name, _ in layout.TABS),
         favicon_path=str(STATIC / "favicon.svg"),
         footer_links=[],
         show_error=False,
@@ -93,11 +94,14 @@ def read_texts(locale: str) -> dict[str, str]:
     return texts
 
 
-def head() -> str:
-    """What the page adds to its <head>: the styles and the one script that starts the islands.
+def head(tabs: Iterable[str]) -> str:
+    """What the page adds to its <head>: the styles, `static/<tab>.js` of each tab that has one, and `main.js`.
 
-    Gradio may fire its first event before a module has run, so the promise of that module is made here.
+    Scripts run in their order, `main.js` last: what it calls is there. Gradio may fire its first event before any has
+    run, so the promise of `main.js` is made here.
     """
     promise = "window.shengfang = {}; shengfang.ready = new Promise((done) => { shengfang.begin = done; });"
     styles = "".join(f'<link rel="stylesheet" href="/static/{name}">' for name in STYLES)
-    return f'<script>{promise}</script>{styles}<script type="module" src="/static/main.js"></script>'
+    named = [f"{tab}.js" for tab in tabs if (STATIC / f"{tab}.js").exists()]
+    scripts = "".join(f'<script type="module" src="/static/{name}"></script>' for name in (*named, "main.js"))
+    return f"<script>{promise}</script>{styles}{scripts}"

@@ -124,6 +124,7 @@ export class Island extends HTMLElement {
 
   connectedCallback() {
     this.leaving = new AbortController();
+    this.dataset.island = ""; // what islands.css lays out
     this.connected(this.leaving.signal);
   }
 

@@ -1,13 +1,9 @@
-// The start of the islands, and `window.shengfang`: what Gradio's controls call in the browser.
-import "./batch.js";
+// The start of the islands, and `window.shengfang`: what Gradio's controls call in the browser. An island that only its
+// own tab has is not imported here: the page asks for the script of each tab by its name.
 import "./header.js";
-import "./history.js";
 import "./job-panel.js";
-import "./lexicon.js";
 import "./recording.js";
-import "./system.js";
 import "./text-help.js";
-import "./voices.js";
 import { put } from "./api.js";
 import { announce } from "./dom.js";
 import { ignoreStrayDrops } from "./drop-zone.js";

@@ -6,6 +6,7 @@ import { keep } from "./session-storage.js";
 import { go } from "./navigation.js";
 import { t } from "./i18n.js";
 import { confirmButton } from "./confirm.js";
+import "./lexicon.js";
 import { field } from "./prompt.js";
 
 class Voices extends Island {
