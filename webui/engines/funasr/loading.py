@@ -11,6 +11,7 @@ import contextlib
 import copy
 import logging
 import pickle
+import threading
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from webui.devices import load_torch
+from webui.engines.base import EngineError
 from webui.engines.funasr.folder import Folder
 from webui.engines.funasr.import_guard import import_guarded, load_tables, no_code_of_folders, unread
 from webui.errors import Notice, UserError
@@ -40,6 +42,24 @@ class Built:
     config: Mapping[str, Any]
     device: str
     lacking: tuple[str, ...] = ()
+
+
+class LoadedModel:
+    """Holds a model until it is closed. FunASR's models keep state between steps: `_lock` is for one call."""
+
+    def __init__(self, built: Built) -> None:
+        self._built: Built | None = built
+        self._lock = threading.Lock()
+
+    @property
+    def built(self) -> Built:
+        if self._built is None:
+            raise EngineError("ENGINE_FAILED", "the model was unloaded")
+        return self._built
+
+    def close(self) -> None:
+        """Let the model go; who computes with it keeps it until then."""
+        self._built = None
 
 
 def build(folder: Folder, device: str, without: Iterable[str] = ()) -> Built:

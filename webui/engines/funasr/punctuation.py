@@ -5,21 +5,19 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-import threading
 from pathlib import Path
-from typing import Any
 
 from webui.devices import load_torch
 from webui.engines.funasr import transcript
 from webui.engines.funasr.folder import Folder
 from webui.engines.funasr.import_guard import load_tables
-from webui.engines.funasr.loading import build
+from webui.engines.funasr.loading import LoadedModel, build
 
 _MARKS = re.compile(r"[\s，。？！、；：,.?!;:]+")
 _WIDE = {",": "，", "?": "？"}  # in some releases narrow, and then FunASR sets them between Chinese characters
 
 
-class Punctuator:
+class Punctuator(LoadedModel):
     """Adds marks and nothing else; where the model changes a word, the text stays as it was.
 
     `cache`: a folder that nobody else writes to.
@@ -27,22 +25,19 @@ class Punctuator:
 
     def __init__(self, folder: Folder, cache: Path, device: str = "cpu") -> None:
         _keep_dictionary_in(cache / "jieba")
-        self._built: Any = build(folder, device)
-        self._built.model.punc_list = [_WIDE.get(mark, mark) for mark in self._built.model.punc_list]
-        self._lock = threading.Lock()
+        built = build(folder, device)
+        built.model.punc_list = [_WIDE.get(mark, mark) for mark in built.model.punc_list]
+        super().__init__(built)
 
     def punctuate(self, text: str) -> str:
         """`text` with punctuation."""
         if not _MARKS.sub("", text) or "://" in text:  # FunASR would fetch what looks like a URL
             return text
-        built = self._built
+        built = self.built
         with self._lock, load_torch().inference_mode():
             answer, _ = built.model.inference([text], key=["0"], tokenizer=built.tokenizer, device=built.device)
         marked = transcript.tidy(str(answer[0].get("text", "")))
         return marked if _letters(marked) == _letters(text) else text
-
-    def close(self) -> None:
-        self._built = None
 
 
 def _keep_dictionary_in(folder: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import closing
@@ -15,7 +14,7 @@ import numpy as np
 from webui.devices import is_out_of_memory, load_torch
 from webui.engines.base import EngineError, Recognition, RecognitionOptions, RecognizerCapabilities, Waveform
 from webui.engines.funasr import batching
-from webui.engines.funasr.loading import Built
+from webui.engines.funasr.loading import Built, LoadedModel
 from webui.engines.funasr.lookahead import prepared
 
 log = logging.getLogger(__name__)
@@ -26,13 +25,12 @@ EMPTY = Recognition("", "")
 _MOST_THREADS = 8  # that prepare segments for an accelerator
 
 
-class FunasrRecognizer(ABC):
-    """A loaded model. Thread-safe: calls wait for each other, since FunASR's models keep state between steps."""
+class FunasrRecognizer(LoadedModel, ABC):
+    """Thread-safe: calls wait for each other."""
 
     def __init__(self, built: Built, capabilities: RecognizerCapabilities) -> None:
+        super().__init__(built)
         self.capabilities = capabilities
-        self._built: Built | None = built
-        self._lock = threading.Lock()
 
     def recognize(self, batch: Sequence[Waveform], options: RecognitionOptions) -> list[Recognition]:
         """One result per waveform (16 kHz), in order. Raises EngineError."""
@@ -45,13 +43,7 @@ class FunasrRecognizer(ABC):
     def close(self) -> None:
         """Give the model back; a call in progress ends first."""
         with self._lock:
-            self._built = None
-
-    @property
-    def built(self) -> Built:
-        if self._built is None:
-            raise EngineError("ENGINE_FAILED", "the model was unloaded")
-        return self._built
+            super().close()
 
     @property
     def batch_seconds(self) -> float:

@@ -10,38 +10,26 @@ from numpy.typing import NDArray
 
 from webui.audio.vad import Span
 from webui.devices import load_torch
-from webui.engines.base import EngineError
 from webui.engines.funasr.folder import Folder
-from webui.engines.funasr.loading import Built, build
+from webui.engines.funasr.loading import Built, LoadedModel, build
 
 RATE = 16000
 END_SILENCE_MS = 800  # without it FunASR uses a schedule that joins a minute of speech and then cuts it to shards
 _BLOCK_MS = 60_000  # audio examined at a time, which bounds the memory
 
 
-class FsmnDetector:
-    """Holds the model; one session is fed at a time."""
+class FsmnDetector(LoadedModel):
+    """One session is fed at a time; open sessions keep the model until they end."""
 
     def __init__(self, folder: Folder, device: str = "cpu", max_segment: float = 20.0) -> None:
         built = build(folder, device)
         # Only the constructor's value counts: given with a call it is ignored.
         built.model.vad_opts.max_single_segment_time = int(max_segment * 1000)
-        self._built: Built | None = built
-        self._lock = threading.Lock()
+        super().__init__(built)
 
     def session(self, end_silence_ms: int = END_SILENCE_MS) -> FsmnSession:
         """A new recording."""
         return FsmnSession(self.built, self._lock, end_silence_ms)
-
-    def close(self) -> None:
-        """Open sessions keep the model until they end."""
-        self._built = None
-
-    @property
-    def built(self) -> Built:
-        if self._built is None:
-            raise EngineError("ENGINE_FAILED", "the model was unloaded")
-        return self._built
 
 
 class FsmnSession:
