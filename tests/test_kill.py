@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import kill_databases
 from benchmarks.kill import BATCH, settings_for, submit, torment, working
 from webui.store.jobs import JobStore
 from webui.store.migrate import open_database
@@ -39,3 +40,10 @@ def test_sigterm_finishes_the_batch_and_exits_with_zero(tmp_path: Path) -> None:
     assert job.state == "queued" and 0 < job.seg_done < 1000
     assert len(heard) == job.seg_done, "what was heard is committed"
     database.close()
+
+
+@pytest.mark.slow
+def test_kills_while_the_database_is_removed_and_replaced_lose_no_recording(tmp_path: Path) -> None:
+    report = kill_databases.torment(tmp_path, kills=4, seed=3)
+    assert (report.lost, report.unnoticed) == (0, 0)
+    assert report.accepted >= report.kills and report.refused
