@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from webui.cli.common import DONE, WrongUsage, settings_of
+from webui.cli.common import DONE, WrongUsage, private_files, settings_of, umask
 from webui.cli.texts import help_text, say
 from webui.settings import Settings, origins, terminal_locale
 
@@ -25,11 +25,11 @@ def export_history(
     from webui.server.exports import history_csv, history_json
     from webui.store.rows import JobFilter
 
-    with opened(settings_of(context), workers=False) as services:
+    with private_files() as usual, opened(settings_of(context), workers=False) as services:
         everybody = JobFilter(owner_id=None)
         rows = services.jobs.stream(everybody)
         blocks = history_csv(rows) if file_format == "csv" else history_json(rows, terminal_locale())
-        with out.open("wb") if out else nullcontext(sys.stdout.buffer) as target:
+        with umask(usual), out.open("wb") if out else nullcontext(sys.stdout.buffer) as target:
             for block in blocks:
                 target.write(block)
             target.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import typer
@@ -37,13 +37,18 @@ def settings_of(context: typer.Context, **options: Any) -> Settings:
 
 
 @contextmanager
-def private_files() -> Iterator[None]:
-    """Recordings and transcripts are written meanwhile: for this user alone to read."""
-    before = os.umask(0o077)
+def umask(mask: int) -> Iterator[int]:
+    """Of the whole process meanwhile; gives the one before."""
+    before = os.umask(mask)
     try:
-        yield
+        yield before
     finally:
         os.umask(before)
+
+
+def private_files() -> AbstractContextManager[int]:
+    """Recordings and transcripts are written meanwhile: for this user alone to read. Gives the user's own umask."""
+    return umask(0o077)
 
 
 def sentence(error: UserError) -> str:

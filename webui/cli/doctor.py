@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from webui.cli import hardware
-from webui.cli.common import DONE, FAILED, complain, sentence, settings_of
+from webui.cli.common import DONE, FAILED, complain, private_files, sentence, settings_of
 from webui.cli.texts import help_text
 from webui.errors import UserError
 from webui.settings import Settings, terminal_locale, work_offline
@@ -92,7 +92,7 @@ def _device_table(settings: Settings, retry: bool) -> list[Device]:
     found = hardware.probe()
     if not settings.database.exists():
         return device_views(device_table(ModelHost(settings), [], found), terminal_locale())
-    with opened(settings, workers=False) as services:
+    with private_files(), opened(settings, workers=False) as services:
         if retry:
             services.host.hangs.forget()
         table = device_table(services.host, services.models.available(), found)

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from webui.audio.formats import AUDIO_FORMATS
-from webui.cli.common import DONE, FAILED, PARTLY_DONE, WrongUsage, complain, sentence, settings_of
+from webui.cli.common import (
+    DONE,
+    FAILED,
+    PARTLY_DONE,
+    WrongUsage,
+    complain,
+    private_files,
+    sentence,
+    settings_of,
+    umask,
+)
 from webui.cli.running import opened
 from webui.cli.texts import help_text, say
 from webui.errors import Notice, UserError
@@ -55,7 +65,7 @@ def transcribe(
         "channels": channels,
     }
     params = checked(TranscribeParams, given)
-    with opened(settings, workers=True) as services:
+    with private_files() as usual, opened(settings, workers=True) as services:
         owner = services.accounts.local_owner()
         submitted = [_submit_recording(services, owner, settings, file, params) for file in files]
         jobs = _follow(services, owner, [job for found in submitted for job in found])
@@ -64,7 +74,8 @@ def transcribe(
             for job in found:
                 if jobs[job.uid].state in states.RESULT_STATES:
                     target = _free((out or file.parent) / _stem(file, job), taken)
-                    _write_results(services, owner, job.uid, target, formats)
+                    with umask(usual):
+                        _write_results(services, owner, job.uid, target, formats)
     return _outcome(jobs.values(), refused=submitted.count([]))
 
 
@@ -107,12 +118,13 @@ def speak(
     }
     params = checked(SpeakParams, given)
     permission = checked(Consent, {"basis": consent, "subject": subject}) if prompt else None
-    with opened(settings, workers=True) as services:
+    with private_files() as usual, opened(settings, workers=True) as services:
         owner = services.accounts.local_owner()
         job = _submit_speech(services, owner, settings, params, prompt, permission)
         jobs = _follow(services, owner, [job])
         if jobs[job.uid].state in states.RESULT_STATES:
-            _copy_audio(services, owner, job.uid, out or Path(f"speech.{file_format}"))
+            with umask(usual):
+                _copy_audio(services, owner, job.uid, out or Path(f"speech.{file_format}"))
     return _outcome(jobs.values())
 
 

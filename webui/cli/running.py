@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from webui.cli.common import Failed, complain
 from webui.cli.texts import say
+from webui.disk import ROOM_TO_WORK, free_bytes, worded
 from webui.settings import Settings, work_offline
 
 if TYPE_CHECKING:
@@ -15,12 +16,20 @@ if TYPE_CHECKING:
 
 
 def build(settings: Settings) -> Services:
-    """The services, not started. Raises DatabaseRefused."""
+    """The services, not started. Raises DatabaseRefused, Failed."""
+    check_room(settings)
     work_offline(settings)
     from webui.service.services import Services
 
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Services(settings)
+
+
+def check_room(settings: Settings) -> None:
+    """A first start writes; later ones come up on a full disk too, for people to read and delete. Raises Failed."""
+    free, folder = min((free_bytes(folder), folder) for folder in (settings.data, settings.database.parent))
+    if not settings.database.exists() and free < ROOM_TO_WORK:
+        raise Failed(say("no_room", folder=folder, free=worded(free), needed=worded(ROOM_TO_WORK)))
 
 
 @contextmanager

@@ -23,17 +23,21 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from webui.cli.common import DONE, Failed, WrongUsage, complain, private_files, settings_of
+from webui.cli.common import DONE, Failed, WrongUsage, complain, private_files, sentence, settings_of
 from webui.cli.logs import log_to
-from webui.cli.running import build
+from webui.cli.running import build, check_room
 from webui.cli.texts import help_text, say
 from webui.settings import Settings, systemd_socket
 
 if TYPE_CHECKING:
     from uvicorn import Server
 
+    from webui.service.services import Services
+    from webui.service.system import SystemService
+
 START_AGAIN = 75  # sysexits.h: EX_TEMPFAIL
 _WATCHDOG_S = 20  # WatchdogSec of the unit is a minute
+_LOOK_S = 2  # for what kept the program from being ready
 _GRACE_S = 5  # for open requests; long polls would hold the server for ever
 _KEEP_ALIVE_S = 75  # far above any pause of a busy process: with the default of 5, requests that wait are cut off
 _OPEN_FILES = 65_536  # connections included; as the unit has it
@@ -52,6 +56,7 @@ def serve(
 def _serve(settings: Settings) -> int:
     log_to(settings)
     _allow_many_files()
+    check_room(settings)
     _refuse_a_second(settings)
     listeners = _listeners(settings)
     try:
@@ -142,8 +147,7 @@ def _run(settings: Settings, listeners: dict[str, socket.socket]) -> int:
     try:
         servers = [_server(settings, app, scheme) for scheme in listeners]
         services.on_hang = _stop_on_signal(servers, services.begin_stop)
-        _announce(listeners)
-        asyncio.run(_serve_all(servers, list(listeners.values())))
+        asyncio.run(_serve_all(services, servers, listeners))
     finally:
         services.stop()
     if services.hung:
@@ -182,10 +186,12 @@ def _server(settings: Settings, app: Any, scheme: str) -> Server:
     return server
 
 
-async def _serve_all(servers: list[Server], sockets: list[socket.socket]) -> None:
-    watchdog = asyncio.create_task(_watchdog())
-    await asyncio.gather(*(server.serve([sock]) for server, sock in zip(servers, sockets, strict=True)))
-    watchdog.cancel()
+async def _serve_all(services: Services, servers: list[Server], listeners: dict[str, socket.socket]) -> None:
+    beside = [asyncio.create_task(_watchdog()), asyncio.create_task(_announce(services.system, listeners))]
+    pairs = zip(servers, listeners.values(), strict=True)
+    await asyncio.gather(*(server.serve([listener]) for server, listener in pairs))
+    for task in beside:
+        task.cancel()
 
 
 async def _watchdog() -> None:
@@ -194,13 +200,21 @@ async def _watchdog() -> None:
         await asyncio.sleep(_WATCHDOG_S)
 
 
-def _announce(listeners: dict[str, socket.socket]) -> None:
+async def _announce(system: SystemService, listeners: dict[str, socket.socket]) -> None:
+    """Say where the pages are; "ready" only once `/readyz` says so too."""
     urls = []
     for scheme, listener in listeners.items():
         host, port = listener.getsockname()[:2]
         urls += addresses(host, port, scheme)
-    complain(say("listening", addresses="  ".join(urls)))
+    where = "  ".join(urls)
     _tell_systemd("READY=1")
+    if not (found := await asyncio.to_thread(system.readiness)).ready:
+        reasons = " ".join(sentence(problem.as_error()) for problem in found.problems)
+        complain(say("listening_unready", addresses=where, reasons=reasons))
+    while not found.ready:
+        await asyncio.sleep(_LOOK_S)
+        found = await asyncio.to_thread(system.readiness)
+    complain(say("listening", addresses=where))
 
 
 def _stop_on_signal(servers: list[Server], begin_stop: Callable[[], None]) -> Callable[[], None]:

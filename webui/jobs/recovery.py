@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -17,6 +18,7 @@ from webui.store.queue import Queue
 log = logging.getLogger(__name__)
 
 _LEFT_OVER_S = 24 * 3600
+_PID_LENGTH = 20  # overwritten in its place
 LOCK_TRIES = 5  # a look at who holds the lock holds it for a moment
 
 
@@ -36,11 +38,11 @@ class AppLock:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         if not any(self._try(number) for number in range(LOCK_TRIES)):
-            pid = os.pread(self._file, 20, 0).strip()
+            pid = os.pread(self._file, _PID_LENGTH, 0).strip()
             os.close(self._file)
             raise AlreadyRunning(int(pid) if pid.isdigit() else None)
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, str(os.getpid()).encode(), 0)
+        with contextlib.suppress(OSError):  # the lock counts, not the number, which a full disk may refuse
+            os.pwrite(self._file, str(os.getpid()).encode().ljust(_PID_LENGTH), 0)
 
     def release(self) -> None:
         os.close(self._file)

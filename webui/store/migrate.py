@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
+from webui.disk import ROOM_TO_WORK, free_bytes, worded
 from webui.errors import UserError
 from webui.store.database import Database
 from webui.store.history_mark import DATABASE_ID
@@ -50,6 +51,10 @@ def open_database(path: Path, backups: Path | None = None) -> Database:
                 _back_up(path, backups or path.parent / "backups", revision)
             _upgrade(path)
         _complete(path)
+    except UserError as error:
+        if error.code != "DISK_FULL":
+            raise
+        raise _no_room(path) from error
     except (DatabaseError, sqlite3.DatabaseError, OSError) as error:
         raise _refusal(path, error) from error
     return Database(path)
@@ -125,10 +130,6 @@ def _complete(path: Path) -> None:
                 if found.get(_TOKENISER) != TOKENISER_VERSION:
                     fill_index(connection)
                     set_option(connection, _TOKENISER, TOKENISER_VERSION)
-    except UserError as error:
-        if error.code != "DISK_FULL":
-            raise
-        raise DatabaseRefused("DATABASE_NO_ROOM", file=str(path), size="16 MB") from error
     finally:
         database.close()
 
@@ -147,5 +148,11 @@ def _refusal(path: Path, error: Exception) -> DatabaseRefused:
     words = str(getattr(error, "orig", None) or error)
     if "readonly" in words or isinstance(error, PermissionError):
         return DatabaseRefused("DATABASE_READ_ONLY", file=str(path))
+    if free_bytes(path) < ROOM_TO_WORK:  # SQLite says "disk I/O error"
+        return _no_room(path)
     damaged = "malformed" in words or "not a database" in words
     return DatabaseRefused("DATABASE_DAMAGED" if damaged else "DATABASE_UNUSABLE", file=str(path), detail=words)
+
+
+def _no_room(path: Path) -> DatabaseRefused:
+    return DatabaseRefused("DATABASE_NO_ROOM", file=str(path), size=worded(ROOM_TO_WORK))
