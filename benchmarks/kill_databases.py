@@ -123,7 +123,7 @@ class Torment:
 
     def _unknown(self) -> set[str]:
         """Accepted recordings in their place that the database there is now does not know."""
-        there = {path.name for path in self._settings.uploads.glob("*")} & set(self.accepted)
+        there = {path.parent.name for path in self._settings.uploads.glob("*/original.wav")} & set(self.accepted)
         if not self._settings.database.is_file():
             return there
         with closing(sqlite3.connect(self._settings.database)) as connection:

@@ -73,6 +73,18 @@ def test_a_start_removes_what_was_deleted_and_what_is_half_written(settings: Set
     assert not any(path.parent.exists() for path in go)
 
 
+def test_of_the_unknown_only_what_holds_nothing_is_removed(settings: Settings) -> None:
+    store = open_store(settings.database)
+    (files := files_of(settings, "0" * 32))[0].with_name("deeper").mkdir()
+    empty, half = settings.uploads / ("1" * 32), settings.uploads / ("2" * 32) / "original.wav.part"
+    empty.mkdir()
+    half.parent.mkdir()
+    half.touch()
+    start(settings, store)
+    assert {path.name for path in settings.uploads.iterdir()} == {"0" * 32}
+    assert all(path.is_file() for path in files)
+
+
 @pytest.fixture
 def busy(settings: Settings) -> Iterator[Settings]:
     """A database of 60 MB, to which another process commits all the time."""

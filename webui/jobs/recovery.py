@@ -140,8 +140,18 @@ def _put_in_order(root: Path, jobs: JobStore) -> None:
     for folder in folders.values():
         for part in folder.rglob("*.part"):
             part.unlink(missing_ok=True)
-    if orphans := len(folders) - len(jobs.known(list(folders))):
+    unknown = folders.keys() - jobs.known(list(folders))
+    if orphans := sum(not _gone_if_empty(folders[name]) for name in unknown):
         log.warning("%d folders in %s belong to no job of this database; they are kept", orphans, root.name)
+
+
+def _gone_if_empty(folder: Path) -> bool:
+    """A kill before its recording came leaves a folder with nothing in it."""
+    try:
+        folder.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def _sweep(folder: Path) -> None:
