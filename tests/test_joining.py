@@ -166,3 +166,41 @@ def test_loudness_does_not_count_pauses_and_blocks_do_not_matter() -> None:
         meter.feed(with_pauses[at : at + 777])
     assert meter.level() == pytest.approx(level, rel=0.02)
     assert speech_level(np.zeros(RATE, np.float32), RATE) is None
+
+
+def silences(samples: np.ndarray) -> list[float]:
+    """The silences between what is heard, those at the ends too, in seconds."""
+    loud = np.flatnonzero(np.abs(samples) > 0.002)
+    runs = np.diff(np.concatenate([[-1], loud, [len(samples)]])) - 1
+    return [round(run / RATE, 3) for run in runs if run > 0.008 * RATE]
+
+
+@pytest.mark.parametrize("around", [0, 0.01, 0.4])
+@pytest.mark.parametrize("asked", [0.0, 0.02, 0.1, 0.8, 10.0])
+@pytest.mark.parametrize("paused", [False, True])
+def test_silence_that_the_text_asks_for_is_exact(asked: float, around: float, paused: bool) -> None:
+    """Whatever silence the engine left, and whether or not the silence is written before the next sentence is there."""
+    joiner = Joiner(RATE)
+    pieces = [joiner.add(speech(1, 0.1, around), "一。", before=1.5, after=asked)]
+    pieces += [joiner.pause()] if paused else []
+    pieces += [joiner.add(speech(1, 0.1, around), "二", after=2.0), joiner.finish(), joiner.finish()]
+    heard = silences(np.concatenate(pieces))
+    assert heard == pytest.approx([1.5, *([asked] if asked > 0.008 else []), 2.0], abs=0.02)
+    assert joiner.spans[1][0] - joiner.spans[0][1] == pytest.approx(asked, abs=0.065)
+
+
+@pytest.mark.parametrize("size", [240, 2400, RATE, 5 * RATE])
+@pytest.mark.parametrize("around", [0, 0.01, 0.4])
+@pytest.mark.parametrize("asked", [0.0, 0.02, 0.1, 0.8])
+def test_silence_around_growing_sentences_is_exact_too(asked: float, around: float, size: int) -> None:
+    joiner, pieces = Joiner(RATE), []
+    for text, before, after in (("一。", 1.5, asked), ("二", None, 2.0)):
+        samples = np.concatenate([speech(1, 0.1, around), speech(1, 0.1, around)])  # with silence of its own within
+        for at in range(0, len(samples), size):
+            pieces.append(joiner.grow(samples[at : at + size], before, after))
+        joiner.end(text, after)
+        pieces.append(joiner.pause())
+    heard = silences(np.concatenate([*pieces, joiner.finish()]))
+    within = [2 * around] if around else []
+    assert heard == pytest.approx([1.5, *within, *([asked] if asked > 0.008 else []), *within, 2.0], abs=0.02)
+    assert all(end - start == pytest.approx(2 + 2 * around, abs=0.065) for start, end in joiner.spans)

@@ -18,18 +18,18 @@ from webui.jobs.publish import Sentences, publish
 from webui.jobs.synthesis import SynthesisTurn
 from webui.jobs.transcripts import with_transcript
 from webui.store.rows import NewSegment, SegmentResult, SegmentRow
-from webui.text import sentences
+from webui.text import pauses, sentences
 from webui.text.lexicon import Lexicon
 
 
 def plan(context: Context, claim: TypedClaim[StoredSpeakParams]) -> None:
-    """A segment for each sentence. Raises UserError NOTHING_TO_SAY, LeaseLost, Cancelled."""
+    """A segment for each sentence. Raises UserError NOTHING_TO_SAY, PAUSE_…, LeaseLost, Cancelled."""
     text = claim.params.text
-    parts = sentences.split(text)
+    parts = pauses.split(text)
     if not parts:
         raise UserError("NOTHING_TO_SAY", param="text")
     new = [NewSegment(0, 0, source=part.text) for part in parts]
-    context.queue.plan(claim.lease, new, language=sentences.dominant_language(text))
+    context.queue.plan(claim.lease, new, language=sentences.dominant_language(pauses.spoken(text)))
 
 
 def speak(context: Context, claim: TypedClaim[StoredSpeakParams], worker: Worker) -> None:
@@ -62,20 +62,20 @@ class TextSpeech:
 
     def pieces(self, synthesizer: Synthesizer, segment: SegmentRow) -> Iterator[Waveform]:
         features = self._voice.features(synthesizer) if self._voice else None
-        text = self._lexicon.apply(segment.source.strip())
+        text = self._lexicon.apply(_said(segment))
         return iter(synthesizer.speak(text, features, self._options(segment)))
 
     def halves(self, segment: SegmentRow) -> list[SegmentRow]:
-        return [replace(segment, source=part) for part in sentences.halves(segment.source)]
+        return [replace(segment, source=part) for part in sentences.halves(pauses.read(segment.source).text)]
 
     def result(self, segment: SegmentRow, seconds: float) -> SegmentResult:
-        text = segment.source.strip()
+        text = _said(segment)
         return SegmentResult(segment.idx, text=text, text_raw=text, end=seconds)
 
     def _options(self, segment: SegmentRow) -> SpeechOptions:
         """Each sentence has its own seed, so that a repeated one sounds as it did."""
         params = self._params
-        own = sentences.dominant_language(segment.source) if params.language == "auto" else params.language
+        own = sentences.dominant_language(_said(segment)) if params.language == "auto" else params.language
         return SpeechOptions(
             language=own,
             instruct=params.instruct,
@@ -98,12 +98,18 @@ class OneAfterTheOther:
     def blocks(self) -> Iterator[Samples]:
         for segment, file in self._sentences:
             samples, _ = soundfile.read(file, dtype="float32")
-            yield self._joiner.add(samples, segment.source)
+            paused = pauses.read(segment.source)
+            yield self._joiner.add(samples, paused.text, paused.before, paused.after)
         yield self._joiner.finish()
 
     def times(self, lead: float) -> dict[int, tuple[float, float]]:
         spans = zip(self._sentences, self._joiner.spans, strict=True)
         return {segment.idx: (start + lead, end + lead) for (segment, _), (start, end) in spans}
+
+
+def _said(segment: SegmentRow) -> str:
+    """The sentence without the pauses that are asked for around it."""
+    return pauses.read(segment.source).text.strip()
 
 
 def _voice(

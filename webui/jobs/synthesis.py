@@ -26,6 +26,7 @@ from webui.jobs.transcribe import failure_code
 from webui.store.queue import LeaseLost
 from webui.store.rows import Claim, SegmentResult, SegmentRow
 from webui.store.states import FAILED
+from webui.text import pauses
 
 log = logging.getLogger(__name__)
 
@@ -146,4 +147,4 @@ class SynthesisTurn:
 
 def _expected_seconds(segment: SegmentRow) -> float:
     """A generous guess of how long the segment will sound."""
-    return max(segment.end - segment.start, SECONDS_PER_CHARACTER * len(segment.source))
+    return max(segment.end - segment.start, SECONDS_PER_CHARACTER * len(pauses.read(segment.source).text))

@@ -30,6 +30,7 @@ from webui.settings import Settings
 from webui.store.jobs import JobStore
 from webui.store.rows import JobRow, SegmentRow
 from webui.store.states import DONE, PENDING
+from webui.text import pauses
 
 LOOK_AGAIN_S = 30.0
 
@@ -99,7 +100,8 @@ class _Player:
             self._write(block)
         if segment.state != PENDING:
             self.close()
-            self._joiner.end(segment.source)
+            paused = pauses.read(segment.source)
+            self._joiner.end(paused.text, paused.after)
         if segment.state == DONE and not last:
             self._write(self._joiner.pause())
         return _taken(self._outbox)
@@ -127,13 +129,15 @@ class _Player:
     def _new(self, job: JobRow, segment: SegmentRow) -> Iterator[Samples]:
         """What may be heard now: of the growing file where there is one, else, once it is done, the whole sentence."""
         path = self._settings.outputs / job.uid / segment_name(segment.idx)
+        paused = pauses.read(segment.source)
         if self._live is None:
             with contextlib.suppress(FileNotFoundError):
                 self._live = LiveReader(live_file(path))
         if self._live is not None:
-            yield from map(self._joiner.grow, self._live.new())
+            for samples in self._live.new():
+                yield self._joiner.grow(samples, paused.before, paused.after)
         elif segment.state == DONE:
-            yield self._joiner.add(self._whole(path, job, segment), segment.source)
+            yield self._joiner.add(self._whole(path, job, segment), paused.text, paused.before, paused.after)
 
     def _whole(self, path: Path, job: JobRow, segment: SegmentRow) -> Samples:
         """The sentence's samples: its own file, or, once the job is published, its place in the whole."""

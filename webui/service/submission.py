@@ -32,7 +32,7 @@ from webui.settings import Settings
 from webui.store.jobs import JobStore, Submission, new_uid
 from webui.store.rows import ArtifactRow, JobRow, NewJob, VoiceRow
 from webui.store.states import CONVERT, INTERACTIVE, SPEAK, TRANSCRIBE
-from webui.text import hotwords
+from webui.text import hotwords, pauses, ssml
 from webui.text.file_names import safe_name
 from webui.text.languages import is_among
 from webui.text.lexicon import Lexicon
@@ -43,6 +43,7 @@ INTERACTIVE_SECONDS = 300.0
 INTERACTIVE_CHARACTERS = 500
 MAX_TEXT = 100_000
 MAX_KEY = 200
+MAX_NAMED = 5  # in a warning
 MAX_RECORDINGS = 1000  # of a request, those in archives included
 _BATCH = re.compile(r"[0-9a-f]{32}")
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}")
@@ -169,8 +170,9 @@ class Submitter:
         check_text(params, model.capabilities)
         if voice is not None:
             check_prompt(voice, model.capabilities)
-        readings = self._lexicon.frozen_for(params.text, model.capabilities)
-        model.check_text(Lexicon(readings).apply(params.text))
+        text = pauses.spoken(params.text)
+        readings = self._lexicon.frozen_for(text, model.capabilities)
+        model.check_text(Lexicon(readings).apply(text))
         check_space(self._settings)
         frozen = {
             **params.model_dump(mode="json"),
@@ -291,14 +293,15 @@ class Submitter:
 
 
 def check_text(params: SpeakParams, capabilities: SynthesizerCapabilities) -> None:
-    """Raises TEXT_TOO_LONG, INSTRUCT_TOO_LONG, UNKNOWN_PRONUNCIATION or NOTHING_TO_SAY."""
+    """Raises TEXT_TOO_LONG, INSTRUCT_TOO_LONG, PAUSE_…, UNKNOWN_PRONUNCIATION or NOTHING_TO_SAY."""
     if len(params.text) > MAX_TEXT:
         raise UserError("TEXT_TOO_LONG", param="text", length=len(params.text), most=MAX_TEXT)
     length, most = len(params.instruct.strip()), capabilities.instruct_characters
     if capabilities.instruct and length > most:
         raise UserError("INSTRUCT_TOO_LONG", param="instruct", length=length, most=most)
-    parse(params.text)
-    if not speakable(params.text):
+    text = pauses.spoken(params.text)
+    parse(text)
+    if not speakable(text):
         raise UserError("NOTHING_TO_SAY", param="text")
 
 
@@ -334,9 +337,18 @@ def _prompt_warnings(voice: VoiceRow | None) -> tuple[Notice, ...]:
 
 
 def _speak_warnings(params: SpeakParams, capabilities: SynthesizerCapabilities) -> tuple[Notice, ...]:
+    marks = _mark_warnings(params.text)
     if not params.instruct or capabilities.instruct:
-        return ()
-    return (_unable("instruct", "INSTRUCT_UNSUPPORTED", capabilities),)
+        return marks
+    return (*marks, _unable("instruct", "INSTRUCT_UNSUPPORTED", capabilities))
+
+
+def _mark_warnings(text: str) -> tuple[Notice, ...]:
+    """What of a text's marks is not done as it is written."""
+    tags = ", ".join(f"<{name}>" for name in ssml.tags(text)[:MAX_NAMED])
+    cut = ", ".join(mark[: pauses.MOST_SHOWN] for mark in pauses.shortened(text)[:MAX_NAMED])
+    shortened = Notice("PAUSES_SHORTENED", {"most": round(pauses.MOST_SECONDS), "marks": cut})
+    return (*((Notice("SSML_LEFT_OUT", {"tags": tags}),) if tags else ()), *((shortened,) if cut else ()))
 
 
 def _unable(control: str, default: str, capabilities: Capabilities) -> Notice:

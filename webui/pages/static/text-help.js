@@ -1,4 +1,4 @@
-// Beside the text to be read: how long it is, how to mark a pronunciation, and the numbered headings of the steps.
+// Beside the text to be read: how long it is, how to mark a pronunciation or a pause, and the numbered headings of the steps.
 import { h, Island } from "./dom.js";
 import { t } from "./i18n.js";
 
@@ -8,15 +8,16 @@ const EXAMPLES = ["[h][ào]", "[hao4]", "[M][AY0]"];
 class TextHelp extends Island {
   connected() {
     this.counter = h("span", { class: "sf-counter" });
-    const examples = EXAMPLES.map((mark) =>
-      h("button", { type: "button", class: "sf-mark-button", onclick: () => this.#insert(mark) }, mark),
-    );
+    const button = (mark) =>
+      h("button", { type: "button", class: "sf-mark-button", onclick: () => this.#insert(mark) }, mark);
     const help = h(
       "details",
       { class: "sf-details" },
       h("summary", {}, t("pronunciation")),
       h("p", {}, t("pronunciation_help")),
-      h("p", { class: "sf-examples" }, examples),
+      h("p", { class: "sf-examples" }, EXAMPLES.map(button)),
+      h("p", {}, t("pauses_help")),
+      h("p", { class: "sf-examples" }, button(t("pause_example"))),
     );
     this.replaceChildren(h("div", { class: "sf-text-help" }, help, this.counter));
     this.count(this.area?.value ?? "");
