@@ -18,6 +18,7 @@ from docx import Document
 from tests.api_kit import Server, code, finish, submit, wav
 from webui.text import file_names, hotwords, itn, lexicon, pronunciation, sentences, subtitles
 from webui.text.formats import TRANSCRIPT_FORMATS
+from webui.text.hotwords import cleaning
 from webui.text.transcript import Transcript, TranscriptSegment
 
 MARKUP = "<img src=x onerror=alert(1)><script>alert(1)</script>&amp;"
@@ -125,8 +126,8 @@ def test_a_flood_of_hotwords_is_cut_and_the_transcript_stays(client: httpx.Clien
     assert response.status_code == 202
     job = response.json()["jobs"][0]
     kept = job["params"]["hotwords"]
-    assert len(kept) <= hotwords.MOST_WORDS
-    assert all(len(word) <= hotwords.MOST_CHARACTERS for word in kept)
+    assert len(kept) <= cleaning.MOST_WORDS
+    assert all(len(word) <= cleaning.MOST_CHARACTERS for word in kept)
     assert not re.search(r'[<>|{}"\n\[\]/\\\x00-\x1f\u202e\u200b]', "".join(kept))
     if sum(map(len, words)) > 5000:
         assert [warning["code"] for warning in job["warnings"]] == ["HOTWORDS_TRIMMED"]
@@ -136,7 +137,7 @@ def test_a_flood_of_hotwords_is_cut_and_the_transcript_stays(client: httpx.Clien
 def test_a_saved_list_is_cut_alike(client: httpx.Client) -> None:
     """case 29"""
     kept = client.put("/api/v1/hotwords/x", json={"words": [f"词{n}" for n in range(5000)]}).json()
-    assert len(kept["words"]) == hotwords.MOST_WORDS
+    assert len(kept["words"]) == cleaning.MOST_WORDS
     assert kept["warnings"]
 
 

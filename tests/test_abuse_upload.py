@@ -371,7 +371,7 @@ def test_hostile_names_are_harmless_wherever_they_come_out(server: Server, clien
     jobs = client.get("/api/v1/jobs").json()["jobs"]
     shown = [job["file_name"] for job in jobs]
     rows = client.get("/api/v1/history.csv").content.decode("utf-8-sig")
-    with zipfile.ZipFile(io.BytesIO(client.get(f"/api/v1/archives/{batch}.zip").content)) as archive:
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/api/v1/batches/{batch}/result.zip").content)) as archive:
         entries = archive.namelist()
     assert len(entries) == len(set(entries)) == len(NAMES)
     for text in (*shown, *entries):

@@ -155,7 +155,7 @@ ROOTS = [
     "/static/",
     "/static/i18n/",
     "/api/v1/jobs/",
-    "/api/v1/archives/",
+    "/api/v1/batches/",
     "/api/v1/voices/",
     "/api/v1/hotwords/",
     "/files/",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import threading
@@ -387,18 +388,42 @@ def test_the_recording_plays_with_ranges(done: Done) -> None:
     assert kept.headers["content-disposition"].startswith("attachment")
 
 
+def test_a_batch_comes_as_one_table(client: httpx.Client) -> None:
+    answer = submit(client, ("=甲.wav", wav(1)), ("乙.wav", wav(1, 3))).json()
+    for job in answer["jobs"]:
+        finish(client, job["id"])
+    address = f"/api/v1/batches/{answer['batch']}/result"
+    response = client.get(f"{address}.csv", headers={"accept-language": "zh"})
+    assert "%3D%E7%94%B2%20%2B1.csv" in response.headers["content-disposition"]
+    head, *rows = csv.reader(io.StringIO(response.content.decode("utf-8-sig")))
+    assert head == ["文件", "开始", "结束", "说话人", "文字"]
+    assert [row[0] for row in rows] == ["'=甲.wav", "乙.wav"]
+    assert all(row[4].startswith("听到") for row in rows)
+    told = client.get(f"{address}.json").json()
+    assert [row["file_name"] for row in told] == ["=甲.wav", "乙.wav"]
+    assert told[0].keys() == {"file_name", "start", "end", "speaker", "text"}
+    assert code(client.get(f"/api/v1/batches/{'0' * 32}/result.csv")) == (404, "NOT_FOUND")
+
+
+def test_a_result_is_called_as_the_recording_or_as_the_text_begins(client: httpx.Client) -> None:
+    heard = finish(client, submit(client, ("来电.v2.wav", wav(1))).json()["jobs"][0]["id"])
+    for ending in ("txt", "docx"):
+        told = client.get(f"/api/v1/jobs/{heard['id']}/result.{ending}").headers["content-disposition"]
+        assert told.endswith(f"%E6%9D%A5%E7%94%B5.v2.{ending}")
+
+
 def test_a_batch_comes_as_one_zip(client: httpx.Client) -> None:
     answer = submit(client, ("同名.wav", wav(1)), ("同名.wav", wav(1, 3))).json()
     for job in answer["jobs"]:
         finish(client, job["id"])
-    response = client.get(f"/api/v1/archives/{answer['batch']}.zip", params={"format": "txt"})
+    response = client.get(f"/api/v1/batches/{answer['batch']}/result.zip", params={"format": "txt"})
     assert response.headers["content-type"] == "application/zip"
     with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
         assert archive.testzip() is None
         assert sorted(archive.namelist()) == ["同名 (2).txt", "同名.txt"]
         assert all(archive.read(name).decode().startswith("听到") for name in archive.namelist())
-    assert code(client.get(f"/api/v1/archives/{answer['batch']}.zip?format=exe")) == (404, "NOT_FOUND")
-    assert code(client.get(f"/api/v1/archives/{'0' * 32}.zip")) == (404, "NOT_FOUND")
+    assert code(client.get(f"/api/v1/batches/{answer['batch']}/result.zip?format=exe")) == (404, "NOT_FOUND")
+    assert code(client.get(f"/api/v1/batches/{'0' * 32}/result.zip")) == (404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize(
@@ -408,7 +433,7 @@ def test_a_batch_comes_as_one_zip(client: httpx.Client) -> None:
         ("srt", "application/x-subrip", b"1\n00:00:"),
         ("vtt", "text/vtt", b"WEBVTT"),
         ("json", "application/json", b"{"),
-        ("csv", "text/csv", b"\xef\xbb\xbfstart"),
+        ("csv", "text/csv", "\ufeff开始".encode()),
         ("docx", "application/vnd.openxmlformats", b"PK"),
     ],
 )

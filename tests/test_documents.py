@@ -40,18 +40,40 @@ def write(transcript: Transcript, form: str) -> bytes:
 
 def test_text_has_paragraphs_and_names_speakers_at_their_turn() -> None:
     lines = write(TRANSCRIPT, "txt").decode().split("\n")
-    assert lines == ["甲: 大家好。开始吧。", '乙: =HYPERLINK("http://x")', "Hello. Bye \x0b?\x00.", ""]
+    assert lines == [
+        *("甲: 大家好。", "开始吧。", ""),
+        *('乙: =HYPERLINK("http://x")', ""),
+        *("Hello.", "Bye \x0b?\x00.", ""),
+    ]
 
 
 def test_text_without_speakers_is_only_the_text() -> None:
     transcript = Transcript("a", (), (TranscriptSegment(0, 1, "你好。"), TranscriptSegment(1, 2, "再见。")))
-    assert write(transcript, "txt").decode() == "你好。再见。\n"
+    assert write(transcript, "txt").decode() == "你好。\n再见。\n"
     assert write(Transcript("a", (), ()), "txt") == b""
+
+
+def test_text_without_punctuation_has_a_line_for_what_lies_between_silences() -> None:
+    texts = ("请问医保怎么办理", "好的请稍等", "我是王先生，", "住在北京。", "谢谢")
+    segments = tuple(TranscriptSegment(n, n + 1, text) for n, text in enumerate(texts))
+    assert write(Transcript("a", (), segments), "txt").decode().splitlines() == [
+        "请问医保怎么办理",
+        "好的请稍等",
+        "我是王先生，住在北京。",
+        "谢谢",
+    ]
+
+
+def test_a_sentence_goes_on_over_a_silence_and_an_abbreviation_does_not_end_one() -> None:
+    said = ("I met Dr. Smith,", "who left at 3.5 p.m. yesterday. Bye.")
+    segments = tuple(TranscriptSegment(n, n + 1, text) for n, text in enumerate(said))
+    text = write(Transcript("a", (), segments), "txt").decode()
+    assert text == "I met Dr. Smith, who left at 3.5 p.m. yesterday.\nBye.\n"
 
 
 def test_long_speech_gets_paragraphs() -> None:
     segments = tuple(TranscriptSegment(n, n + 1, "这是一个句子。" * 10) for n in range(30))
-    paragraphs = write(Transcript("a", (), segments), "txt").decode().splitlines()
+    paragraphs = write(Transcript("a", (), segments), "txt").decode().split("\n\n")
     assert 3 <= len(paragraphs) <= 6
 
 
@@ -68,8 +90,8 @@ def test_word_has_title_facts_times_and_speakers() -> None:
     texts = [paragraph.text for paragraph in document.paragraphs]
     assert texts[0] == "会议.mp3"
     assert document.tables[0].cell(2, 1).text == "ab" * 32
-    assert "[00:00:00] 甲: 大家好。开始吧。" in texts
-    assert any(text.startswith("[01:01:40] 乙: Hello. Bye") for text in texts)
+    assert "[00:00:00] 甲: 大家好。\n开始吧。" in texts
+    assert any(text.startswith("[01:01:40] 乙: Hello.\nBye") for text in texts)
 
 
 def test_markup_in_a_transcript_stays_text_in_word() -> None:

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webui import __version__
 from webui.errors import UserError
-from webui.server import devices, history, hotwords, jobs, lexicon, models, openai, system, voices
+from webui.server import batches, devices, history, hotwords, jobs, lexicon, models, openai, system, voices
 from webui.server.errors import DOCUMENTED, error_response, register_handlers
 from webui.server.guard import Guard
 from webui.server.intake import Intake
@@ -29,7 +29,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(_WithoutBlanks)
     app.add_middleware(Guard, settings=services.settings, owners=services.accounts)
     register_handlers(app)
-    for module in (jobs, history, hotwords, voices, lexicon, models, devices, system, openai):
+    for module in (jobs, batches, history, hotwords, voices, lexicon, models, devices, system, openai):
         app.include_router(module.router)
     for path in API:
         app.router.routes.append(Route(path, _nowhere, methods=METHODS, include_in_schema=False))

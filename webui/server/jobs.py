@@ -1,4 +1,4 @@
-"""`/api/v1/jobs`, `/changes` and `/archives`: submitting, following, editing, results."""
+"""`/api/v1/jobs` and `/changes`: submitting, following, editing, results."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi import Path as PathPart
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import FileResponse, StreamingResponse
+from starlette.responses import FileResponse
 
 from webui.jobs.params import ConvertParams, End, Moment, P, SpeakParams, Text, TranscribeParams
 from webui.server.dependencies import FILES, TEXT, Author, Caller, CallerByNow, Incoming, Locale, Service, form_body
 from webui.server.downloads import attachment, media_response
-from webui.server.exports import batch_archive
 from webui.server.multipart import Form, read_form
 from webui.server.present import changes_view, page_view, queued_job_view, segment_views, submitted_view
 from webui.server.results import write_result
@@ -240,19 +239,6 @@ async def changes(
         return changes_view(await run_in_threadpool(services.jobs.changes, caller(), None), locale)
     changed = await services.jobs.changes_after(caller, since, wait)
     return await run_in_threadpool(changes_view, changed, locale)
-
-
-@router.get("/archives/{batch}.zip", response_class=StreamingResponse)
-async def archive(
-    batch: str,
-    services: Service,
-    owner: Caller,
-    locale: Locale,
-    file_format: Annotated[str, Query(alias="format")] = "txt",
-) -> StreamingResponse:
-    """The finished results of a batch: transcripts in `format`, and generated speech."""
-    stream = await run_in_threadpool(batch_archive, services.jobs, owner, batch, file_format, locale)
-    return StreamingResponse(stream, media_type="application/zip", headers=attachment(f"{batch[:8]}.zip"))
 
 
 def _length(request: Request) -> int:

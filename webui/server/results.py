@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
 
 from webui.errors import UserError
-from webui.server.present import iso, job_view, segment_view
+from webui.server.present import job_view, segment_view
 from webui.service.jobs import JobSegments
 from webui.store.rows import JobRow, SegmentRow
 from webui.store.states import DONE
+from webui.text.file_names import download_stem
 from webui.text.formats import TRANSCRIPT_FORMATS
 from webui.text.transcript import Transcript, TranscriptSegment
 
@@ -19,6 +20,8 @@ _NAMES = {
     "zh": ("文件", "提交时间", "时长", "模型", "语言", "SHA-256"),
     "en": ("File", "Submitted", "Duration", "Model", "Language", "SHA-256"),
 }
+HEADINGS = {"zh": ("开始", "结束", "说话人", "文字"), "en": ("start", "end", "speaker", "text")}
+FILE = {"zh": "文件", "en": "file"}
 _SPEAKER = {"zh": "说话人 {}", "en": "Speaker {}"}
 _CHANNEL = {"zh": "声道 {}", "en": "Channel {}"}
 
@@ -38,9 +41,8 @@ def write_result(found: JobSegments, file_format: str, locale: str) -> Result:
     known = TRANSCRIPT_FORMATS.get(file_format)
     if known is None:
         raise UserError("NOT_FOUND")
-    content = known.write(_of(job, segments, locale)) if known.write else _json(job, segments, locale)
-    stem = Path(job.file_name).stem or job.uid[:8]
-    return Result(content, known.mime, f"{stem}.{file_format}")
+    content = known.write(transcript_of(found, locale)) if known.write else _json(job, segments, locale)
+    return Result(content, known.mime, f"{download_stem(job.file_name, job.text)}.{file_format}")
 
 
 def _json(job: JobRow, segments: Sequence[SegmentRow], locale: str) -> bytes:
@@ -54,19 +56,28 @@ def _encoded(value: object, indent: int | None = None) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8", "replace")
 
 
-def _of(job: JobRow, segments: Sequence[SegmentRow], locale: str) -> Transcript:
+def transcript_of(found: JobSegments, locale: str) -> Transcript:
+    """What was said or spoken, worded for the reader."""
+    job, segments = found.job, found.segments
     split = any(segment.channel for segment in segments)
     return Transcript(
-        title=job.file_name or job.uid[:8],
+        title=job.file_name or download_stem("", job.text),
         facts=_facts(job, locale),
+        columns=HEADINGS[locale],
         segments=tuple(_segment(segment, split, locale) for segment in segments if segment.state == DONE),
     )
 
 
 def _facts(job: JobRow, locale: str) -> tuple[tuple[str, str], ...]:
     seconds = None if job.duration_ms is None else f"{job.duration_ms / 1000:.1f} s"
-    values = (job.file_name, iso(job.created_at), seconds, job.model, job.language, job.input_sha256)
+    values = (job.file_name, _local(job.created_at), seconds, job.model, job.language, job.input_sha256)
     return tuple((name, value) for name, value in zip(_NAMES[locale], values, strict=True) if value)
+
+
+def _local(ms: int) -> str:
+    """2026-11-29 17:05 UTC+08:00: the server's clock, for people."""
+    local = datetime.fromtimestamp(ms / 1000).astimezone()
+    return f"{local:%Y-%m-%d %H:%M} UTC{local.isoformat()[-6:]}"
 
 
 def _segment(row: SegmentRow, split: bool, locale: str) -> TranscriptSegment:

@@ -26,6 +26,7 @@ from webui.store.history import PAGE, History
 from webui.store.jobs import JobStore, Submission
 from webui.store.rows import Changes, JobFilter, JobRow, QueuePlace, SegmentRow
 from webui.store.states import CANCELLED, EXPIRED, FAILED, FINAL_STATES
+from webui.text.file_names import download_stem
 
 __all__ = ["JobFilter", "JobService", "Media"]
 
@@ -274,8 +275,7 @@ class JobService:
             raise UserError("MISSING_INPUT")
         if role == "output":
             self._label_integrity.check(path, files[0])
-        stem = Path(job.file_name).stem or job.uid[:8]
-        return Media(path, files[0].mime or "audio/wav", stem + path.suffix)
+        return Media(path, files[0].mime or "audio/wav", download_stem(job.file_name, job.text) + path.suffix)
 
     def _changed(self, owner_id: int, found: Changes) -> ChangedJobs:
         rows = []

@@ -9,32 +9,34 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from webui.text.file_names import csv_cell
+from webui.text.sentences import whole_sentences
 from webui.text.transcript import Transcript, TranscriptSegment, join_texts
 
 PARAGRAPH_PAUSE = 2.0  # seconds of silence that begin a new paragraph
 PARAGRAPH_LENGTH = 500  # characters after which the next sentence begins one
 
+_MARK = re.compile(r"[，。？！、；：,.?!;:…]")
 # What XML 1.0 cannot hold.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def txt(transcript: Transcript) -> str:
-    """Paragraphs, new ones at pauses and at changes of the speaker, who is named then."""
-    lines = []
+    """A sentence a line; an empty line at pauses and at changes of the speaker, who is named then."""
+    paragraphs = []
     before: str | None = None
     for paragraph in _paragraphs(transcript.segments):
         speaker = paragraph[0].speaker
         name = f"{speaker}: " if speaker and speaker != before else ""
-        lines.append(name + join_texts([segment.text for segment in paragraph]))
+        paragraphs.append(name + "\n".join(_sentences(paragraph)) + "\n")
         before = speaker
-    return "".join(line + "\n" for line in lines)
+    return "\n".join(paragraphs)
 
 
 def csv(transcript: Transcript) -> str:
     """One row a segment, for a spreadsheet: byte order mark, times in seconds, no cell that is a formula."""
     buffer = io.StringIO()
     writer = csv_module.writer(buffer)
-    writer.writerow(("start", "end", "speaker", "text"))
+    writer.writerow(transcript.columns)
     for segment in transcript.segments:
         cells = (csv_cell(segment.speaker or ""), csv_cell(segment.text))
         writer.writerow((f"{segment.start:.3f}", f"{segment.end:.3f}", *cells))
@@ -61,10 +63,25 @@ def docx(transcript: Transcript) -> bytes:
         line.add_run(f"[{_clock(paragraph[0].start)}] ").italic = True
         if paragraph[0].speaker:
             line.add_run(_xml(f"{paragraph[0].speaker}: ")).bold = True
-        line.add_run(_xml(join_texts([segment.text for segment in paragraph])))
+        first, *others = _sentences(paragraph)
+        line.add_run(_xml(first))
+        for sentence in others:
+            line.add_run().add_break()
+            line.add_run(_xml(sentence))
     buffer = io.BytesIO()
     document.save(buffer)
     return buffer.getvalue()
+
+
+def _sentences(paragraph: Sequence[TranscriptSegment]) -> list[str]:
+    """One after the other; where a text has no punctuation, what lies between two silences is one."""
+    joined = ""
+    for segment in paragraph:
+        text = segment.text.strip()
+        joined = joined + text if joined.endswith("\n") else join_texts([joined, text])
+        if not _MARK.search(text):
+            joined += "\n"
+    return [line for part in joined.split("\n") for line in whole_sentences(part)]
 
 
 def _paragraphs(segments: Sequence[TranscriptSegment]) -> Iterator[list[TranscriptSegment]]:

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 MOST_BYTES = 140  # UTF-8, of a name
 MOST_SUFFIX_BYTES = 20
+MOST_TITLE = 30  # characters of a text that name it
 UNNAMED = "unnamed"
 
 _WINDOWS_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(?=\.|$)")
@@ -29,6 +30,13 @@ def safe_name(name: str) -> str:
     if _WINDOWS_RESERVED.match(name):
         name = f"_{name}"
     return _shortened(name) or UNNAMED
+
+
+def download_stem(file_name: str, text: str) -> str:
+    """How a result is called, without its ending: as the recording is, else as the text begins."""
+    if file_name:
+        return safe_name(PurePosixPath(file_name).stem)
+    return safe_name(text.strip().partition("\n")[0][:MOST_TITLE].rstrip("，。、；：,.;: "))
 
 
 def csv_cell(text: str) -> str:

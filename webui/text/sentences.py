@@ -64,6 +64,11 @@ def split(text: str, default: Spoken = "zh") -> list[Sentence]:
     return sentences
 
 
+def whole_sentences(text: str) -> list[str]:
+    """The sentences of `text` as long or short as they are."""
+    return [part for start, end in _whole_sentences(text, []) if (part := text[start:end].strip())]
+
+
 def halves(text: str) -> list[str]:
     """A sentence in two at a pause near its middle; in one where a half would have nothing to say."""
     middle = _outside(_pause(text, 0, len(text) * 2 // 3), _marks(text))

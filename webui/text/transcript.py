@@ -38,11 +38,15 @@ class TranscriptSegment:
 
 @dataclass(frozen=True)
 class Transcript:
-    """`facts`: (name, value) pairs worded for the reader: file, time, model, SHA-256 …"""
+    """`facts`: (name, value) pairs worded for the reader: file, time, model, SHA-256 …
+
+    `columns`: the headings of a table of its segments.
+    """
 
     title: str
     facts: tuple[tuple[str, str], ...]
     segments: tuple[TranscriptSegment, ...]
+    columns: tuple[str, str, str, str] = ("start", "end", "speaker", "text")
 
 
 def join_texts(texts: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 import { address, get, randomId, upload } from "./api.js";
 import { follow, watchConnection } from "./changes.js";
 import { confirmButton } from "./confirm.js";
-import { announce, button, h, icon, isAbort, Island } from "./dom.js";
+import { announce, button, download, h, icon, isAbort, Island } from "./dom.js";
 import { t } from "./i18n.js";
 import { isFinished, isOpen } from "./job-states.js";
 import { BatchRow } from "./batch-row.js";
@@ -183,8 +183,9 @@ class Batch extends Island {
   #drawArchive(batch) {
     if (this.archived === batch) return;
     this.archived = batch;
-    const links = () => formatLinks(t("download_all"), (format) => address(`/archives/${batch}.zip`, { format }));
-    this.archive.replaceChildren(...(batch ? [links()] : []));
+    const links = () => formatLinks(t("download_all"), (format) => address(`/batches/${batch}/result.zip`, { format }));
+    const table = () => download(t("download_table"), address(`/batches/${batch}/result.csv`));
+    this.archive.replaceChildren(...(batch ? [links(), table()] : []));
   }
 
   #show(name) {
