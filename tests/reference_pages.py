@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic.fields import FieldInfo
+
+from webui.settings import Settings
 from webui.toml import read_toml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,6 +39,10 @@ inside another message.
 | code | status | meaning | cure |
 |---|---|---|---|""",
 }
+EXAMPLE = """# 声坊的配置：复制为 config.toml，去掉要改的行首的 #。每一行都是默认值。
+# The configuration: copy it to config.toml and take away the # before what you change. Every line is the default.
+# 由 python -m tests.reference_pages 写出 · written by it, not by hand. 说明 · more: docs/settings.md
+"""
 COMMANDS = {"zh": "## 中文\n", "en": "## English\n"}
 
 PRINT_HELP = """
@@ -70,6 +78,26 @@ def commands_page() -> str:
     return "\n".join(parts)
 
 
+def example_configuration() -> str:
+    """Every setting as a comment at its default, described as in docs/settings.md."""
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\| ([^|]*) \| ([^|]*) \|$", _settings_page(), re.MULTILINE)
+    described = {name: (chinese, english) for name, chinese, english in rows}
+    return EXAMPLE + "".join(_example(name, field, *described[name]) for name, field in Settings.model_fields.items())
+
+
+def _settings_page() -> str:
+    return (ROOT / "docs/settings.md").read_text("utf-8")
+
+
+def _example(name: str, field: FieldInfo, chinese: str, english: str) -> str:
+    default = field.default
+    if isinstance(default, Path):
+        default = default.relative_to(ROOT).as_posix()
+    value = json.dumps("" if default is None else default, ensure_ascii=False)
+    descriptions = (chinese,) if english == "the same" else (chinese, english)
+    return "".join(["\n", *(f"# {text}\n" for text in descriptions), f"#{name} = {value}\n"])
+
+
 def _error_row(code: str, entry: Mapping[str, Any], language: str) -> str:
     texts = entry[language]
     cells = (f"`{code}`", str(entry["status"]), texts["message"], texts.get("hint", ""))
@@ -85,7 +113,11 @@ def _helps(language: str) -> Iterator[tuple[str, str]]:
         yield name, text.strip()
 
 
-PAGES: dict[str, Callable[[], str]] = {"docs/errors.md": errors_page, "docs/commands.md": commands_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/errors.md": errors_page,
+    "docs/commands.md": commands_page,
+    "config.example.toml": example_configuration,
+}
 
 if __name__ == "__main__":
     for path, page in PAGES.items():

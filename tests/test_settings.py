@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from webui.settings import BadSettings, Settings, load, origins, terminal_locale
+from tests.capabilities import ordinary
+from webui.settings import ROOT, BadSettings, Settings, load, origins, terminal_locale
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +71,18 @@ def test_every_value_names_its_origin(config: Path, monkeypatch: pytest.MonkeyPa
         ('label_position = "middle"', "it must be one of 'start', 'end', 'both'"),
         ("port = ", "config.toml"),
         ('host = "\xb2"', "UTF-8"),
+        ("port = " + "[" * 30_000, "config.toml is nested too deep"),
+        ("a." * 30_000 + "b = 1", "config.toml is nested too deep"),
+        ("# " + "x" * 2**20, "config.toml is larger than"),
+        ("host = " + "9" * 5000, "config.toml cannot be read"),
+        ("port = 99999999999999999999999", "config.toml holds characters or numbers"),
+        ('data = "a\\u0000b"', "config.toml holds characters or numbers"),
+        ("hang_limit_s = inf", "hang_limit_s cannot be Infinity"),
+        ("idle_unload_s = 1e300", "idle_unload_s cannot be 1e+300: it must be at most"),
+        ("max_audio_hours = nan", "max_audio_hours cannot be NaN"),
+        ('data = "~nobody-of-this-name/x"', "nobody knows the user"),
+        (f"port = [{'1, ' * 5000}]", "…: it must be a whole number"),
+        (f"{'k' * 5000} = 1", "no such setting"),
     ],
 )
 def test_a_wrong_file_is_one_sentence_that_names_the_key(tmp_path: Path, text: str, says: str) -> None:
@@ -77,7 +91,51 @@ def test_a_wrong_file_is_one_sentence_that_names_the_key(tmp_path: Path, text: s
     with pytest.raises(BadSettings) as refused:
         load(file)
     assert says in str(refused.value)
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(refused.value) and len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("variable", "says"),
+    [
+        ("SHENGFANG_ALLOWED_HOST", "did you mean SHENGFANG_ALLOWED_HOSTS?"),
+        ("shengfang_prot", "shengfang_prot: no such setting; did you mean SHENGFANG_PORT?"),
+        ("SHENGFANG_MAX_UPLOAD", "did you mean SHENGFANG_MAX_UPLOAD_BYTES?"),
+        ("SHENGFANG_X", "SHENGFANG_X: no such setting"),
+    ],
+)
+def test_an_unknown_variable_is_named(variable: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(BadSettings) as refused:
+        load()
+    assert says in str(refused.value) or (variable.islower() and "did you mean" in str(refused.value))
+    monkeypatch.setenv(variable, "")
+    load()
+
+
+@pytest.mark.parametrize("given", ["[" * 100_000, '["a"', "[5]"])
+def test_a_list_in_the_environment_that_is_none_is_one_sentence(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHENGFANG_ALLOWED_HOSTS", given)
+    with pytest.raises(BadSettings, match="allowed_hosts") as refused:
+        load()
+    assert len(str(refused.value)) < 400
+
+
+def test_a_file_that_may_not_be_read_is_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("port = 7000")
+    file.chmod(0)
+    with ordinary(), pytest.raises(BadSettings, match="Permission denied"):
+        load(file)
+
+
+def test_the_example_is_every_setting_at_its_default(tmp_path: Path) -> None:
+    text = (ROOT / "config.example.toml").read_text("utf-8")
+    assert load(ROOT / "config.example.toml").model_dump() == load().model_dump()  # all of it is comments
+    file = tmp_path / "config.toml"
+    file.write_text(re.sub(r"^#(\w+ =)", r"\1", text, flags=re.MULTILINE), "utf-8")
+    given = load(file, data=Settings().data, models=Settings().models)
+    assert given.model_dump() == load().model_dump()
+    assert set(re.findall(r"^#(\w+) =", text, re.MULTILINE)) == set(Settings.model_fields)
 
 
 def test_what_is_wrong_is_said_in_the_terminals_language(monkeypatch: pytest.MonkeyPatch) -> None:

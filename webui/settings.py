@@ -12,7 +12,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -30,7 +30,7 @@ from pydantic_settings import (
 )
 
 from webui.errors import Notice, reason_of
-from webui.toml import read_toml
+from webui.untrusted import Unreadable, read_toml
 
 ROOT = Path(__file__).resolve().parent.parent
 Names = Annotated[tuple[str, ...], NoDecode]  # in the environment a JSON list, or names with commas between
@@ -59,6 +59,11 @@ _VENDOR_CACHES = {
     "ASCEND_CACHE_PATH": "ascend",
     "ASCEND_WORK_PATH": "ascend",
 }
+# Variables of ours that are no settings: the start script's, and the tests'.
+_NO_SETTINGS = {"DEFAULT_MODELS", "NUMA_NODE", "PYTHON", "REQUIREMENTS", "TORCH_INDEX", "WHEELHOUSE"}
+_NO_SETTINGS |= {"SHARED", "TEST_PYTHON"}
+_LONGEST_S = 1e9  # 30 years; the system's clocks take little more
+_LONGEST_SHOWN = 80  # characters of a bad value
 _PROXIES = ("all_proxy", "http_proxy", "https_proxy", "no_proxy")
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?")
 
@@ -66,7 +71,9 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?")
 class Settings(BaseSettings):
     """Every option of the program. Paths are absolute after validation; sizes in bytes, times in seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="SHENGFANG_", env_ignore_empty=True, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SHENGFANG_", env_ignore_empty=True, extra="forbid", frozen=True, allow_inf_nan=False
+    )
 
     data: Path = Field(default=ROOT / "data", description="everything written at run time")
     models: Path = Field(default=ROOT / "models", description="one folder per model")
@@ -85,9 +92,9 @@ class Settings(BaseSettings):
         default=True, description="capture decoding as a device graph where it proves right and faster"
     )
     hang_limit_s: float = Field(
-        default=600, gt=0, description="a call into a model hangs after so long and 100 times its audio"
+        default=600, gt=0, le=_LONGEST_S, description="a call into a model hangs after so long and 100 times its audio"
     )
-    idle_unload_s: float = Field(default=900, gt=0, description="a model unused for so long is unloaded")
+    idle_unload_s: float = Field(default=900, gt=0, le=_LONGEST_S, description="a model unused for so long is unloaded")
 
     max_upload_bytes: int = Field(default=4 * 2**30, gt=0, description="largest upload")
     max_audio_hours: float = Field(default=12, gt=0, description="longest recording, in decoded hours")
@@ -149,7 +156,7 @@ class Settings(BaseSettings):
         for name in _PATHS:
             value = getattr(self, name)
             if value is not None:
-                object.__setattr__(self, name, Path(value).expanduser().absolute())
+                object.__setattr__(self, name, _expanded(name, Path(value)).absolute())
 
     @property
     def database(self) -> Path:
@@ -216,6 +223,7 @@ def load(config: Path | None = None, **overrides: Any) -> Settings:
     Raises BadSettings.
     """
     settings_class = _reading(config)
+    _refuse_unknown_variables()
     try:
         return settings_class(**_given(overrides))
     except ValidationError as error:
@@ -291,13 +299,17 @@ def _values(file: Path) -> dict[str, Any]:
     """What a configuration file gives, its paths absolute. Raises BadSettings."""
     try:
         given = read_toml(file)
-    except UnicodeDecodeError:
-        raise _bad("SETTINGS_FILE_ENCODING", file=file) from None
-    except ValueError as error:
-        raise _bad("SETTINGS_FILE_BAD", file=file, detail=error) from None
+    except Unreadable as error:
+        if error.notice.code == "FILE_NOT_TEXT":
+            raise _bad("SETTINGS_FILE_ENCODING", file=file) from None
+        raise _bad("SETTINGS_FILE_BAD", file=file, detail=error.notice.params.get("detail", error.notice)) from None
+    except OSError as error:
+        raise _bad("SETTINGS_FILE_BAD", file=file, detail=error.strerror) from None
     folder = file.absolute().parent
     paths = {
-        key: folder / Path(given[key]).expanduser() for key in _PATHS if given.get(key) and isinstance(given[key], str)
+        key: folder / _expanded(key, Path(given[key]))
+        for key in _PATHS
+        if given.get(key) and isinstance(given[key], str)
     }
     return {**given, **paths}
 
@@ -305,8 +317,26 @@ def _values(file: Path) -> dict[str, Any]:
 def _json_list(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise PydanticCustomError("list_type", "no JSON") from None
+
+
+def _expanded(key: str, path: Path) -> Path:
+    """Without its `~`. Raises BadSettings for a user whom nobody knows."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise _bad("SETTING_BAD", key=key, given=json.dumps(str(path)), reason=Notice("HOME_UNKNOWN")) from None
+
+
+def _refuse_unknown_variables() -> None:
+    """A mistyped variable would be passed over in silence; an empty one is as if it were not there."""
+    prefix = Settings.model_config["env_prefix"]
+    known = {name.upper() for name in Settings.model_fields} | _NO_SETTINGS
+    for variable in filter(os.environ.get, sorted(os.environ)):
+        name = variable.upper().removeprefix(prefix)
+        if variable.upper().startswith(prefix) and name not in known:
+            raise _misspelt(variable, [f"{prefix}{each}" for each in known])
 
 
 def _given(overrides: dict[str, Any]) -> dict[str, Any]:
@@ -320,10 +350,21 @@ def _bad_value(error: ValidationError) -> BadSettings:
         return _bad(
             "SETTING_BAD",
             key=key,
-            given=json.dumps(first.get("input"), ensure_ascii=False, default=str),
+            given=_shown(first.get("input")),
             reason=reason_of(first),
         )
-    near = difflib.get_close_matches(key, Settings.model_fields, n=1)
+    return _misspelt(key, Settings.model_fields)
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def _misspelt(key: str, known: Iterable[str]) -> BadSettings:
+    key = key[:_LONGEST_SHOWN]
+    alike = key.upper() if key.upper().startswith("SHENGFANG_") else key
+    near = difflib.get_close_matches(alike, known, n=1)
     return _bad("SETTING_MISSPELT", key=key, near=near[0]) if near else _bad("SETTING_UNKNOWN", key=key)
 
 
