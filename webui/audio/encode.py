@@ -15,6 +15,7 @@ from webui.audio import riff
 from webui.audio.durable import move_into_place, part_of
 from webui.audio.formats import AUDIO_FORMATS, AudioFormat
 from webui.audio.resampling import Resampler, Samples
+from webui.audio.units import Hertz
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class AudioWriter:
     Raises KeyError for an unknown format; nothing is left of a file then.
     """
 
-    def __init__(self, target: Path | BinaryIO, format: AudioFormat, rate: int, label: str | None = None) -> None:
+    def __init__(self, target: Path | BinaryIO, format: AudioFormat, rate: Hertz, label: str | None = None) -> None:
         self.path = target if isinstance(target, Path) else None
         self._file: Any = part_of(target).open("wb") if isinstance(target, Path) else target
         try:
@@ -54,7 +55,7 @@ class AudioWriter:
             raise
         self._open = True
 
-    def _sink_of(self, format: AudioFormat, rate: int, label: str | None) -> _Sink:
+    def _sink_of(self, format: AudioFormat, rate: Hertz, label: str | None) -> _Sink:
         seekable = self.path is not None
         if format in _CODECS:
             return _Encoder(self._file, _CODECS[format], rate, label, seekable)
@@ -110,7 +111,7 @@ class _Sink(Protocol):
 class _Pcm:
     """16-bit PCM, bare or with a WAV header."""
 
-    def __init__(self, file: BinaryIO, rate: int, wav: bool, label: str | None, seekable: bool) -> None:
+    def __init__(self, file: BinaryIO, rate: Hertz, wav: bool, label: str | None, seekable: bool) -> None:
         self._file = file
         self._rate = rate
         self._rewrite = wav and seekable
@@ -133,7 +134,7 @@ class _Pcm:
 class _Encoder:
     """One of FFmpeg's encoders."""
 
-    def __init__(self, file: BinaryIO, codec: _Codec, rate: int, label: str | None, seekable: bool) -> None:
+    def __init__(self, file: BinaryIO, codec: _Codec, rate: Hertz, label: str | None, seekable: bool) -> None:
         import av  # 0.2 s
 
         self._frame = av.AudioFrame
@@ -175,5 +176,5 @@ class _OnlyWrite:
         self.write = file.write
 
 
-def _encoder_rate(rate: int, rates: tuple[int, ...]) -> int:
+def _encoder_rate(rate: Hertz, rates: tuple[int, ...]) -> int:
     return rate if not rates else next((other for other in rates if other >= rate), rates[-1])

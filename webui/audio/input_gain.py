@@ -10,6 +10,7 @@ import numpy as np
 
 from webui.audio.loudness import LoudnessMeter
 from webui.audio.resampling import Samples
+from webui.audio.units import Hertz
 
 QUIET_DB = -48.0  # dBFS; whatever is louder for a second in all is left as it is
 TARGET_DB = -20.0  # dBFS of the loudest second
@@ -17,7 +18,7 @@ MOST_DB = 40.0
 _FLOOR_DB = -85.0  # dBFS, below which 16 bits hold no speech
 
 
-def quiet_meter(rate: int) -> LoudnessMeter:
+def quiet_meter(rate: Hertz) -> LoudnessMeter:
     """A meter that hears what is far too quiet as well."""
     return LoudnessMeter(rate, _FLOOR_DB)
 
@@ -41,7 +42,7 @@ def amplified(samples: Samples, factor: float) -> Samples:
     return samples if factor == 1 else np.clip(samples * np.float32(factor), -1, 1)
 
 
-def with_gain(samples: Samples, rate: int) -> Samples:
+def with_gain(samples: Samples, rate: Hertz) -> Samples:
     """A whole waveform at a level that can be recognised."""
     meter = quiet_meter(rate)
     meter.feed(samples)

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from webui.audio import decoder_child
 from webui.audio.formats import Channels
 from webui.audio.sniffing import EIGHT_BIT_TEXT, Sniffed, is_cut_off_mp4, sniff
+from webui.audio.units import Hertz, Seconds
 from webui.errors import Notice, UserError
 from webui.settings import Settings
 
@@ -53,9 +54,9 @@ class AudioInfo:
 
     container: str
     codec: str
-    rate: int
+    rate: Hertz
     channels: int
-    seconds: float | None
+    seconds: Seconds | None
     streams: int
 
 
@@ -83,7 +84,7 @@ class Decoder:
                 raise UserError("DECODER_FAILED", file=name)
             return decoding.info
 
-    def decode(self, path: Path, name: str, channels: Channels = "mix", rate: int = 16_000) -> Decoding:
+    def decode(self, path: Path, name: str, channels: Channels = "mix", rate: Hertz = 16_000) -> Decoding:
         """Decode to `rate` Hz; `mix` gives one channel, `split` those of the recording.
 
         Raises what `probe` raises, here or while iterating, and TOO_LONG.
@@ -118,7 +119,7 @@ class Decoding:
     """
 
     def __init__(
-        self, decoder: Decoder, path: Path, name: str, channels: str, rate: int, probing: bool = False
+        self, decoder: Decoder, path: Path, name: str, channels: str, rate: Hertz, probing: bool = False
     ) -> None:
         self.warnings: list[Notice] = []
         self._decoder = decoder

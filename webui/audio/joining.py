@@ -10,6 +10,7 @@ import numpy as np
 
 from webui.audio.loudness import LoudnessMeter, speech_level
 from webui.audio.resampling import Samples
+from webui.audio.units import Hertz, Seconds
 
 TARGET_LEVEL = 0.1  # gated RMS of every sentence, full scale = 1: -20 dBFS
 MOST_GAIN, LEAST_GAIN = 4.0, 0.25  # 12 dB either way: a whisper stays softer than a shout
@@ -34,11 +35,11 @@ _PAUSES = (
 class Gap:
     """Silence between two sentences, seconds; `exact` where it was asked for: the quiet at their edges counts."""
 
-    seconds: float = 0.0
+    seconds: Seconds = 0.0
     exact: bool = False
 
     @property
-    def edge(self) -> float:
+    def edge(self) -> Seconds:
         """Seconds of a sentence's own silence that may stay beside it; two edges that cross fade are as long as one."""
         if not self.exact:
             return EDGE_SECONDS
@@ -52,9 +53,9 @@ class Joiner:
     end decides.
     """
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: Hertz) -> None:
         self.rate = rate
-        self.spans: list[tuple[float, float]] = []  # start and end of each sentence, seconds
+        self.spans: list[tuple[Seconds, Seconds]] = []  # start and end of each sentence, seconds
         self._written = 0
         self._tail = np.zeros(0, np.float32)  # the end of the sentence before, where the next may fade into it
         self._gap = Gap()  # after the sentence before
@@ -190,7 +191,7 @@ class Joiner:
         return ready[: len(ready) - keep]
 
 
-def join(sentences: Iterable[tuple[Samples, str]], rate: int) -> Iterator[Samples]:
+def join(sentences: Iterable[tuple[Samples, str]], rate: Hertz) -> Iterator[Samples]:
     """Sentences (waveform at `rate` Hz, text) as one speech, in pieces."""
     joiner = Joiner(rate)
     for samples, text in sentences:
@@ -198,16 +199,16 @@ def join(sentences: Iterable[tuple[Samples, str]], rate: int) -> Iterator[Sample
     yield joiner.finish()
 
 
-def pause_after(text: str) -> float:
+def pause_after(text: str) -> Seconds:
     """Seconds of silence after a sentence, by how it ends; 0 where it was cut without punctuation."""
     return next((seconds for pattern, seconds in _PAUSES if pattern.search(text[-20:])), 0.0)
 
 
-def _gap_after(text: str, asked: float | None) -> Gap:
+def _gap_after(text: str, asked: Seconds | None) -> Gap:
     return Gap(pause_after(text)) if asked is None else Gap(asked, exact=True)
 
 
-def _trimmed(samples: Samples, rate: int, before: float, after: float) -> tuple[Samples, int, int]:
+def _trimmed(samples: Samples, rate: Hertz, before: Seconds, after: Seconds) -> tuple[Samples, int, int]:
     """Without the silence around it but for `before` and `after` seconds; how many samples of it stayed on each side.
 
     All-silent sentences become empty.
@@ -220,7 +221,7 @@ def _trimmed(samples: Samples, rate: int, before: float, after: float) -> tuple[
     return samples[start:end], int(loud[0] - start), int(end - loud[-1] - 1)
 
 
-def _levelled(samples: Samples, rate: int) -> Samples:
+def _levelled(samples: Samples, rate: Hertz) -> Samples:
     level = speech_level(samples, rate)
     if level is None:
         return samples

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from webui.audio.resampling import Samples
+from webui.audio.units import Hertz, Seconds
 
 FRAME_SECONDS = 0.05
 GATE = 10 ** (-20 / 20)  # frames so far below the loudest tenth are pauses
@@ -17,7 +18,7 @@ _BINS_PER_DB = 4
 class LoudnessMeter:
     """Gated RMS of a stream of mono float32 blocks, at constant memory."""
 
-    def __init__(self, rate: int, floor_db: float = FLOOR_DB) -> None:
+    def __init__(self, rate: Hertz, floor_db: float = FLOOR_DB) -> None:
         """`rate` in Hz; what is quieter than `floor_db` is silence."""
         self._frame = round(FRAME_SECONDS * rate)
         self._floor = 10 ** (floor_db / 20)
@@ -45,7 +46,7 @@ class LoudnessMeter:
         kept = np.where(powers >= powers[loudest] * GATE**2, self._counts, 0)
         return float(np.sqrt((kept * powers).sum() / kept.sum()))
 
-    def loudest(self, seconds: float = 1.0) -> float | None:
+    def loudest(self, seconds: Seconds = 1.0) -> float | None:
         """RMS that is reached for `seconds` in all, or for a quarter of what is shorter; None for silence.
 
         A few clicks do not change it, and of what lasts longer nothing is louder.
@@ -58,7 +59,7 @@ class LoudnessMeter:
         return float(10 ** (-loudest / _BINS_PER_DB / 20))
 
 
-def speech_level(samples: Samples, rate: int) -> float | None:
+def speech_level(samples: Samples, rate: Hertz) -> float | None:
     """Gated RMS of a whole waveform, full scale = 1; None for silence."""
     meter = LoudnessMeter(rate)
     meter.feed(samples)

@@ -10,6 +10,8 @@ import soxr
 from numpy.fft import irfft, rfft
 from numpy.typing import NDArray
 
+from webui.audio.units import Hertz
+
 Floats = NDArray[np.float64]
 
 LOWEST, HIGHEST = 65.0, 450.0  # Hz, of the voice
@@ -19,7 +21,7 @@ _CANDIDATES = 6
 _UNVOICED_COST = 0.6
 
 
-def track_pitch(signal: Floats, rate: int, hop: int) -> Floats:
+def track_pitch(signal: Floats, rate: Hertz, hop: int) -> Floats:
     """(n,) the fundamental frequency in Hz, 0 where unvoiced, of a frame every `hop` samples of mono `signal`."""
     correlation, power = _correlation(signal, rate, hop)
     score, lag = _candidates(correlation)
@@ -32,7 +34,7 @@ def track_pitch(signal: Floats, rate: int, hop: int) -> Floats:
     return np.where(path == _CANDIDATES, 0.0, _RATE / chosen)
 
 
-def _correlation(signal: Floats, rate: int, hop: int) -> tuple[Floats, Floats]:
+def _correlation(signal: Floats, rate: Hertz, hop: int) -> tuple[Floats, Floats]:
     """Normalised cross-correlation of 30 ms windows with what follows, (n, lags), and the windows' power (n,)."""
     window = int(0.03 * _RATE)
     longest, size = int(_RATE / LOWEST) + 2, 1024

@@ -15,6 +15,7 @@ from webui.audio.intake import Block, Decoder
 from webui.audio.loudness import speech_level
 from webui.audio.resampling import Samples, resample
 from webui.audio.two_voices import two_voices
+from webui.audio.units import Hertz, Seconds
 from webui.audio.vad import RATE as VAD_RATE
 from webui.audio.vad import Span, SpeechDetector, SpeechOptions
 from webui.errors import Notice, UserError
@@ -39,11 +40,11 @@ class Prompt:
     """`samples`: float32, the speech with a little room around it. `findings`: what may spoil the voice."""
 
     samples: Samples
-    rate: int
+    rate: Hertz
     findings: tuple[Notice, ...] = ()
 
     @property
-    def seconds(self) -> float:
+    def seconds(self) -> Seconds:
         return len(self.samples) / self.rate
 
 
@@ -72,7 +73,7 @@ def loudest_channel(block: Block) -> Samples:
     return channels[int(np.argmax((channels**2).mean(axis=1)))]
 
 
-def judge(samples: Samples, rate: int) -> Prompt:
+def judge(samples: Samples, rate: Hertz) -> Prompt:
     """Trim a waveform to its speech and list what is wrong with it. Raises UserError PROMPT_…"""
     if len(samples) < LEAST_SECONDS * rate - 1:  # what resampling may round off
         raise _length_error("PROMPT_TOO_SHORT", samples, rate, least=LEAST_SECONDS)
@@ -102,7 +103,7 @@ def is_clipped(samples: Samples) -> bool:
     return float(np.mean(np.abs(samples) >= CLIPPED_LEVEL)) > CLIPPED_SHARE
 
 
-def snr_db(samples: Samples, rate: int, spans: Sequence[Span]) -> float:
+def snr_db(samples: Samples, rate: Hertz, spans: Sequence[Span]) -> float:
     """Level of the speech over that of the quietest twentieth of the recording (its pauses), in dB."""
     frame = round(_FRAME_SECONDS * rate)
     rms = np.sqrt(np.mean(samples[: len(samples) // frame * frame].reshape(-1, frame).astype(np.float64) ** 2, axis=1))
@@ -112,14 +113,14 @@ def snr_db(samples: Samples, rate: int, spans: Sequence[Span]) -> float:
     return float(20 * np.log10(speech / noise))
 
 
-def _speech(samples: Samples, rate: int) -> list[Span]:
+def _speech(samples: Samples, rate: Hertz) -> list[Span]:
     """Found at a usual level, so that a quiet voice counts too."""
     usual = resample(samples, rate, VAD_RATE) * np.float32(0.5 / np.abs(samples).max())
     session = SpeechDetector(SpeechOptions(min_silence=0.2, padding=0.05, max_segment=1e6)).session()
     return session.feed(usual) + session.finish()
 
 
-def _trimmed(samples: Samples, rate: int, spans: Sequence[Span]) -> Samples:
+def _trimmed(samples: Samples, rate: Hertz, spans: Sequence[Span]) -> Samples:
     """From before the first speech to after the last, no shorter and if it can be no longer than a prompt may be."""
     margin = min(MARGIN_SECONDS, max(0.0, MOST_SECONDS - (spans[-1].end - spans[0].start)) / 2)
     start, end = spans[0].start - margin, spans[-1].end + margin
@@ -130,5 +131,5 @@ def _trimmed(samples: Samples, rate: int, spans: Sequence[Span]) -> Samples:
     return samples[round(start * rate) : round(end * rate)]
 
 
-def _length_error(code: str, samples: Samples, rate: int, **limit: int) -> UserError:
+def _length_error(code: str, samples: Samples, rate: Hertz, **limit: int) -> UserError:
     return UserError(code, param="file", seconds=round(len(samples) / rate, 2), **limit)

@@ -6,13 +6,15 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from webui.audio.units import Hertz
+
 Samples = NDArray[np.float32]  # -1…1, shape (n,)
 
 
 class Resampler:
     """Mono float32 blocks from one rate (Hz) to another; equal rates pass through."""
 
-    def __init__(self, from_rate: int, to_rate: int) -> None:
+    def __init__(self, from_rate: Hertz, to_rate: Hertz) -> None:
         same = from_rate == to_rate
         self._stream = None if same else soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality="HQ")
 
@@ -26,7 +28,7 @@ class Resampler:
         return empty if self._stream is None else self._stream.resample_chunk(empty, last=True)
 
 
-def resample(samples: Samples, from_rate: int, to_rate: int) -> Samples:
+def resample(samples: Samples, from_rate: Hertz, to_rate: Hertz) -> Samples:
     """A whole waveform at once, shape (n,)."""
     return samples if from_rate == to_rate else soxr.resample(_plain(samples), from_rate, to_rate, quality="HQ")
 

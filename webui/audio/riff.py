@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from webui.audio.units import Hertz
+
 HEADER_BYTES = 44
 UNKNOWN_LENGTH = 0xFFFFFFFF  # what streams write, whose length is not known yet
 
@@ -29,13 +31,13 @@ class Chunk:
 class PcmData:
     """Where 16-bit samples lie in a file."""
 
-    rate: int
+    rate: Hertz
     channels: int
     offset: int
     length: int
 
 
-def header(rate: int, channels: int, data_bytes: int | None, extra: bytes = b"") -> bytes:
+def header(rate: Hertz, channels: int, data_bytes: int | None, extra: bytes = b"") -> bytes:
     """The bytes before the samples of a 16-bit WAV; `extra`: whole chunks between format and data.
 
     `data_bytes` None: a stream of unknown length.

@@ -11,6 +11,7 @@ import numpy as np
 
 from webui.audio.pitch import HIGHEST, Floats, track_pitch
 from webui.audio.resampling import Samples
+from webui.audio.units import Hertz
 
 CLEAR = 0.6  # octaves × root of seconds; what one expressive voice hardly reaches
 _HOP_SECONDS = 0.01
@@ -18,7 +19,7 @@ _BLOCK_SECONDS = 0.2  # of voiced sound
 _LEAST_BLOCKS = 6  # of either voice
 
 
-def two_voices(samples: Samples, rate: int) -> bool:
+def two_voices(samples: Samples, rate: Hertz) -> bool:
     """True where a stretch of the recording has another pitch than the rest, too far off for one voice."""
     pitch = track_pitch(np.asarray(samples, np.float64), rate, round(_HOP_SECONDS * rate))
     return contrast(pitch) > CLEAR

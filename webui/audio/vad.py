@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from webui.audio.units import Seconds
 from webui.onnx_session import OnnxSession
 
 RATE = 16_000  # Hz
@@ -27,8 +28,8 @@ SMOOTHING = 5  # frames over which a place to cut is judged
 class Span:
     """A stretch of speech, seconds from the start of the recording."""
 
-    start: float
-    end: float
+    start: Seconds
+    end: Seconds
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,10 @@ class SpeechOptions:
 
     threshold: float = 0.5  # speech begins at this probability
     release: float = 0.35  # and pauses below this one
-    min_speech: float = 0.25  # shorter bursts are dropped
-    min_silence: float = 0.5  # a pause this long ends a segment
-    padding: float = 0.1  # kept before and after
-    max_segment: float = 20.0  # longer speech is cut where it is least likely to be speech
+    min_speech: Seconds = 0.25  # shorter bursts are dropped
+    min_silence: Seconds = 0.5  # a pause this long ends a segment
+    padding: Seconds = 0.1  # kept before and after
+    max_segment: Seconds = 20.0  # longer speech is cut where it is least likely to be speech
 
     def __post_init__(self) -> None:
         if not 0 <= self.release <= self.threshold <= 1:
@@ -139,7 +140,7 @@ class SpeechSplitter:
             self._frame += 1
         return spans
 
-    def finish(self, seconds: float) -> list[Span]:
+    def finish(self, seconds: Seconds) -> list[Span]:
         """`seconds`: the length of the recording, which no span exceeds."""
         if self._start is None or not self._is_long_enough(self._frame):
             return []
@@ -176,7 +177,7 @@ class SpeechSplitter:
         assert self._start is not None
         return self._heard and (self._continues or end - self._start >= self._min_speech)
 
-    def _span(self, end: int, padding: float) -> Span:
+    def _span(self, end: int, padding: Seconds) -> Span:
         assert self._start is not None
         start = self._start * FRAME / RATE - (0 if self._continues else self.options.padding)
         return Span(max(0.0, start), end * FRAME / RATE + padding)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from webui.audio.durable import move_into_place, part_of
 from webui.audio.encode import to_int16
 from webui.audio.riff import HEADER_BYTES, data_chunk, header
+from webui.audio.units import Hertz, Seconds
 
 MOST_BYTES = 2**32 - 1 - HEADER_BYTES  # of samples; RIFF counts in 32 bits
 
@@ -22,7 +23,7 @@ class WorkingCopyWriter:
     A context manager: leaving it with an exception removes what was written.
     """
 
-    def __init__(self, path: Path, rate: int = 16_000, channels: int = 1) -> None:
+    def __init__(self, path: Path, rate: Hertz = 16_000, channels: int = 1) -> None:
         self.path = path
         self.rate = rate
         self.channels = channels
@@ -32,7 +33,7 @@ class WorkingCopyWriter:
         self._file.write(header(rate, channels, 0))
 
     @property
-    def seconds(self) -> float:
+    def seconds(self) -> Seconds:
         return self.frames / self.rate
 
     def write(self, block: NDArray[np.int16] | NDArray[np.float32]) -> None:
@@ -83,10 +84,10 @@ class WorkingCopy:
         self._frames = chunk.length // (2 * chunk.channels)
 
     @property
-    def seconds(self) -> float:
+    def seconds(self) -> Seconds:
         return self._frames / self.rate
 
-    def read(self, start: float, end: float, channel: int = 0) -> NDArray[np.float32]:
+    def read(self, start: Seconds, end: Seconds, channel: int = 0) -> NDArray[np.float32]:
         """Seconds `start` to `end` (cut to the recording) of one channel as float32 in -1…1, shape (n,).
 
         Raises OSError where the file is gone.

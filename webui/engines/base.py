@@ -17,11 +17,12 @@ from typing import ClassVar, Generic, Literal, Protocol, TypedDict, TypeVar, run
 import numpy as np
 from numpy.typing import NDArray
 
+from webui.audio.resampling import Samples
 from webui.audio.speaker_clusters import Embedding
+from webui.audio.units import Hertz, Seconds
 from webui.audio.vad import Span
 from webui.errors import Notice
 
-Samples = NDArray[np.float32]
 Array = NDArray[np.generic]  # type: ignore[explicit-any]  # of any shape
 
 
@@ -30,10 +31,10 @@ class Waveform:
     """Mono audio. `samples`: float32 in -1…1, shape (n,); `rate`: Hz."""
 
     samples: Samples
-    rate: int
+    rate: Hertz
 
     @property
-    def seconds(self) -> float:
+    def seconds(self) -> Seconds:
         return len(self.samples) / self.rate
 
 
@@ -62,7 +63,7 @@ class RecognizerCapabilities(Capabilities):
     punctuation: bool = False
     word_times: bool = False
     speakers: bool = False  # `Recognition.speaker`; else voices are told apart by a speaker embedder
-    batch_seconds: float = 0  # audio seconds worth batching on an accelerator; 0 = one segment at a time
+    batch_seconds: Seconds = 0  # audio seconds worth batching on an accelerator; 0 = one segment at a time
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,9 @@ class SynthesizerCapabilities(Capabilities):
     convert: bool = False
     similarity: bool = False  # a similarity–clarity control
     needs_transcript: bool = False  # likeness wants the prompt's text
-    prompt_rate: int = 0  # Hz, the least of a prompt
+    prompt_rate: Hertz = 0  # Hz, the least of a prompt
     own_voice: bool = True  # speaks without a prompt: the voice `builtin`
-    sample_rate: int = 24000  # Hz, of what it speaks
+    sample_rate: Hertz = 24000  # Hz, of what it speaks
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,8 @@ class Word:
     """A word or character with its times in seconds from the segment's start."""
 
     text: str
-    start: float
-    end: float
+    start: Seconds
+    end: Seconds
     confidence: float | None = None
 
 

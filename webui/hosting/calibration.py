@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from webui import devices
+from webui.audio.units import Seconds
 from webui.devices.vendors import PLUGINS, VENDORS
 from webui.disk import sha256
 from webui.engines.base import AnyModel, RecognitionOptions, Recognizer, Samples, SpeechOptions, Synthesizer, Waveform
@@ -106,7 +107,7 @@ def _conditions(model: AnyModel) -> list[object]:
     return [model.revision, model.optimised["use"] if model.optimised else None, versions()]
 
 
-def synthetic_voice(seconds: float) -> Samples:
+def synthetic_voice(seconds: Seconds) -> Samples:
     """A voice-like hum, float32 at 16 kHz: what is in it does not matter, only how long it takes."""
     times = np.arange(round(seconds * _RATE)) / _RATE
     phase = 2 * np.pi * np.cumsum(120 + 30 * np.sin(2 * np.pi * 0.7 * times)) / _RATE

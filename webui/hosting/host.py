@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from webui import devices
+from webui.audio.units import Seconds
 from webui.devices.vendors import BY_KIND
 from webui.engines.base import AnyModel, Engine, EngineError, Model
 from webui.errors import Notice, UserError
@@ -224,7 +225,7 @@ class _Slot:
         finally:
             self.lock.release()
 
-    def unload_after(self, seconds: float) -> None:
+    def unload_after(self, seconds: Seconds) -> None:
         self._used = time.monotonic()
         self._timer = threading.Timer(seconds, self._on_idle)
         self._timer.daemon = True

@@ -10,6 +10,7 @@ import soundfile
 
 from webui.audio.input_gain import with_gain
 from webui.audio.resampling import Samples
+from webui.audio.units import Seconds
 from webui.audio.working_copy import WorkingCopy
 from webui.engines.base import SpeechOptions, Synthesizer, SynthesizerModel, Waveform
 from webui.errors import UserError
@@ -73,7 +74,7 @@ class OtherVoice:
             return [segment]
         return [replace(segment, end=middle), replace(segment, start=middle)]
 
-    def result(self, segment: SegmentRow, _seconds: float) -> SegmentResult:
+    def result(self, segment: SegmentRow, _seconds: Seconds) -> SegmentResult:
         return SegmentResult(segment.idx)
 
     def _options(self, segment: SegmentRow) -> SpeechOptions:
@@ -99,5 +100,5 @@ class InTheirPlaces:
                 written += len(block)
                 yield block
 
-    def times(self, _lead: float) -> dict[int, tuple[float, float]]:
+    def times(self, _lead: Seconds) -> dict[int, tuple[Seconds, Seconds]]:
         return {}

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from webui.audio.units import Seconds
 from webui.devices.faults import Fault, fault_in
 from webui.engines.base import Engine, Model
 from webui.errors import Notice
@@ -46,7 +47,7 @@ class Done(Generic[T]):
 
     value: T
     device: str
-    seconds: float
+    seconds: Seconds
 
 
 class PlacedModel(Generic[E]):
@@ -79,7 +80,7 @@ class PlacedModel(Generic[E]):
         self.load()
         self._note(self.device)
 
-    def take(self, seconds: float, count: int) -> list[SegmentRow]:
+    def take(self, seconds: Seconds, count: int) -> list[SegmentRow]:
         """The next batch, as Queue.take gives it, with the model in memory: no segment begins while it is loading."""
         self.load()
         batch = self._context.queue.take(self._claim.lease, seconds, count)
@@ -91,7 +92,7 @@ class PlacedModel(Generic[E]):
         self._begun = Begun(self._claim.lease)
         self.device = self.run(_nothing, 0).device  # the CPU, where the device has no room for the model
 
-    def run(self, work: Callable[[E], T], seconds: float, divisible: bool = False) -> Done[T]:
+    def run(self, work: Callable[[E], T], seconds: Seconds, divisible: bool = False) -> Done[T]:
         """`work(engine)` on the device, or where it can be done instead; `seconds`: of audio, for the time limit.
 
         Raises what `work` raises where the device is not to blame; for want of memory only where the work can be
@@ -116,7 +117,7 @@ class PlacedModel(Generic[E]):
                 self._context.host.free()
                 freed = True
 
-    def _attempt(self, work: Callable[[E], T], seconds: float, device: str) -> Done[T]:
+    def _attempt(self, work: Callable[[E], T], seconds: Seconds, device: str) -> Done[T]:
         with self._context.host.use(self._model, device, self._limit(seconds), self._begun) as engine:
             began = time.monotonic()  # loading is not the owner's service
             value = work(engine)
@@ -125,7 +126,7 @@ class PlacedModel(Generic[E]):
             self._note(device)
         return Done(value, device, took)
 
-    def _limit(self, seconds: float) -> float:
+    def _limit(self, seconds: Seconds) -> float:
         return self._context.settings.hang_limit_s + SLOWEST * seconds
 
     def _recover(self, fault: Fault) -> None:

@@ -13,6 +13,7 @@ from webui.audio import input_gain
 from webui.audio.formats import Channels
 from webui.audio.intake import Decoding
 from webui.audio.loudness import LoudnessMeter
+from webui.audio.units import Seconds
 from webui.audio.vad import Span
 from webui.audio.working_copy import WorkingCopy, WorkingCopyWriter
 from webui.engines.base import DetectorSession
@@ -68,7 +69,7 @@ def _input(context: Context, job: JobRow) -> Path:
 class DetectedSpeech:
     """What a recording holds; a meter per channel."""
 
-    seconds: float
+    seconds: Seconds
     spans: list[tuple[int, Span]]  # with their channels
     meters: list[LoudnessMeter]
 

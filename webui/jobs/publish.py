@@ -13,6 +13,7 @@ from webui.audio.aigc_label.label import GAP_SECONDS, AigcLabel, check, labelled
 from webui.audio.encode import AudioWriter
 from webui.audio.formats import AUDIO_FORMATS, AudioFormat
 from webui.audio.resampling import Samples
+from webui.audio.units import Seconds
 from webui.disk import sha256
 from webui.errors import UserError
 from webui.jobs.context import Context
@@ -33,7 +34,7 @@ class Content(Protocol):
 
     def blocks(self) -> Iterator[Samples]: ...
 
-    def times(self, lead: float, /) -> Mapping[int, tuple[float, float]]:
+    def times(self, lead: Seconds, /) -> Mapping[int, tuple[Seconds, Seconds]]:
         """Segment → where it is heard, in seconds of the file; after `blocks`. `lead`: seconds before it all.
 
         A segment that is not in it keeps its times.
@@ -70,7 +71,7 @@ def publish(
         shutil.rmtree(segment_file(context, job, 0).parent, ignore_errors=True)
 
 
-def _lead(context: Context) -> float:
+def _lead(context: Context) -> Seconds:
     """Seconds of label before the content."""
     return AUDIBLE_SECONDS + GAP_SECONDS if context.settings.label_position in ("start", "both") else 0.0
 

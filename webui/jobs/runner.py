@@ -14,6 +14,7 @@ from functools import partial
 from sqlalchemy.exc import DatabaseError
 
 from webui import devices
+from webui.audio.units import Seconds
 from webui.disk import ROOM_TO_WORK, free_bytes
 from webui.engines.base import EngineError
 from webui.errors import UserError
@@ -48,7 +49,7 @@ class Activity:
 
     name: str
     job: str | None
-    seconds: float
+    seconds: Seconds
 
 
 class JobRunner:

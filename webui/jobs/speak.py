@@ -9,6 +9,7 @@ import soundfile
 
 from webui.audio.joining import Joiner
 from webui.audio.resampling import Samples
+from webui.audio.units import Seconds
 from webui.engines.base import SpeechOptions, Synthesizer, SynthesizerModel, Waveform
 from webui.errors import UserError
 from webui.jobs.context import Context, TypedClaim, Worker
@@ -68,7 +69,7 @@ class TextSpeech:
     def halves(self, segment: SegmentRow) -> list[SegmentRow]:
         return [replace(segment, source=part) for part in sentences.halves(pauses.read(segment.source).text)]
 
-    def result(self, segment: SegmentRow, seconds: float) -> SegmentResult:
+    def result(self, segment: SegmentRow, seconds: Seconds) -> SegmentResult:
         text = _said(segment)
         return SegmentResult(segment.idx, text=text, text_raw=text, end=seconds)
 
@@ -102,7 +103,7 @@ class OneAfterTheOther:
             yield self._joiner.add(samples, paused.text, paused.before, paused.after)
         yield self._joiner.finish()
 
-    def times(self, lead: float) -> dict[int, tuple[float, float]]:
+    def times(self, lead: Seconds) -> dict[int, tuple[Seconds, Seconds]]:
         spans = zip(self._sentences, self._joiner.spans, strict=True)
         return {segment.idx: (start + lead, end + lead) for (segment, _), (start, end) in spans}
 

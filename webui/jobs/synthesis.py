@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from webui.audio.encode import AudioWriter
+from webui.audio.units import Seconds
 from webui.devices.faults import fault_in
 from webui.engines.base import EngineError, Synthesizer, SynthesizerModel, Waveform
 from webui.errors import Notice, UserError
@@ -54,7 +55,7 @@ class Speech(Protocol):
         """The segment in two, each with something in it; in one where that cannot be."""
         ...
 
-    def result(self, segment: SegmentRow, seconds: float, /) -> SegmentResult:
+    def result(self, segment: SegmentRow, seconds: Seconds, /) -> SegmentResult:
         """What the row keeps of a segment that became `seconds` of sound."""
         ...
 
@@ -145,6 +146,6 @@ class SynthesisTurn:
         return samples / self._rate
 
 
-def _expected_seconds(segment: SegmentRow) -> float:
+def _expected_seconds(segment: SegmentRow) -> Seconds:
     """A generous guess of how long the segment will sound."""
     return max(segment.end - segment.start, SECONDS_PER_CHARACTER * len(pauses.read(segment.source).text))

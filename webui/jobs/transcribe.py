@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from webui import devices
 from webui.audio.input_gain import with_gain
+from webui.audio.units import Seconds
 from webui.audio.working_copy import WorkingCopy
 from webui.engines.base import (
     EngineError,
@@ -81,7 +82,7 @@ class RecognizedBatch:
 
     value: Recognition | str
     device: str
-    seconds: float
+    seconds: Seconds
 
 
 class TranscribeTurn:

@@ -23,6 +23,7 @@ from webui.audio.encode import AudioWriter
 from webui.audio.formats import AUDIO_FORMATS, AudioFormat
 from webui.audio.joining import Joiner
 from webui.audio.resampling import Samples
+from webui.audio.units import Hertz, Seconds
 from webui.errors import Notice, UserError
 from webui.jobs.changes import ChangeFeed
 from webui.jobs.live import LiveReader, live_file, segment_name
@@ -46,7 +47,7 @@ class SpeechStreams:
     def mime(file_format: AudioFormat) -> str:
         return AUDIO_FORMATS[file_format].mime
 
-    async def stream(self, owner_id: int, uid: str, file_format: AudioFormat, rate: int) -> AsyncIterator[bytes]:
+    async def stream(self, owner_id: int, uid: str, file_format: AudioFormat, rate: Hertz) -> AsyncIterator[bytes]:
         """Encoded pieces, until the job has ended. `rate`: of the model's speech, Hz. Raises what failed the job,
         where nothing was spoken yet."""
         player = _Player(self._settings, self._store, uid, file_format, rate)
@@ -80,7 +81,7 @@ class SpeechStreams:
 class _Player:
     """Encodes a job's segments one after the other, each as far as it is there."""
 
-    def __init__(self, settings: Settings, store: JobStore, uid: str, file_format: AudioFormat, rate: int) -> None:
+    def __init__(self, settings: Settings, store: JobStore, uid: str, file_format: AudioFormat, rate: Hertz) -> None:
         self._settings, self._store = settings, store
         self._file_format, self._rate = file_format, rate
         self._label = AigcLabel(settings.producer_code, uid).json()
@@ -151,7 +152,7 @@ class _Player:
             return _read(self._settings.data / outputs[0].path, final.start, final.end)
 
 
-def _read(path: Path, start: float = 0.0, end: float | None = None) -> Samples:
+def _read(path: Path, start: Seconds = 0.0, end: Seconds | None = None) -> Samples:
     """A WAV file, or a part of it (seconds)."""
     with soundfile.SoundFile(path) as file:
         file.seek(round(start * file.samplerate))

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
 
+from webui.audio.units import Seconds
 from webui.errors import Notice, UserError
 from webui.store import audit
 from webui.store.database import Database
@@ -90,7 +91,7 @@ class Queue:
         new: Sequence[NewSegment],
         *,
         artifacts: Iterable[ArtifactRow] = (),
-        seconds: float = 0,
+        seconds: Seconds = 0,
         **facts: Any,
     ) -> None:
         """Write all segments at once and queue the job for the device workers. A job is planned once.
@@ -123,7 +124,7 @@ class Queue:
                 raise Cancelled
             _set(connection, lease, values)
 
-    def take(self, lease: Lease, seconds: float, count: int) -> list[SegmentRow]:
+    def take(self, lease: Lease, seconds: Seconds, count: int) -> list[SegmentRow]:
         """The next batch of pending segments: at most `count`, and as many as fit into `seconds` of audio (one always).
 
         Each counts as begun, so that a crash is seen at the next take; what was begun before goes alone, when all
@@ -142,7 +143,7 @@ class Queue:
                 connection.execute(update(segments).where(begun).values(attempt=segments.c.attempt + 1))
             return batch
 
-    def commit(self, lease: Lease, results: Sequence[SegmentResult], *, device: str, seconds: float) -> None:
+    def commit(self, lease: Lease, results: Sequence[SegmentResult], *, device: str, seconds: Seconds) -> None:
         """Write a batch's results in one transaction. `seconds`: the wall time it took, charged to the owner.
 
         Each segment must still be pending. Raises LeaseLost (then nothing of the batch is written).
@@ -212,7 +213,7 @@ class Queue:
         artifacts: Iterable[ArtifactRow] = (),
         warnings: Iterable[Notice] = (),
         error: Notice | None = None,
-        times: Mapping[int, tuple[float, float]] | None = None,
+        times: Mapping[int, tuple[Seconds, Seconds]] | None = None,
         speakers: Mapping[int, str] | None = None,
         **values: Any,
     ) -> str:
@@ -270,7 +271,7 @@ class Queue:
         return Recovered(ended.count(QUEUED), ended.count(CANCELLED), ended.count(FAILED))
 
 
-def charge(connection: Connection, owner_id: int, seconds: float) -> None:
+def charge(connection: Connection, owner_id: int, seconds: Seconds) -> None:
     """Add service to the owner's virtual time: seconds / weight."""
     more = owners.c.vtime + seconds / owners.c.weight
     connection.execute(update(owners).where(owners.c.id == owner_id).values(vtime=more))
@@ -324,7 +325,7 @@ def _among(lease: Lease, indexes: Sequence[int]) -> Any:
     return (segments.c.job_id == lease.job_id) & segments.c.idx.in_(indexes)
 
 
-def _batch(connection: Connection, job_id: int, seconds: float, count: int) -> list[SegmentRow]:
+def _batch(connection: Connection, job_id: int, seconds: Seconds, count: int) -> list[SegmentRow]:
     query = select(*columns(segments, SegmentRow)).where(segments.c.job_id == job_id, segments.c.state == PENDING)
     batch: list[SegmentRow] = []
     total = 0.0

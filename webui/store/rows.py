@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Column, Table
 
+from webui.audio.units import Seconds
 from webui.errors import Notice
 from webui.store.states import DONE, EXPIRED, FINAL_STATES, RESULT_STATES, JobKind, JobState, SegmentState
 from webui.text.transcript import TimedWord
@@ -91,8 +92,8 @@ class SegmentRow:
 
     idx: int
     channel: int
-    start: float
-    end: float
+    start: Seconds
+    end: Seconds
     state: SegmentState
     source: str
     text_raw: str
@@ -103,7 +104,7 @@ class SegmentRow:
     confidence: float | None
     attempt: int
     device: str | None
-    took: float | None
+    took: Seconds | None
     error_code: str | None
     edited_text: str | None
     version: int
@@ -135,7 +136,7 @@ class VoiceRow:
     transcript: str
     prompt_path: str
     prompt_sha256: str
-    seconds: float
+    seconds: Seconds
     findings: Sequence[Notice]
     shared: bool
     saved: bool
@@ -187,8 +188,8 @@ class NewJob:
 class NewSegment:
     """`start`, `end`: seconds from the start of the recording; 0 of a text, which is heard only later."""
 
-    start: float
-    end: float
+    start: Seconds
+    end: Seconds
     channel: int = 0
     source: str = ""  # the sentence to say, where the text was given
 
@@ -205,9 +206,9 @@ class SegmentResult:
     language: str | None = None
     speaker: str | None = None
     confidence: float | None = None
-    took: float | None = None
+    took: Seconds | None = None
     error_code: str | None = None
-    end: float | None = None  # speak: where the sentence's audio ends, from its own start
+    end: Seconds | None = None  # speak: where the sentence's audio ends, from its own start
     device: str | None = None  # None = as the rest of its batch
 
 
@@ -219,7 +220,7 @@ class NewVoice:
     transcript: str
     prompt_path: str
     prompt_sha256: str
-    seconds: float
+    seconds: Seconds
     findings: tuple[Notice, ...] = ()
     shared: bool = False
     saved: bool = True

@@ -37,6 +37,8 @@ _Tokens = Sequence["_Token"]
 
 @dataclass(frozen=True)
 class _Token:
+    """Seconds from the start of the recording."""
+
     text: str
     start: float
     end: float

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webui.audio.resampling import Samples
+from webui.audio.units import Hertz
 
 TONE_HZ = 880.0
 UNIT_SECONDS = 0.12
@@ -23,7 +24,7 @@ _LEAST_TONE = 0.6  # share of the power at TONE_HZ that makes a step a tone
 _LEAST_RMS = 0.01
 
 
-def audible_label(rate: int, level: float | None = None) -> Samples:
+def audible_label(rate: Hertz, level: float | None = None) -> Samples:
     """The label at `rate` Hz, 1.32 s. `level`: RMS of the speech that it goes with (None: a usual one)."""
     rms = DEFAULT_LEVEL if level is None else min(max(level, LEAST_LEVEL), MOST_LEVEL)
     time = np.arange(round(AUDIBLE_SECONDS * rate)) / rate
@@ -52,7 +53,7 @@ def _tones() -> list[tuple[float, float]]:
     return tones
 
 
-def audible_score(samples: Samples, rate: int) -> float:
+def audible_score(samples: Samples, rate: Hertz) -> float:
     """How well the label is found anywhere in `samples`: 1 = every step as it should be, about 0 = not there."""
     template = np.repeat([1 if unit == "1" else -1 for unit in PATTERN], round(UNIT_SECONDS / _STEP_SECONDS))
     steps = _tone_steps(samples, rate)
@@ -61,7 +62,7 @@ def audible_score(samples: Samples, rate: int) -> float:
     return float(np.max(np.correlate(steps, template, "valid"))) / len(template)
 
 
-def _tone_steps(samples: Samples, rate: int) -> NDArray[np.float64]:
+def _tone_steps(samples: Samples, rate: Hertz) -> NDArray[np.float64]:
     """+1 for each 10 ms that is the tone, -1 for each that is not."""
     window = np.full(round(_WINDOW_SECONDS * rate), 1 / round(_WINDOW_SECONDS * rate))
     if len(samples) < len(window):

@@ -23,6 +23,7 @@ from webui.audio.aigc_label.metadata import NoPlace, read_field, write_field
 from webui.audio.formats import AUDIO_FORMATS
 from webui.audio.loudness import LoudnessMeter
 from webui.audio.resampling import Samples
+from webui.audio.units import Hertz, Seconds
 from webui.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ def is_producer_code(code: str) -> bool:
     return _PRODUCER_CODE.fullmatch(code) is not None
 
 
-def labelled(pieces: Iterable[Samples], rate: int, position: Position) -> Iterator[Samples]:
+def labelled(pieces: Iterable[Samples], rate: Hertz, position: Position) -> Iterator[Samples]:
     """The content (blocks of float32 at `rate` Hz) with the audible label before and/or after it, at its level."""
     gap = np.zeros(round(GAP_SECONDS * rate), np.float32)
     meter = LoudnessMeter(rate)
@@ -113,7 +114,7 @@ def read_all_metadata(path: Path) -> list[dict[str, str]]:
     return [fields for fields in found if fields is not None]
 
 
-def check(path: Path, expected: AigcLabel, position: Position, rate: int | None = None) -> None:
+def check(path: Path, expected: AigcLabel, position: Position, rate: Hertz | None = None) -> None:
     """Make sure that a finished file carries the label in its metadata, once, and audibly where it should.
 
     `rate`: Hz, for headerless .pcm. Raises UserError LABEL_MISSING.
@@ -148,7 +149,7 @@ def _metadata_fault(path: Path, expected: AigcLabel) -> str | None:
     return None if same else "another label in the file"
 
 
-def _audible_fault(path: Path, position: Position, rate: int | None) -> str | None:
+def _audible_fault(path: Path, position: Position, rate: Hertz | None) -> str | None:
     import av
 
     try:
@@ -164,7 +165,7 @@ def _audible_fault(path: Path, position: Position, rate: int | None) -> str | No
     return None
 
 
-def _ends(path: Path, seconds: float, rate: int | None) -> tuple[Samples, Samples, int]:
+def _ends(path: Path, seconds: Seconds, rate: Hertz | None) -> tuple[Samples, Samples, int]:
     """The first and the last `seconds` of a file of ours, decoded at constant memory; and its rate in Hz."""
     import av
 

@@ -18,6 +18,7 @@ from scipy.fft import dct, idct
 from scipy.ndimage import uniform_filter1d
 
 from webui.audio import cutting
+from webui.audio.units import Hertz
 from webui.engines.base import Waveform
 from webui.engines.basic.vocoder import BINS, RATE, Floats, Speech, analyse, synthesise
 
@@ -235,7 +236,7 @@ def _log_pitch(pitch: Floats) -> tuple[float, float]:
     return median, float(np.std(log_pitch[np.abs(log_pitch - median) < 0.5]))
 
 
-def _bandwidth(mean_envelope: Floats, rate: int) -> float:
+def _bandwidth(mean_envelope: Floats, rate: Hertz) -> float:
     """The highest frequency (Hz) where the mean envelope stands out of its floor."""
     above = np.flatnonzero(mean_envelope > np.percentile(mean_envelope, 2) + 1.2)
     highest = above[-1] * (RATE / 2) / (BINS - 1) if len(above) else RATE / 2

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from webui.audio.units import Hertz
 
-def resample(wave: torch.Tensor, rate: int, target: int) -> torch.Tensor:
+
+def resample(wave: torch.Tensor, rate: Hertz, target: Hertz) -> torch.Tensor:
     """`wave` (1, n) at `rate` Hz → (1, ceil(n · target / rate)).
 
     Band-limited interpolation by a Hann-windowed sinc of 6 zero crossings, roll-off 0.99: the definition of
@@ -71,7 +73,7 @@ def kaldi_fbank(wave: torch.Tensor) -> torch.Tensor:
 
 
 @cache
-def _slaney_filters(rate: int, n_fft: int, bands: int) -> torch.Tensor:
+def _slaney_filters(rate: Hertz, n_fft: int, bands: int) -> torch.Tensor:
     """(bands, n_fft // 2 + 1): triangles of equal area on Slaney's mel scale (linear below 1 kHz), 0 to rate / 2."""
     edges = _slaney_hz(np.linspace(0, _slaney_mel(rate / 2), bands + 2))
     bins = np.linspace(0, rate / 2, n_fft // 2 + 1)

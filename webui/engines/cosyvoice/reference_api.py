@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from webui.audio.units import Hertz
 from webui.engines.base import Samples, Waveform
 from webui.engines.cosyvoice import features
 from webui.engines.cosyvoice.hift import HARMONICS
@@ -22,7 +23,7 @@ class ReferenceRuntime(Runtime):
         self,
         text: Any,
         prompt: Any,
-        prompt_rate: int,
+        prompt_rate: Hertz,
         prompt_text: str | None = "",
         *,
         mode: Mode = "zero_shot",
@@ -70,7 +71,7 @@ class ReferenceRuntime(Runtime):
         pieces = self.speak(tokens, voice, steps=steps, stream=stream, speed=speed, noise=noise, trace=trace)
         return pieces if stream else next(iter(pieces))
 
-    def _source_tokens(self, source: Any, rate: int) -> Iterator[int]:
+    def _source_tokens(self, source: Any, rate: Hertz) -> Iterator[int]:
         """The tokens of a recording to be converted: a Waveform, or an array at `rate` Hz."""
         if isinstance(source, Waveform):
             source, rate = source.samples, source.rate

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from webui.audio.units import Hertz
 from webui.engines.base import EngineError, Samples
 from webui.engines.cosyvoice import features
 from webui.engines.cosyvoice.flow import FRAMES_PER_TOKEN, LOOKAHEAD, MOST_FRAMES, Flow
@@ -74,7 +75,7 @@ class PromptEncoder:
             trace.update(wav16k=wave, whisper_mel=mel, prompt_token_raw=tokens[None])
         return tokens
 
-    def features(self, samples: Samples, rate: int, trace: Trace | None = None) -> PromptFeatures:
+    def features(self, samples: Samples, rate: Hertz, trace: Trace | None = None) -> PromptFeatures:
         """The features of a prompt of up to 30 s. Raises UserError PROMPT_TOO_LONG, PROMPT_RATE."""
         wave = checked_wave(samples, rate)
         narrow = features.resample(wave, rate, 16000)
@@ -255,7 +256,7 @@ class _Rendering:
         self._trace.update(mel=mel.float().cpu(), hift_wav=speech, speech=speech, chunks=[len(one) for one in pieces])
 
 
-def checked_wave(samples: Samples, rate: int) -> torch.Tensor:
+def checked_wave(samples: Samples, rate: Hertz) -> torch.Tensor:
     """(1, n) float32 of a recording that the model can take. Raises UserError PROMPT_TOO_LONG, PROMPT_RATE."""
     if len(samples) > (MOST_PROMPT + TOLERANCE) * rate:
         raise UserError("PROMPT_TOO_LONG", seconds=round(len(samples) / rate, 1), most=int(MOST_PROMPT))
@@ -264,7 +265,7 @@ def checked_wave(samples: Samples, rate: int) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(samples, np.float32))[None]
 
 
-def check_length(prompt: Samples, rate: int) -> None:
+def check_length(prompt: Samples, rate: Hertz) -> None:
     """Raises UserError PROMPT_TOO_SHORT, PROMPT_TOO_LONG."""
     seconds = round(len(prompt) / rate, 1)
     if len(prompt) < (LEAST_PROMPT - TOLERANCE) * rate:

@@ -8,6 +8,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from webui.audio.cutting import quietest
+from webui.audio.units import Seconds
 from webui.engines.base import Recognition, Waveform, Word
 
 LONGEST = 30.0  # seconds; attention costs the square of it, and Fun-ASR-Nano stops after 512 tokens
@@ -32,7 +33,7 @@ def buckets(seconds: Sequence[float], most: float) -> list[list[int]]:
     return groups
 
 
-def cut(waveform: Waveform, longest: float = LONGEST) -> list[Waveform]:
+def cut(waveform: Waveform, longest: Seconds = LONGEST) -> list[Waveform]:
     """Pieces of at most about `longest` seconds, cut where it is quietest near even places."""
     count = int(np.ceil(waveform.seconds / longest))
     if count <= 1:

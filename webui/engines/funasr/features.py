@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from webui.audio.units import Hertz
 from webui.engines.base import Waveform
 
 Features = NDArray[np.float32]
@@ -22,7 +23,7 @@ Features = NDArray[np.float32]
 class FeatureSettings:
     """The frontend of a model. Lengths in ms, `stack` frames joined every `step` frames (lfr_m, lfr_n)."""
 
-    rate: int = 16000
+    rate: Hertz = 16000
     window: str = "hamming"
     mels: int = 80
     frame_length: float = 25

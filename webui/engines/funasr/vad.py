@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from webui.audio.units import Milliseconds, Seconds
 from webui.audio.vad import Span
 from webui.devices import load_torch
 from webui.engines.funasr.folder import Folder
@@ -21,13 +22,13 @@ _BLOCK_MS = 60_000  # audio examined at a time, which bounds the memory
 class FsmnDetector(LoadedModel):
     """One session is fed at a time; open sessions keep the model until they end."""
 
-    def __init__(self, folder: Folder, device: str = "cpu", max_segment: float = 20.0) -> None:
+    def __init__(self, folder: Folder, device: str = "cpu", max_segment: Seconds = 20.0) -> None:
         built = build(folder, device)
         # Only the constructor's value counts: given with a call it is ignored.
         built.model.vad_opts.max_single_segment_time = int(max_segment * 1000)
         super().__init__(built)
 
-    def session(self, end_silence_ms: int = END_SILENCE_MS) -> FsmnSession:
+    def session(self, end_silence_ms: Milliseconds = END_SILENCE_MS) -> FsmnSession:
         """A new recording."""
         return FsmnSession(self.built, self._lock, end_silence_ms)
 
@@ -35,7 +36,7 @@ class FsmnDetector(LoadedModel):
 class FsmnSession:
     """One recording: feed it blocks, get the spans that are complete. All options go with every call."""
 
-    def __init__(self, built: Built, lock: threading.Lock, end_silence_ms: int) -> None:
+    def __init__(self, built: Built, lock: threading.Lock, end_silence_ms: Milliseconds) -> None:
         self._built = built
         self._lock = lock
         self._end_silence_ms = end_silence_ms

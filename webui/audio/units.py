@@ -1,0 +1,7 @@
+"""The units of sound, as signatures name them."""
+
+from __future__ import annotations
+
+Seconds = float
+Milliseconds = int
+Hertz = int
