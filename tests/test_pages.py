@@ -190,3 +190,11 @@ async def wakeups(seconds: float) -> int:
 def test_nobody_on_the_page_costs_nothing(client: TestClient) -> None:
     client.get("/")
     assert client.portal is not None and client.portal.call(wakeups, 1.0) < 50
+
+
+def test_the_script_of_each_tab_that_has_one_runs_before_the_script_that_calls_it() -> None:
+    from webui.pages import layout
+
+    tabs = [name for name, _ in layout.TABS]
+    scripts = re.findall(r'<script type="module" src="/static/([\w-]+)\.js">', application.head(tabs))
+    assert scripts[-1] == "main" and set(scripts[:-1]) == {"batch", "voices", "history", "system"}
