@@ -15,8 +15,20 @@ const SPOKEN = {
   format: "wav",
 };
 
+/** @returns {[Promise<object>, (value: object) => void]} */
+function promised() {
+  /** @type {(value: object) => void} */
+  let keep = () => {};
+  const promise = new Promise((done) => {
+    keep = done;
+  });
+  return [promise, (value) => keep(value)];
+}
+
+const NUMBERS = Object.fromEntries([...Object.keys(SPOKEN), "first", "second", "other"].map((key, at) => [key, at]));
+
 const asked = (act, controls, outputs = []) =>
-  call(act, { inputs: Object.keys(controls), outputs, given: {} }, Object.values(controls));
+  call(act, { inputs: Object.keys(controls), outputs, given: {}, numbers: NUMBERS }, Object.values(controls));
 
 test("a control that is inserted, or another order of them, changes nothing of a job", async () => {
   const jobs = [];
@@ -38,6 +50,24 @@ test("an answer reaches the controls by their names, and what it leaves out stay
     marked({ value: 2 }),
   ]);
   assert.deepEqual(await asked(act, {}, ["second"]), marked({ value: 2 }));
+});
+
+test("an answer takes nothing back that was changed while it was on its way", async () => {
+  const [promise, resolve] = promised();
+  const answer = asked(() => promise, { text: "", voice: "" }, ["text", "voice"]);
+  asked(() => {}, { text: "typed" });
+  resolve({ text: { value: "draft", info: "new" }, voice: { value: "builtin" } });
+  const [text, voice] = await answer;
+  assert.deepEqual(text, { __type__: "update", info: "new" });
+  assert.equal(voice.value, "builtin");
+});
+
+test("a control of another tab is another control", async () => {
+  const [promise, resolve] = promised();
+  const answer = asked(() => promise, { text: "" }, ["text"]);
+  call(() => {}, { inputs: ["text"], outputs: [], given: {}, numbers: { text: 99 } }, ["typed elsewhere"]);
+  resolve({ text: { value: "draft" } });
+  assert.equal((await answer).value, "draft");
 });
 
 test("the menu of languages is the chosen model's, named for the reader, a code without a name as itself", async () => {

@@ -11,6 +11,8 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from webui.pages.gradio_internals import number
+
 Controls = Mapping[str, Component]
 NONE: Controls = MappingProxyType({})
 
@@ -28,7 +30,8 @@ def script(function: str, inputs: Controls = NONE, outputs: Controls = NONE, **g
     properties to change by the keys of `outputs`. Gradio's events know places only; `static/gradio.js` turns them into
     keys by the lists written here.
     """
-    keys = json.dumps({"inputs": list(inputs), "outputs": list(outputs), "given": given})
+    numbers = {key: number(control) for key, control in {**inputs, **outputs}.items()}
+    keys = json.dumps({"inputs": list(inputs), "outputs": list(outputs), "given": given, "numbers": numbers})
     call = f'shengfang.call("{function}", {keys}, values)'
     return {
         "fn": None,

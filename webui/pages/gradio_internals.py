@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 import gradio as gr
+from gradio.components import Component
 from gradio.routes import App
 from gradio.utils import LRUCache
 
@@ -23,6 +24,11 @@ IDLE_S = 3600.0
 LOOK_S = 0.1
 SESSIONS = 2000  # callers who may still ask for their answers
 STATES = 50  # of callers, each a copy of the page; nothing of ours keeps anything there
+
+
+def number(control: Component) -> int:
+    """What tells a control from all others of the page."""
+    return int(control._id)
 
 
 def quieten_queue(page: gr.Blocks) -> None:

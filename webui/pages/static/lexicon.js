@@ -13,7 +13,7 @@ class Lexicon extends Island {
       "aria-label": t("lexicon"),
     });
     this.message = h("div");
-    const save = button(t("save"), () => this.#save());
+    this.save = button(t("save"), () => this.#save());
     this.replaceChildren(
       h(
         "details",
@@ -22,14 +22,32 @@ class Lexicon extends Island {
         h("p", { class: "sf-hint" }, t("lexicon_info")),
         this.lines,
         this.message,
-        save,
+        this.save,
       ),
     );
+    await this.#load(signal);
+  }
+
+  /** What one cannot see one cannot save: until the lexicon is here, nothing can be written that would replace it. */
+  async #load(signal) {
+    this.#lock(true);
+    this.message.replaceChildren();
     try {
       this.#show(await get("/lexicon", {}, signal));
+      this.#lock(false);
     } catch (error) {
-      if (!signal.aborted) this.message.replaceChildren(errorBox(error));
+      if (signal.aborted) return;
+      this.message.replaceChildren(
+        errorBox(
+          error,
+          button(t("retry"), () => this.#load(signal)),
+        ),
+      );
     }
+  }
+
+  #lock(locked) {
+    this.lines.disabled = this.save.disabled = locked;
   }
 
   #show({ entries }) {
@@ -40,11 +58,14 @@ class Lexicon extends Island {
 
   async #save() {
     this.message.replaceChildren();
+    this.#lock(true);
     try {
       this.#show(await put("/lexicon", { entries: parsed(this.lines.value) }));
       announce(t("saved"));
     } catch (error) {
       this.message.replaceChildren(errorBox(error));
+    } finally {
+      this.#lock(false);
     }
   }
 }

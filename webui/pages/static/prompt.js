@@ -74,14 +74,14 @@ class Prompt extends Island {
   async #recognise(asked) {
     if (!this.file) return void this.#missing(t("prompt_needed"), this.querySelector(".sf-drop-button"));
     this.message.replaceChildren();
-    asked.disabled = true;
+    asked.disabled = this.transcript.readOnly = true;
     try {
       const { transcript } = await upload("/voices/transcript", { file: this.file });
       this.transcript.value = transcript;
     } catch (error) {
       this.message.replaceChildren(errorBox(error));
     } finally {
-      asked.disabled = false;
+      asked.disabled = this.transcript.readOnly = false;
     }
   }
 
@@ -130,8 +130,9 @@ class Prompt extends Island {
       this.choose(await sample("sample_prompt", `${t("sample_prompt_name")}.wav`));
       this.subject.value = t("sample_prompt_subject");
       this.basis.value = "written";
+      const before = this.transcript.value;
       const spoken = await fetch("/static/samples/sample_prompt.txt");
-      if (spoken.ok) this.transcript.value = (await spoken.text()).trim();
+      if (spoken.ok && this.transcript.value === before) this.transcript.value = (await spoken.text()).trim();
     } catch (error) {
       this.message.replaceChildren(errorBox(error));
     }
