@@ -52,7 +52,7 @@ def test_chinese(normaliser: Normaliser, written: str, read: str) -> None:
         ("the 1980s, 1980-1986", "the nineteen eighties, nineteen eighty to nineteen eighty six"),
         ("Dr. Lee came 2nd at 3:05pm", "doctor Lee came second at three o five PM"),
         ("No. 5, #6", "number five, number six"),
-        ("call 555-1234", "call five five five one two three four"),
+        ("call 555-1234", "call five five five, one two three four"),
         ("a thousand of 5", "a thousand of five"),
         ("she paid 5元 here", "she paid 五元 here"),
     ],
@@ -85,7 +85,7 @@ def test_marks_and_lines_survive_beside_numbers(normaliser: Normaliser) -> None:
 
 def test_a_reading_that_drops_words_is_refused(normaliser: Normaliser, monkeypatch: pytest.MonkeyPatch) -> None:
     for broken in ("", "five", "   "):
-        monkeypatch.setitem(normaliser._engines, "en", lambda _text, broken=broken: broken)
+        monkeypatch.setattr(normaliser, "_wetext", lambda _text, broken=broken: broken)
         assert normaliser.normalise("apples/pears", "en") == "apples/pears"
 
 
@@ -105,4 +105,4 @@ def test_published_suites(normaliser: Normaliser, shared: Path) -> None:
         assert not set(re.findall("[一-鿿]", written)) - set(re.findall("[一-鿿]", read)), (written, read)
         assert len(re.findall("[A-Za-z]{4,}", read)) >= len(re.findall("[A-Za-z]{4,}", written)), (written, read)
     assert agreed["zh"] >= 308
-    assert agreed["en"] >= 293
+    assert agreed["en"] >= 332
