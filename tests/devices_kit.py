@@ -202,6 +202,11 @@ class Server:
     def finish(self, job: str) -> dict[str, Any]:
         return finish(self.client, job)
 
+    def kill(self) -> None:
+        """No time to put anything in order."""
+        self._process.kill()
+        self._process.wait()
+
     def exit_code(self, seconds: float) -> int:
         try:
             return self._process.wait(seconds)

@@ -6,9 +6,10 @@ import io
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import numpy as np
@@ -17,9 +18,10 @@ import soundfile
 
 from benchmarks.fake_engine import CHARACTER_SECONDS, FakeSynthesizer
 from tests.api_kit import code, finish, serving, submit
+from tests.devices_kit import Server
 from webui.audio.aigc_label.audible import AUDIBLE_SECONDS
 from webui.audio.aigc_label.label import GAP_SECONDS
-from webui.engines.base import AnyModel, SynthesizerCapabilities, SynthesizerModel, Waveform
+from webui.engines.base import AnyModel, EngineError, SynthesizerCapabilities, SynthesizerModel, Waveform
 from webui.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,12 +31,11 @@ TEXT = '[停顿 0.7s]你好[停顿2s]世界[1]。\n[pause 300ms]Hello there.<bre
 WANTED = [0.7, 2.0, 0.3, 0.5, 1.0]
 SAID = ["你好", "世界[1]。", "Hello there.", "再见"]
 PADDED = SynthesizerCapabilities(languages=("zh", "en"), sample_rate=RATE, streaming=True)
+WHOLE = SynthesizerCapabilities(languages=("zh", "en"), sample_rate=RATE)
 
 
 class Padded(FakeSynthesizer):
     """Grows piece by piece and leaves silence around what it says, as engines do."""
-
-    capabilities = PADDED
 
     def speak(self, *arguments: Any) -> Iterator[Waveform]:
         yield Waveform(np.zeros(round(0.25 * RATE), np.float32), RATE)
@@ -42,8 +43,21 @@ class Padded(FakeSynthesizer):
         yield Waveform(np.zeros(round(0.35 * RATE), np.float32), RATE)
 
 
+class Stumbling(FakeSynthesizer):
+    """Fails at the first word that it has not failed at before."""
+
+    failed: ClassVar[set[str]] = set()
+
+    def speak(self, text: str, *arguments: Any) -> Iterator[Waveform]:
+        if "世界" in text and text not in self.failed:
+            self.failed.add(text)
+            raise EngineError("ENGINE_FAILED", "stumbled")
+        return super().speak(text, *arguments)
+
+
 def models(_settings: Settings) -> list[AnyModel]:
-    return [SynthesizerModel("padded", "padded", "1", PADDED, Padded)]
+    stumbling = SynthesizerModel("stumbling", "stumbling", "1", WHOLE, Stumbling)
+    return [SynthesizerModel("padded", "padded", "1", PADDED, Padded), stumbling]
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +86,10 @@ def length() -> float:
     return sum(WANTED) + CHARACTER_SECONDS * sum(map(len, SAID))
 
 
+def segments_of(client: httpx.Client, uid: str) -> list[dict[str, Any]]:
+    return client.get(f"/api/v1/jobs/{uid}/segments").json()["segments"]
+
+
 def spoken(client: httpx.Client, text: str, **params: Any) -> dict[str, Any]:
     response = submit(client, kind="speak", params=json.dumps({"text": text, "model": "fake", **params}))
     assert response.status_code == 202, response.text
@@ -88,7 +106,7 @@ def test_a_stored_file_has_the_silence_that_was_asked_for(client: httpx.Client, 
 
 def test_segments_hold_what_is_said_and_their_times_the_silence(client: httpx.Client) -> None:
     uid = spoken(client, TEXT)["id"]
-    segments = client.get(f"/api/v1/jobs/{uid}/segments").json()["segments"]
+    segments = segments_of(client, uid)
     assert [segment["text"] for segment in segments] == [segment["text_raw"] for segment in segments] == SAID
     edges = [0.0] + [time for segment in segments for time in (segment["start"], segment["end"])]
     starts = [after - before for before, after in zip(edges[::2], edges[1::2], strict=False)]
@@ -125,7 +143,7 @@ def test_other_ssml_is_left_out_with_a_warning(client: httpx.Client) -> None:
     job = spoken(client, '<speak>你好<prosody rate="slow">世界。</prosody></speak>')
     assert [warning["code"] for warning in job["warnings"]] == ["SSML_LEFT_OUT"]
     assert "<speak>, <prosody>" in job["warnings"][0]["message"]
-    (segment,) = client.get(f"/api/v1/jobs/{job['id']}/segments").json()["segments"]
+    (segment,) = segments_of(client, job["id"])
     assert segment["text"] == "你好世界。"
 
 
@@ -145,6 +163,33 @@ def test_a_word_of_the_lexicon_leaves_the_marks_alone(client: httpx.Client) -> N
         client.put("/api/v1/lexicon", json={"entries": {}}).raise_for_status()
     data = client.get(f"/api/v1/jobs/{uid}/audio").content
     assert silences(content(data, 0, 3 + 5 * CHARACTER_SECONDS)) == pytest.approx([2, 1], abs=0.02)
+
+
+def test_a_sentence_that_is_tried_again_finds_its_pauses(client: httpx.Client) -> None:
+    job = spoken(client, TEXT, model="stumbling")
+    assert job["state"] == "partial"
+    client.post(f"/api/v1/jobs/{job['id']}/retry").raise_for_status()
+    assert finish(client, job["id"])["state"] == "done"
+    data = client.get(f"/api/v1/jobs/{job['id']}/audio").content
+    assert silences(content(data, 0, length())) == pytest.approx(WANTED, abs=0.02)
+
+
+def test_a_job_goes_on_after_a_kill_with_the_same_pauses(tmp_path: Path) -> None:
+    given = {"SHENGFANG_ENGINES": "benchmarks.fake_engine"}
+    params = {"text": TEXT, "model": "fake", "instruct": "0.7"}
+    with Server(tmp_path, "--device", "cpu", **given) as first:
+        uid = submit(first.client, kind="speak", params=json.dumps(params)).json()["jobs"][0]["id"]
+        deadline = time.monotonic() + 60
+        while not any(one["state"] == "done" for one in segments_of(first.client, uid)):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        first.kill()
+        assert not list(first.data.rglob("speech.wav")), "it had not ended"
+    with Server(tmp_path, "--device", "cpu", **given) as second:
+        assert second.finish(uid)["state"] == "done"
+        data = second.client.get(f"/api/v1/jobs/{uid}/audio").content
+        assert [one["text"] for one in segments_of(second.client, uid)] == SAID
+    assert silences(content(data, 0, length())) == pytest.approx(WANTED, abs=0.02)
 
 
 def longest(samples: np.ndarray) -> float:
