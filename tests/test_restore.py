@@ -216,3 +216,38 @@ def test_files_are_not_moved_under_a_running_server(
     with WorkLock(settings):
         assert run(settings, *(word.format(backup=tmp_path / "backup") for word in command)) == 1
     assert "already works" in capsys.readouterr().err and not settings.quarantine.exists()
+
+
+def test_what_an_owner_deleted_does_not_live_on_in_the_backup(settings: Settings, tmp_path: Path) -> None:
+    gone, stays = accept(settings), accept(settings)
+    stranger = recording_of(settings, new_uid())
+    back_up(settings, tmp_path / "backup", media=True)
+    store = open_store(settings.database)
+    store.jobs.delete(gone.owner_id, gone.uid)
+    shutil.rmtree(settings.uploads / gone.uid)
+    store.database.close()
+    back_up(settings, tmp_path / "backup", media=True)
+    kept = {path.name for path in (tmp_path / "backup" / "uploads").iterdir()}
+    assert kept == {stays.uid, stranger.parent.name}, "of what the database does not know nothing goes"
+
+
+def test_only_so_many_databases_are_kept(settings: Settings, tmp_path: Path) -> None:
+    accept(settings)
+    folder = tmp_path / "backup"
+    folder.mkdir()
+    for day in range(1, 4):
+        (folder / f"history-2026010{day}-000000.db").touch()
+    assert run(settings, "backup", str(folder), "--keep", "2") == 0
+    first, second = sorted(path.name for path in folder.glob("history-*.db"))
+    assert first == "history-20260103-000000.db"
+    assert list(json.loads((folder / "manifest.json").read_text())["databases"]) == [second]
+
+
+def test_configuration_and_certificates_are_in_the_backup(settings: Settings, tmp_path: Path) -> None:
+    accept(settings)
+    (settings.data / "certs").mkdir()
+    (settings.data / "certs" / "server.crt").write_text("certificate")
+    (config := tmp_path / "own.toml").write_text(f'data = "{settings.data}"')
+    assert main(["--config", str(config), "backup", str(tmp_path / "backup")]) == 0
+    assert (tmp_path / "backup" / "config.toml").read_text() == config.read_text()
+    assert (tmp_path / "backup" / "certs" / "server.crt").read_text() == "certificate"

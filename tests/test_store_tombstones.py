@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from webui.store import tombstones
 from webui.store.hotwords import HotwordStore
 from webui.store.jobs import new_uid
 from webui.store.rows import NewConsent, NewVoice
-from webui.store.schema import hotword_lists, jobs, metadata, voice_consents, voices
+from webui.store.schema import hotword_lists, jobs, metadata, segments, voice_consents, voices
 
 # Who, when, what kind and how much, for the queue, `changes` and the audit; no content and no name.
 JOB_KEEPS = """
@@ -110,3 +111,55 @@ def test_a_personal_column_and_table_of_a_later_version_are_wiped_too(tmp_path: 
     ran = subprocess.run(command, cwd=Path(__file__).parent.parent, capture_output=True, text=True, timeout=60)
     assert ran.stderr == ""
     assert ran.stdout.splitlines() == ["|张三", "公开"]
+
+
+SECRET = "绝密之名"
+
+
+def delete_job(store: Store) -> None:
+    job = store.finished(SECRET)
+    store.jobs.delete(job.owner_id, job.uid)
+
+
+def rename_speaker(store: Store) -> None:
+    job = store.finished("x")
+    with store.database.write() as connection:
+        connection.execute(segments.update().values(speaker=SECRET))
+    store.jobs.rename_speaker(job.owner_id, job.uid, SECRET, "somebody")
+
+
+def made_voice(store: Store) -> tuple[int, str]:
+    owner, uid = store.owner().id, new_uid()
+    voice = NewVoice(uid, owner, SECRET, SECRET, "voices/a.wav", "0" * 64, 3.0)
+    store.voices.add(voice, NewConsent("self", "x"))
+    return owner, uid
+
+
+def delete_voice(store: Store) -> None:
+    store.voices.delete(*made_voice(store))
+
+
+def change_voice(store: Store) -> None:
+    store.voices.change(*made_voice(store), name="a", transcript="b")
+
+
+def delete_list(store: Store) -> None:
+    lists = HotwordStore(store.database)
+    lists.keep(store.owner().id, "l", [SECRET], 9)
+    lists.delete(store.owner().id, "l")
+
+
+def replace_list(store: Store) -> None:
+    lists = HotwordStore(store.database)
+    for word in (SECRET, "x"):
+        lists.keep(store.owner().id, "l", [word], 9)
+
+
+@pytest.mark.parametrize("remove", [delete_job, rename_speaker, delete_voice, change_voice, delete_list, replace_list])
+def test_f11_what_was_deleted_or_replaced_is_nowhere_in_the_files(
+    tmp_path: Path, remove: Callable[[Store], None]
+) -> None:
+    store = open_store(tmp_path / "history.db")
+    remove(store)
+    written = b"".join(path.read_bytes() for path in tmp_path.glob("history.db*"))
+    assert b"jobs" in written and SECRET.encode() not in written

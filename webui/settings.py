@@ -163,6 +163,12 @@ class Settings(BaseSettings):
         return self.history_db or self.data / "history.db"
 
     @property
+    def config_file(self) -> Path | None:
+        """The file that these settings were read from, if any."""
+        file = type(self).model_config.get("toml_file")
+        return Path(str(file)) if file else None
+
+    @property
     def uploads(self) -> Path:
         return self.data / "uploads"
 

@@ -18,6 +18,7 @@ def backup(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(help=help_text("backup_folder"))],
     media: Annotated[bool, typer.Option("--media", help=help_text("backup_media"))] = False,
+    keep: Annotated[int | None, typer.Option(min=1, help=help_text("backup_keep"))] = None,
 ) -> int:
     from webui.store.maintenance import back_up
 
@@ -26,7 +27,7 @@ def backup(
         raise Failed(say("no_such_file", file=settings.database))
     try:
         with private_files():
-            written = back_up(settings, folder, media)
+            written = back_up(settings, folder, media, keep)
     except sqlite3.Error as error:
         raise Failed(str(error)) from error
     typer.echo(say("written", file=written))

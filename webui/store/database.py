@@ -106,7 +106,10 @@ class Database:
 
     @contextmanager
     def erase(self) -> Iterator[Connection]:
-        """`write`, for a deletion: afterwards neither the file nor the write-ahead log holds what it deleted."""
+        """`write`, for what deletes or replaces something entrusted to us.
+
+        Afterwards neither the file nor the write-ahead log holds it.
+        """
         if self._make_room is not None:
             self._make_room()
         with self.write() as connection:

@@ -174,7 +174,7 @@ class JobStore:
 
         Raises UserError NOT_FOUND where nobody is called so.
         """
-        with self._database.write() as connection:
+        with self._database.erase() as connection:
             job = find(connection, owner_id, uid)
             change = next_change(connection)
             here = (segments.c.job_id == job.id) & (segments.c.speaker == speaker)

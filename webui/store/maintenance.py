@@ -16,37 +16,88 @@ from webui.settings import Settings
 
 _MOST_SHOWN = 20
 _MANIFEST = "manifest.json"
+_COPIES = "history-*.db"
+_GONE_VOICES = """
+    SELECT prompt_path FROM voices WHERE deleted_at IS NOT NULL
+    OR id IN (SELECT voice_id FROM voice_consents WHERE revoked_at IS NOT NULL)
+"""
 
 
-def back_up(settings: Settings, folder: Path, media: bool = False) -> Path:
+def back_up(settings: Settings, folder: Path, media: bool = False, keep: int | None = None) -> Path:
     """A copy of the database in `folder`, named by the time; returns its path. Raises OSError, sqlite3.Error.
 
-    With `media` the recordings, results and voices are copied beside it, those not there yet; `manifest.json`
-    holds the SHA-256 of every database in `folder` and the number of files.
+    The configuration and the certificates are copied beside it. With `media` the recordings, results and voices are,
+    those not there yet, and what their owners deleted goes from `folder` as well. `keep`: databases of earlier
+    backups beyond so many go. `manifest.json` holds the SHA-256 of every database in `folder` and the number of files.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    target = _copy_database(settings.database, folder)
+    _copy_configuration(settings, folder)
+    copied = sum(_copy_tree(root, folder / root.name) for root in _media(settings)) if media else 0
+    if media:
+        _drop_deleted(target, folder)
+    _drop_old(folder, keep)
+    _write_manifest(folder, target, copied)
+    return target
+
+
+def _copy_database(database: Path, folder: Path) -> Path:
     stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     target = folder / f"history-{stamp}.db"
     part = target.with_suffix(".part")
     try:
         # In one step: between two steps a commit of another process makes SQLite begin anew, and a busy server never
         # lets it end. Readers and writers of a WAL database go on meanwhile.
-        with closing(_read_only(settings.database)) as live, closing(sqlite3.connect(part)) as copy:
+        with closing(_read_only(database)) as live, closing(sqlite3.connect(part)) as copy:
             live.backup(copy)
         part.rename(target)
     finally:
         part.unlink(missing_ok=True)
-    copied = sum(_copy_tree(root, folder / root.name) for root in _media(settings)) if media else 0
-    digest = sha256(target)
-    databases = {**_checksums(folder), target.name: digest}
-    manifest = {"database": target.name, "sha256": digest, "files_copied": copied, "created_at": stamp}
-    (folder / _MANIFEST).write_text(json.dumps({**manifest, "databases": databases}, indent=1), encoding="utf-8")
     return target
+
+
+def _copy_configuration(settings: Settings, folder: Path) -> None:
+    if settings.config_file is not None:
+        shutil.copy2(settings.config_file, folder / "config.toml")
+    certificates = settings.data / "certs"
+    if certificates.is_dir():
+        shutil.copytree(certificates, folder / certificates.name, dirs_exist_ok=True)
+
+
+def _drop_deleted(copy: Path, folder: Path) -> None:
+    """What an owner deleted, or a voice whose consent was withdrawn, does not live on in the backup."""
+    with closing(_read_only(copy)) as connection:
+        jobs = connection.execute("SELECT uid FROM jobs WHERE deleted_at IS NOT NULL").fetchall()
+        voices = connection.execute(_GONE_VOICES).fetchall()
+    for (uid,) in jobs:
+        for root in ("uploads", "outputs"):
+            shutil.rmtree(folder / root / uid, ignore_errors=True)
+    for (path,) in voices:
+        (folder / path).unlink(missing_ok=True)
+
+
+def _drop_old(folder: Path, keep: int | None) -> None:
+    if keep is not None:
+        for copy in sorted(folder.glob(_COPIES))[:-keep]:
+            copy.unlink()
+
+
+def _write_manifest(folder: Path, copy: Path, copied: int) -> None:
+    digest = sha256(copy)
+    earlier = {name: known for name, known in _checksums(folder).items() if (folder / name).is_file()}
+    manifest = {
+        "database": copy.name,
+        "sha256": digest,
+        "files_copied": copied,
+        "created_at": copy.stem.removeprefix("history-"),
+        "databases": {**earlier, copy.name: digest},
+    }
+    (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
 def newest_backup(folder: Path) -> Path:
     """The database that `back_up` wrote last into `folder`. Raises UserError BACKUP_NONE."""
-    copies = sorted(folder.glob("history-*.db"))
+    copies = sorted(folder.glob(_COPIES))
     if not copies:
         raise UserError("BACKUP_NONE", file=str(folder))
     return copies[-1]

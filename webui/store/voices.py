@@ -79,7 +79,7 @@ class VoiceStore:
         """Change what is given. Raises UserError VOICE_NOT_FOUND, VOICE_EXISTS."""
         given = {"name": name, "transcript": transcript, "shared": shared}
         values = {key: value for key, value in given.items() if value is not None}
-        with self._database.write() as connection:
+        with self._database.erase() as connection:
             voice = _own(connection, owner_id, uid)
             if name is not None and name != voice.name and _named(connection, owner_id, name):
                 raise UserError("VOICE_EXISTS", param="name", voice=name)
