@@ -132,6 +132,8 @@ def _range(match: re.Match[str]) -> str | None:
     """A hyphen between two bare numbers: 到 where the second is the greater or counts something, else 减."""
     text, a, b = match.string, match["a"], match["b"]
     behind = text[match.end() : match.end() + 3]
+    if re.match(r"0\d", b):
+        return f"{telephone(a)}杠{telephone(b)}"
     if match["mark"].strip() == "-" and (
         re.match(r"\s?(?:=|等于)", behind)
         or re.search(rf"{words.MINUS_BEFORE}\s?$", text[max(0, match.start() - 2) : match.start()])

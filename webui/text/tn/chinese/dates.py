@@ -63,13 +63,14 @@ RULES = (
         _date,
     ),
     Rule(
-        "month of a year", "2002/01 is no fraction", r"(?P<y>(?:19|20)\d\d)[-/](?P<m>0[1-9]|1[0-2])(?![\d/.%-])", _date
-    ),
-    Rule(
         "season",
         "2024-25赛季 spans two years",
-        r"(?:19|20)\d\d[-/~～–—]\d\d(?=赛季|学年|财年|年度|年)",
+        r"(?:(?:19|20)\d\d[-/~～–—](?:19|20)?\d\d|\d\d[-/~～–—]\d\d)(?=赛季|学年|财年)"
+        r"|(?:19|20)\d\d[-/~～–—]\d\d(?=年)",
         _years,
+    ),
+    Rule(
+        "month of a year", "2002/01 is no fraction", r"(?P<y>(?:19|20)\d\d)[-/](?P<m>0[1-9]|1[0-2])(?![\d/.%-])", _date
     ),
     Rule(
         "years",
@@ -131,6 +132,8 @@ RULES = (
         lambda match: digits(match[0].replace(".", "")),
     ),
     Rule("title", "《1917》", r"\d{4}(?=》)", _digits, before="《"),
+    Rule("year of a title", "《歌手2017》", r"(?:19|20)\d\d(?=》)", _digits),
+    Rule("year in brackets", "太康元年（280）", r"\d{3,4}(?=[)）])", _digits, before="年[(（]"),
     Rule(
         "month or day",
         "02月, 08号 drop their zero",

@@ -72,6 +72,7 @@ RULES = (
     Rule("number sign before", "#5 is 五号", r"#(?P<n>\d{1,4})号?(?!\d)", lambda match: integer(match["n"]) + "号"),
     _word("number sign behind", "3#楼", r"#(?=[㐀-鿿]|$|[，。、,\s])", "号", r"\d"),
     _word("minus before a fraction", "-百分之1", r"[-−](?=百分之\d)", "负"),
+    _word("hyphen of a name", "红旗-9的 is no minus", r"[-–−](?=\d)", "", words.DESIGNATOR),
     _word("hyphen", "GPT-4: a hyphen behind letters is no minus", r"-(?=\d)", " ", "[A-Za-z]"),
     _word(
         "hyphen in a name",

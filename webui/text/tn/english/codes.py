@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from webui.text.tn.english import words
-from webui.text.tn.english.numbers import cardinal, digits, integer, pair
+from webui.text.tn.english.numbers import cardinal, digits, integer, number, pair
 from webui.text.tn.rules import Rule
 
 _STREET = words.any_of([*words.STREETS, *words.STREETS.values()])
@@ -72,12 +72,14 @@ def _state(match: re.Match[str]) -> str | None:
 
 def _serial(match: re.Match[str]) -> str:
     """Letters and digits in turn: three digits and more one by one, unless round."""
-    parts = re.findall(r"\d+|[A-Za-z]+|-", match[0])
-    said = [_figures(part) if part.isdigit() else part for part in parts]
+    parts = re.findall(r"\d+(?:\.\d+)?|[A-Za-z]+|-", match[0])
+    said = [_figures(part) if part[0].isdigit() else part for part in parts]
     return " ".join(said).replace(" - ", "-")
 
 
 def _figures(written: str) -> str:
+    if "." in written:
+        return number(written)
     if len(written) < 3 or (written[0] != "0" and written.endswith("00")):
         return integer(written)
     return digits(written)
@@ -101,12 +103,14 @@ RULES = (
     Rule(
         "telephone",
         "groups of three, three and four, or as in other countries",
-        r"(?:\+\d{1,3}[- ]?|1[- .])?(?:\(\d{3}\) ?|\d{3}[- .])\d{3}[- .]\d{4}(?![\d-])|\d{3}-\d{4}(?![\d-])"
+        r"(?:\+\d{1,3}[- ]?|1[- .])?(?:\(\d{3}\)[- ]?|\d{3}[- .])\d{3}[- .]\d{4}(?:-\d{1,5})?(?![\d-])"
+        r"|\d{3}-\d{4}(?![\d-])"
         r"|\+?(?:86[- ])?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\d)",
         _groups,
     ),
     Rule("version", "2.4.1", r"\d{1,5}(?:\.\d{1,5}){2,5}(?!\.?\d)", _points),
     Rule("abroad", "+44 20 7946 0958", r"\+\d{1,3}(?:[- ]\d{2,5}){2,4}(?!\d)", _groups),
+    Rule("card", "1234 5678 9012 3456", r"\d{4}(?P<gap>[ -])\d{4}(?:(?P=gap)\d{4}){1,2}(?!\d)", _groups),
     Rule("extension", "ext. 123", r"(?:ext\.?|x) ?(?P<n>\d{2,6})(?!\w)", _extension, before=r"\d[ ,]{1,2}|[a-z], "),
     Rule("insurance number", "123-45-6789", r"\d{3}-\d{2}-\d{4}(?![\d-])", _groups),
     Rule(
@@ -141,7 +145,7 @@ RULES = (
     Rule(
         "serial",
         "MU5137, c325b, covid-19",
-        r"(?<!\d)[A-Za-z]{1,12}-?(?!\d{1,3}0s\b)\d{1,12}(?:[A-Za-z]{1,3}(?:\d{1,4})?)?(?![\w]|[.,]\d|-\d)",
+        r"(?<!\d)[A-Za-z]{1,12}-?(?!\d{1,3}0s\b)\d{1,12}(?:\.\d{1,6})?(?:[A-Za-z]{1,3}\d{1,4}|-[A-Za-z]{1,3}\d{0,4}){0,4}[A-Za-z]{0,3}(?![\w]|,\d|-\d)",
         _serial,
     ),
 )
