@@ -26,6 +26,7 @@ OTHER_MEANINGS = {  # the same words for something else
     "cli/application.py": {"transcribe", "speak"},  # commands
     "cli/jobs.py": {"failed"},  # a text
     "devices/driver_probe.py": {"done"},  # a step of the child
+    "engines/base.py": {"convert"},  # what an engine may lack
     "engines/basic/espeak.py": {"speak"},  # a request to the child
     "engines/basic/espeak_worker.py": {"speak"},
     "engines/cosyvoice/prompts.py": {"convert"},  # a mode of the model
@@ -35,7 +36,6 @@ OTHER_MEANINGS = {  # the same words for something else
     "pages/layout.py": {"transcribe"},  # a tab
     "pages/transcribe.py": {"transcribe"},
     "server/openai.py": {"transcribe"},  # OpenAI's name of a task
-    "server/present_machine.py": {"running", "done", "failed"},  # of a download
     "service/models.py": {"running", "done", "failed"},  # of a download
     "service/optimising.py": {"running", "done", "failed"},
 }

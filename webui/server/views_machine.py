@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel
 
 from webui.server.views import Message
+from webui.service.models import PullState
+from webui.service.optimising import State as OptimisationState
 
 
 class Capabilities(BaseModel):
@@ -38,7 +38,7 @@ class Capabilities(BaseModel):
 class Optimisation(BaseModel):
     """`use`: what the CPU computes in; `errors`: part → relative error, measured."""
 
-    state: Literal["none", "running", "failed", "done"]
+    state: OptimisationState
     use: str | None
     errors: dict[str, float] | None
     error: Message | None
@@ -62,7 +62,7 @@ class Model(BaseModel):
 class Pull(BaseModel):
     """A download: bytes `done` of `total`."""
 
-    state: Literal["running", "failed"]
+    state: PullState
     done: int
     total: int
     error: Message | None

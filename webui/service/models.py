@@ -23,12 +23,14 @@ log = logging.getLogger(__name__)
 
 _KINDS: tuple[type[RecognizerModel], type[SynthesizerModel]] = (RecognizerModel, SynthesizerModel)
 
+PullState = Literal["running", "failed"]
+
 
 @dataclass
 class Pull:
     """A download: bytes `done` of `total`; `error` why it failed."""
 
-    state: Literal["running", "failed"] = "running"
+    state: PullState = "running"
     done: int = 0
     total: int = 0
     error: Notice | None = None
