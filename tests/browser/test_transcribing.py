@@ -12,6 +12,15 @@ from tests.browser.kit import LINE, Opener, choose_model, finished, jobs, record
 
 pytestmark = pytest.mark.browser
 
+# As a correction by sound would leave it: the raw text as it was heard, the text with the hotword in its place.
+PUT_IN = """async (id) => {
+  const {segments: [{n, text, version}]} = await (await fetch(`/api/v1/jobs/${id}/segments`)).json();
+  await fetch(`/api/v1/jobs/${id}/segments/${n}`, {
+    method: "PATCH", headers: {"content-type": "application/json"},
+    body: JSON.stringify({text: text.replace("听到", "声坊"), version}),
+  });
+}"""
+
 
 def test_an_upload_becomes_text_that_is_heard_corrected_and_taken_away(open_page: Opener) -> None:
     page = open_page()
@@ -35,6 +44,17 @@ def test_an_upload_becomes_text_that_is_heard_corrected_and_taken_away(open_page
     with page.expect_download() as download:
         page.get_by_role("link", name="TXT").click()
     assert "您好，这里是热线。" in Path(download.value.path()).read_text("utf-8")
+
+
+def test_a_hotword_that_was_put_in_gives_back_what_was_heard_at_a_click(open_page: Opener) -> None:
+    page = open_page()
+    transcribe(page, "a.wav", hotwords="声坊")
+    finished(page)
+    page.evaluate(PUT_IN, jobs(page)[0]["id"])
+    put_in = page.get_by_role("button", name="听到的是“听到”，按热词写成“声坊”；点击改回")
+    put_in.first.click()
+    expect(page.locator(LINE).first).to_contain_text("听到")
+    expect(put_in).to_have_count(0)
 
 
 def test_the_last_job_is_shown_to_a_new_window_of_its_owner(open_page: Opener, address: str) -> None:

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { inTime, isNumbered, merge, pieces, placeOf, soundingAt } from "../../webui/pages/static/segments.js";
+import { asHeard, inTime, isNumbered, merge, pieces, placeOf, soundingAt } from "../../webui/pages/static/segments.js";
 
 const segment = (n, start, change = n) => /** @type {any} */ ({ n, start, end: start + 1, change });
 const entries = (...segments) => segments.map((one) => ({ segment: one }));
 const marked = (text, ...hits) =>
-  pieces({ text, hits: hits.map(([start, end]) => ({ start, end })) })
+  pieces({ text, hits: hits.map(([start, end]) => ({ word: "", start, end, heard: null })) })
     .map(({ text, hit }) => (hit ? `<${text}>` : text))
     .join("|");
 
@@ -62,4 +62,8 @@ test("places are counted in characters: one outside the basic plane is one", () 
 
 test("a speaker is numbered until somebody names them", () => {
   assert.deepEqual(["1", "12", "王宏", "2号", ""].map(isNumbered), [true, true, false, false, false]);
+});
+
+test("what was heard goes back in the place of the hotword, counted in characters", () => {
+  assert.equal(asHeard("😀请周慧来", { start: 2, end: 4, heard: "周惠" }), "😀请周惠来");
 });

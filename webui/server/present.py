@@ -7,12 +7,12 @@ from datetime import datetime, timezone
 from typing import Any
 
 from webui.errors import Notice
-from webui.server.views import HotwordList, Job, JobChanges, JobPage, Message, Segment, Submitted, Voice
+from webui.server.views import Hit, HotwordList, Job, JobChanges, JobPage, Message, Segment, Submitted, Voice
 from webui.service.hotwords import KeptHotwords
 from webui.service.jobs import ChangedJobs, JobSegments, JobsOfPage, QueuedJob, SubmittedJobs
 from webui.service.voices import KnownVoice
 from webui.store.rows import ConsentRow, JobRow, QueuePlace, SegmentRow
-from webui.text.hotwords import Hit, find, with_heard
+from webui.text import hotwords
 
 _NOWHERE = QueuePlace(None, None)
 _LANGUAGES = {
@@ -103,7 +103,7 @@ def segment_view(row: SegmentRow, job: JobRow, locale: str, *, words: bool = Tru
         text_raw=row.text_raw,
         source=row.source,
         words=[word._asdict() for word in row.words] if words else [],
-        hits=[{"word": hit.word, "start": hit.start, "end": hit.end, "heard": hit.heard} for hit in _hits(row, job)],
+        hits=[Hit(word=hit.word, start=hit.start, end=hit.end, heard=hit.heard) for hit in _hits(row, job)],
         language=row.language,
         speaker=row.speaker,
         confidence=row.confidence,
@@ -115,10 +115,10 @@ def segment_view(row: SegmentRow, job: JobRow, locale: str, *, words: bool = Tru
     )
 
 
-def _hits(row: SegmentRow, job: JobRow) -> Sequence[Hit]:
+def _hits(row: SegmentRow, job: JobRow) -> Sequence[hotwords.Hit]:
     """The job's hotwords in the text as it is shown, after an edit too, and what the model wrote in their place."""
-    hits = find(row.shown_text, job.params.get("hotwords", ()))
-    return with_heard(hits, row.shown_text, row.text_raw)
+    hits = hotwords.find(row.shown_text, job.params.get("hotwords", ()))
+    return hotwords.with_heard(hits, row.shown_text, row.text_raw)
 
 
 def voice_view(voice: KnownVoice, owner_id: int, locale: str) -> Voice:

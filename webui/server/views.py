@@ -52,6 +52,15 @@ class Job(BaseModel):
     finished_at: str | None
 
 
+class Hit(BaseModel):
+    """A hotword in a text; `start`, `end` in characters. `heard`: what the model wrote, where it was corrected."""
+
+    word: str
+    start: int
+    end: int
+    heard: str | None
+
+
 class Segment(BaseModel):
     n: int
     start: float
@@ -62,7 +71,7 @@ class Segment(BaseModel):
     text_raw: str
     source: str
     words: list[dict[str, Any]]
-    hits: list[dict[str, Any]]
+    hits: list[Hit]
     language: str | None
     speaker: str | None
     confidence: float | None

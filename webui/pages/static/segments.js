@@ -30,7 +30,8 @@ export const soundingAt = (entries, seconds) =>
   entries.find(({ segment }) => seconds >= segment.start && seconds < segment.end);
 
 /**
- * The text in pieces, `hit` where one is a hotword; the hits count characters, not UTF-16 units.
+ * The text in pieces, `hit` where one is a hotword, with what was heard in its place; hits count characters, not UTF-16
+ * units.
  * @param {Pick<Segment, "text" | "hits">} segment
  */
 export function pieces({ text, hits }) {
@@ -41,12 +42,21 @@ export function pieces({ text, hits }) {
     if (end > done) found.push({ text: characters.slice(done, end).join(""), hit });
     done = end;
   };
-  for (const { start, end } of hits ?? []) {
-    add(start, false);
-    add(end, true);
+  for (const hit of hits ?? []) {
+    add(hit.start, null);
+    add(hit.end, hit);
   }
-  add(characters.length, false);
+  add(characters.length, null);
   return found;
+}
+
+/**
+ * The text with what was heard in the place of a hotword that was put in.
+ * @param {string} text @param {{start: number, end: number, heard?: string | null}} hit
+ */
+export function asHeard(text, { start, end, heard }) {
+  const characters = [...text];
+  return characters.slice(0, start).join("") + heard + characters.slice(end).join("");
 }
 
 /**

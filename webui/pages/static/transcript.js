@@ -4,7 +4,7 @@ import { announce, button, errorBox, h } from "./dom.js";
 import { clock, languageName } from "./format.js";
 import { t } from "./i18n.js";
 import { isTranscript } from "./job-states.js";
-import { inTime, isNumbered, pieces, placeOf, soundingAt } from "./segments.js";
+import { asHeard, inTime, isNumbered, pieces, placeOf, soundingAt } from "./segments.js";
 
 const SHOWN_STATES = ["done", "failed", "skipped"]; // skipped: speech that no model here understands, with its times
 const ROWS_A_FRAME = 200; // a ten-hour recording has thousands of sentences; the page must stay awake
@@ -72,7 +72,7 @@ export class Transcript extends HTMLElement {
 
   #row(segment) {
     const seek = () => this.#seek(segment);
-    const text = segment.text ? pieces(segment).map(marked) : segment.source;
+    const text = segment.text ? pieces(segment).map((piece) => this.#piece(segment, piece)) : segment.source;
     const said = h(
       "p",
       { class: text ? "sf-said" : "sf-said sf-empty", onclick: () => getSelection().isCollapsed && seek() },
@@ -87,6 +87,31 @@ export class Transcript extends HTMLElement {
         ? button(t("edit"), () => this.#edit(segment), { icon: "edit", iconOnly: true, style: "quiet" })
         : null,
     );
+  }
+
+  /** A hotword is marked; one that was put in for what was heard gives it back at a click. */
+  #piece(segment, { text, hit }) {
+    if (!hit) return text;
+    if (!hit.heard || !isTranscript(this.job)) return h("mark", {}, text);
+    const label = t("put_back", { heard: hit.heard, word: text });
+    const undo = (event) => {
+      event.stopPropagation();
+      this.#putBack(segment, hit);
+    };
+    return h(
+      "button",
+      { type: "button", class: "sf-corrected", title: label, "aria-label": label, onclick: undo },
+      h("mark", {}, text),
+    );
+  }
+
+  async #putBack(segment, hit) {
+    const change = { text: asHeard(segment.text, hit), version: segment.version };
+    try {
+      this.#saved(await patch(`/jobs/${this.job.id}/segments/${segment.n}`, change));
+    } catch (error) {
+      announce(error.message || t("connection_failed"), "error");
+    }
   }
 
   #seek(segment) {
@@ -211,8 +236,6 @@ export class Transcript extends HTMLElement {
       now.row.scrollIntoView({ block: "center", behavior: "smooth" });
   }
 }
-
-const marked = ({ text, hit }) => (hit ? h("mark", {}, text) : text);
 
 /** Enter keeps, Escape leaves; not while an input method is at work. */
 function onKeys(field, save, close) {
