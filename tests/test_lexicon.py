@@ -67,6 +67,8 @@ def test_readings_are_pinyin_marks_or_other_words(reading: str, kept: str) -> No
         ({"词": "[qeng4]"}, "UNKNOWN_PRONUNCIATION"),
         ({"词": "qeng4"}, "UNKNOWN_PRONUNCIATION"),
         ({"词": ""}, "LEXICON_WORD"),
+        ({"词": "等[停顿 1s]一等"}, "LEXICON_WORD"),
+        ({"词": "wait [pause] here"}, "LEXICON_WORD"),
         ({"词": "。"}, "LEXICON_WORD"),
         ({" ": "ci2"}, "LEXICON_WORD"),
         ({"[词]": "ci2"}, "LEXICON_WORD"),

@@ -177,3 +177,17 @@ def test_the_transcript_of_a_saved_voice_is_corrected(open_page: Opener) -> None
     expect(card.locator(".sf-title")).to_have_text("前台播音")
     expect(card.locator(".sf-voice-transcript")).to_have_text(CANARY)
     assert page.evaluate("window.canary") is None
+
+
+@pytest.mark.parametrize(
+    ("locale", "summary", "mark"),
+    [("zh-CN", "读音和停顿", "[停顿 0.8s]"), ("en-GB", "Pronunciation and pauses", "[pause 0.8s]")],
+)
+def test_a_pause_is_put_where_the_cursor_stands(open_page: Opener, locale: str, summary: str, mark: str) -> None:
+    page = open_page("clone", locale=locale)
+    area = page.locator("#sf-text textarea")
+    area.fill("你好世界")
+    area.evaluate("area => area.setSelectionRange(2, 2)")
+    page.get_by_text(summary).click()
+    page.get_by_role("button", name=mark).click()
+    expect(area).to_have_value(f"你好{mark}世界")

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 
 from webui.errors import UserError
+from webui.text.pauses import marks
 from webui.text.pronunciation import MARK, is_mark, parse, syllable
 from webui.text.sentences import speakable
 
@@ -56,9 +57,9 @@ def _checked_entry(word: str, reading: str) -> tuple[str, str]:
     if parts and all(map(_TONED.fullmatch, parts)):
         found = [syllable(unicodedata.normalize("NFC", part)) for part in parts]
         reading = "".join(f"[{one.base}{one.tone}]" for one in found)
-    parse(reading)
-    if not speakable(reading):
+    if marks(reading) or not speakable(reading):  # a text is cut at its pauses before a word is looked up
         raise UserError("LEXICON_WORD", param="entries", word=word, most=MOST_WORD)
+    parse(reading)
     return word, reading
 
 
