@@ -28,9 +28,10 @@ _CHINESE_ZONE = re.compile(rf"{_FIGURES}[{_CJK}]+(?:{_FIGURES}[{_CJK}]+)*(?:[0-9
 _ENGLISH_ZONE = re.compile(rf"(?<![0-9A-Za-z/])[A-Za-z][^{_CJK}]*")
 _ENGLISH_WORD = re.compile(r"\b[A-Za-z][a-z'’]+\b")
 _WORTH = re.compile(r"[0-9%°℃℉$€£¥￥+=×÷±≥≤&@/]|\b(?:Dr|Mrs?|Ms|Prof|St|Mt|Hon|Rev|Maj|Gov|Capt|Col|Lt|Sgt|Ph\.D)\.")
-_FULL_WIDTH = {ord(sign): chr(ord(sign) - 0xFEE0) for sign in "％．／：＋－"} | {
+_FULL_WIDTH = {ord(sign): chr(ord(sign) - 0xFEE0) for sign in "％．／：＋－＝＞＜＃＊"} | {
     code: code - 0xFEE0 for first, last in ("０９", "ＡＺ", "ａｚ") for code in range(ord(first), ord(last) + 1)
 }
+_HYPHENS = str.maketrans("‐‑﹣〜―", "---～—")
 
 
 class Normaliser:
@@ -51,7 +52,7 @@ class Normaliser:
         return "".join([*parts, self._line(text[end:], language)])
 
     def _line(self, text: str, language: str) -> str:
-        text = text.translate(_FULL_WIDTH)
+        text = text.translate(_FULL_WIDTH).translate(_HYPHENS)
         return "".join(self._zone(zone, spoken) for zone, spoken in _zones(text, language))
 
     def _zone(self, zone: str, language: str) -> str:

@@ -91,6 +91,16 @@ _SPELLINGS = {
     "㏄": "cc",
     "㎖": "mL",
 }
+_LOOSELY = """
+kg KG Kg; cm CM Cm; mm MM Mm; km KM Km; mL ML Ml; kW KW Kw kw; kWh KWH KWh Kwh kwh; mAh MAH mah MAh; min MIN Min
+kHz KHZ KHz Khz khz; MHz MHZ Mhz mhz; GHz GHZ Ghz ghz; Hz HZ hz; MPa MPA Mpa mpa; kPa KPA KPa Kpa kpa; dB DB db
+kV KV Kv kv; mmHg MMHG mmhg; mol MOL Mol; kcal KCAL Kcal KCal
+"""  # the right spelling first
+_SPELLINGS |= {
+    wrong: right
+    for right, *others in map(str.split, _LOOSELY.strip().replace("\n", ";").split(";"))
+    for wrong in others
+}
 _INVARIABLE = ("hertz", "lux")
 _AREAS = ("m", "km", "cm", "mm", "dm", "nm", "μm")
 

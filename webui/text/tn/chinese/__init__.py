@@ -8,7 +8,7 @@ from webui.text.tn.chinese import amounts, codes, dates, signs
 from webui.text.tn.rules import Reader
 
 _START = re.compile(
-    r"[0-9]|\.(?=\d)|(?<![A-Za-z])[A-Za-z]|[-−+±~～–—≥≤≧≦<>=≠≈≒!×✕*xX÷#^⁰¹²³⁴⁵⁶⁷⁸⁹½⅓⅔¼¾⅕⅛₀₁₂₃₄₅₆₇₈₉￥¥$€£₩₹₽฿₫₺₱₴(（]"
+    r"[0-9]|\.(?=\d)|(?<![A-Za-z])[A-Za-z]|[-−+±~～–—≥≤≧≦<>=≠≈≒!×✕*xX÷#^⁰¹²³⁴⁵⁶⁷⁸⁹√½⅓⅔¼¾⅕⅛₀₁₂₃₄₅₆₇₈₉￥¥$€£₩₹₽฿₫₺₱₴(（]"
 )
 _READER = Reader(_START, (*dates.RULES, *amounts.MONEY, *codes.RULES, *signs.RULES, *amounts.RULES))
 

@@ -15,7 +15,7 @@ _PAIR = rf"{_SIGN}(?P<a>{NUMBER})(?:{words.RANGE}(?P<sign_b>[-−]?)(?P<b>{NUMBE
 _CURRENCY = words.any_of(words.CURRENCIES)
 _CODES = words.any_of(filter(str.isalpha, words.CURRENCIES))
 _SCALE = r"(?P<scale>[百千]?[万亿]+|[千百]|(?:[kKmMbB]|bn)(?![A-Za-z]))?"
-_PER = rf"(?:{words.PER}|{units.TOKEN}|[dah](?![A-Za-z0-9]))"
+_PER = rf"(?:10{{1,3}})?(?:{words.PER}|{units.TOKEN}|[dah](?![A-Za-z0-9]))"
 _PERS = rf"(?P<pers>(?:/(?:{_PER}|\({_PER}[·*]{_PER}\))){{0,2}})"
 _RATES = words.any_of(words.RATES)
 _SHARES = {"%": "百分之", "‰": "千分之", "‱": "万分之"}
@@ -66,10 +66,13 @@ def _denominators(pers: str | None) -> list[str]:
     return [per for per in re.split(r"[/·*()]", pers or "") if per]
 
 
-def _per_name(per: str) -> str | None:
-    """The name of a unit behind a slash; None for letters that are none."""
-    found = units.unit(per)
-    return found.chinese if found else words.SHORT_PER.get(per, None if per.isascii() else per)
+def _per_name(per: str) -> str:
+    """The name of a unit behind a slash, perhaps with a number (100km); None for letters that are none."""
+    name = per.lstrip("0123456789")
+    many = per[: len(per) - len(name)]
+    found = units.unit(name)
+    said = found.chinese if found else words.SHORT_PER.get(name, "" if name.isascii() else name)
+    return said and (integer(many) if many else "") + said
 
 
 def _measure(match: re.Match[str]) -> str | None:
@@ -77,7 +80,7 @@ def _measure(match: re.Match[str]) -> str | None:
     found = units.unit(written)
     behind = match.string[match.end("unit") :][:2]
     pers = match["pers"]
-    if found is None or None in map(_per_name, _denominators(pers)):
+    if found is None or "" in map(_per_name, _denominators(pers)):
         return None
     if len(written) == 1 and written.isalpha() and _is_letter(match, written, behind):
         return None
@@ -92,7 +95,8 @@ def _is_letter(match: re.Match[str], written: str, behind: str) -> bool:
         return not match["pers"]
     return (
         written in "AVWLJN"
-        and re.match("[座栋号室单元排班层楼区级卷类票股景风游大企认免区型款驱+]", behind) is not None
+        and re.match("[座栋号室单元排班层楼区级卷类票股景风游大企认免型款驱坦式船舰炮轮机版标列套间铺+]", behind)
+        is not None
     )
 
 
@@ -112,7 +116,7 @@ def _acceleration(match: re.Match[str]) -> str:
 
 def _counted_per(match: re.Match[str]) -> str | None:
     name = _per_name(match["per"])
-    return name and f"每{name}{_pair(match, '两')}{match['scale'] or ''}{match['unit']}"
+    return f"每{name}{_pair(match, '两')}{match['scale'] or ''}{match['unit']}" if name else None
 
 
 def _ten_thousands(match: re.Match[str]) -> str:
@@ -132,7 +136,7 @@ def _range(match: re.Match[str]) -> str | None:
     """A hyphen between two bare numbers: 到 where the second is the greater or counts something, else 减."""
     text, a, b = match.string, match["a"], match["b"]
     behind = text[match.end() : match.end() + 3]
-    if re.match(r"0\d", b):
+    if re.match(r"0\d", a) or re.match(r"0\d", b):
         return f"{telephone(a)}杠{telephone(b)}"
     if match["mark"].strip() == "-" and (
         re.match(r"\s?(?:=|等于)", behind)
@@ -184,7 +188,10 @@ MONEY = (
         _money,
     ),
     Rule(
-        "money behind", "100RMB", rf"{_PAIR}(?P<scale>[万亿千百]*)\s?(?P<currency>{_CODES})(?![A-Za-z])", _money_behind
+        "money behind",
+        "100RMB",
+        rf"{_PAIR}(?P<scale>[万亿千百]*)\s?(?P<currency>{_CODES}(?![A-Za-z])|[$€£￥¥₩](?!\d))",
+        _money_behind,
     ),
 )
 

@@ -23,7 +23,7 @@ _LETTERED = (
     r"(?P<letters>[A-Za-z]{1,10}-?|[A-Z]{2,5} )(?P<n>\d{3,})"
     rf"(?![\d.,:%]{{0,3}}\d|%|\s?{words.AMOUNT_BEHIND}(?<![GMTKB])|-\d)"
 )
-_LANDLINE = r"(?:[(（]0\d{2,3}[)）]|0\d{2,3})[- ]?\d{3,4}[- ]?\d{4}(?:-\d{1,5})?(?![\d.])"
+_LANDLINE = r"(?:[(（]0\d{2,3}[)）]|0\d{2,3})[- ]?\d{3,4}[- ]?\d{4}(?:-\d{1,5})?(?![\d.])|0\d{2,3}-\d{3,8}(?![\d.-])"
 _EMERGENCY = "(?:110|119|120|122|114)"
 _CALLED = rf"(?:{words.EMERGENCY_BEHIND}|台(?!阶)|来了|$|[，。！？,!?、和或及])"
 
@@ -119,6 +119,12 @@ RULES = (
         _standard,
     ),
     Rule(
+        "standard with its year",
+        "any letters with a number and a year: YY/T 0287-2017",
+        r"(?P<body>[A-Z]{1,6}(?:/[A-Z]{1,3})?\s?)(?P<n>\d{1,6}(?:\.\d{1,3}){0,2}[-—–](?:19|20)\d\d)(?![\d年.-])",
+        _standard,
+    ),
+    Rule(
         "document number",
         "国发〔2025〕29号, （2025）京0105民初123号: a year in brackets is one",
         r"(?:19|20)\d\d(?=[〕\]）)】])",
@@ -128,7 +134,7 @@ RULES = (
     Rule(
         "case number",
         "民初12345号",
-        r"\d+(?=号)",
+        r"\d{3,}(?=号)",
         _spelt,
         before="[民刑行执破知商赔][初终再申监执特更]",
     ),
@@ -142,7 +148,7 @@ RULES = (
     Rule(
         "abroad",
         "+86 before a telephone number",
-        rf"(?:\+|\b00)86[- ]?1[3-9]\d[- ]?\d{{4}}[- ]?\d{{4}}{_NO_AMOUNT}",
+        rf"(?:\+|00)?86[- ]?1[3-9]\d[- ]?\d{{4}}[- ]?\d{{4}}{_NO_AMOUNT}",
         _abroad,
     ),
     Rule(
@@ -160,7 +166,7 @@ RULES = (
     Rule(
         "service line",
         "400-820-8820",
-        rf"[48]00[- ]\d{{3,4}}[- ]?\d{{3,4}}{_NO_AMOUNT}|[48]00\d{{7}}{_NO_AMOUNT}(?![个名件条])",
+        rf"[48]00\d?[- ]\d{{3,4}}[- ]?\d{{3,4}}{_NO_AMOUNT}|[48]00\d{{7}}{_NO_AMOUNT}(?![个名件条])",
         _telephone,
     ),
     Rule(
@@ -216,6 +222,7 @@ RULES = (
         _spelt,
         before=words.PLACE_BEFORE,
     ),
+    Rule("flat", "A座1203", r"\d{3,4}(?!\d|\.\d)", _spelt, before=r"[A-Za-z\d一二三四五六七八九十](?:[座栋幢]|单元)"),
     Rule("bus", "332路 is a bus", r"[1-9]\d\d(?=路(?!人|程|费))", _telephone_or_round),
     Rule(
         "resolution",

@@ -90,6 +90,7 @@ RULES = (
         _power,
         before=r"[0-9A-Za-z)）]",
     ),
+    _word("root", "√2", r"√(?=\d)", "根号"),
     Rule("written fraction", "½", "[½⅓⅔¼¾⅕⅛]", lambda match: _HALVES[match[0]]),
     Rule("below the line", "CO₂", "[₀₁₂₃₄₅₆₇₈₉]", lambda match: digits(str("₀₁₂₃₄₅₆₇₈₉".index(match[0])))),
 )
