@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -13,8 +15,9 @@ import pytest
 
 from tests.capabilities import ordinary
 from tests.cosyvoice.conftest import build
-from webui.engines import catalog
+from webui.engines import basic, catalog
 from webui.engines.base import AnyModel, RecognizerModel
+from webui.engines.verification import verify
 from webui.errors import Notice, UserError
 from webui.hosting.host import ModelHost
 from webui.service.models import ModelService
@@ -23,6 +26,7 @@ from webui.store.migrate import open_database
 from webui.store.options import OptionStore
 
 SENSE_VOICE = "model: SenseVoiceSmall\n"
+ENGLISH = {**os.environ, "LC_ALL": "C.UTF-8", "PYTHONPATH": str(catalog.ROOT)}
 LIMIT_S = 0.1  # of one bad folder, in the process's own time
 BOMB = "".join(f"a{n}: &a{n} [{','.join([f'*a{n - 1}' if n else 'x'] * 10)}]\n" for n in range(9))
 COPIES = "".join(f"r{n}:\n" + (f"- ${{r{n - 1}}}\n" if n else "- x\n") * 10 for n in range(8))
@@ -222,3 +226,54 @@ def cosyvoice(settings: Settings) -> Path:
     folder = settings.models / "cosy"
     build(folder)
     return folder
+
+
+def test_verify_says_what_the_list_says(settings: Settings, good: Path, bad: tuple[Path, str]) -> None:
+    (line,) = [model for model in catalog.available(settings) if model.name == "bad"]
+    findings = verify(settings, "bad")
+    assert findings[0] == reason(line)
+    assert all("{" not in finding.worded("zh").message for finding in findings)
+
+
+def test_verify_names_the_pointer_its_size_and_what_a_folder_lacks(settings: Settings) -> None:
+    put(settings.models / "pointer", CASES["pointer"][0])
+    put(settings.models / "bare", {})
+    nested(settings.models / "nested")
+    said = {name: verify(settings, name)[0].worded("en").message for name in ("pointer", "bare", "nested")}
+    assert said == {
+        "pointer": "model.pt is a Git LFS pointer, 63 bytes, not the weights",
+        "bare": "weights, but no config.yaml",
+        "nested": "a folder in a folder: move “SenseVoiceSmall”, which lies in it, up into models/",
+    }
+
+
+WITHOUT_TORCH = """
+import json, sys
+sys.modules["torch"] = None
+from pathlib import Path
+from webui.cli.checks import examine
+from webui.engines import catalog
+from webui.settings import Settings
+settings = Settings(models=Path(sys.argv[1]), data=Path(sys.argv[2]))
+print(json.dumps([[line.subject, line.state, line.text] for line in examine(settings)]))
+print(json.dumps({model.name: model.problem is None for model in catalog.available(settings)}))
+"""
+
+
+def test_what_cannot_be_loaded_without_torch_is_neither_ok_nor_usable(
+    settings: Settings, good: Path, cosyvoice: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", WITHOUT_TORCH, str(settings.models), str(tmp_path)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True, env=ENGLISH)
+    lines, usable = (json.loads(line) for line in ran.stdout.splitlines()[-2:])
+    assert usable == {"basic": True, "good": False, cosyvoice.name: False}
+    states = {subject: (state, text) for subject, state, text in lines}
+    assert states["torch"][0] == "bad" and states["cpu"][0] == "note"
+    assert states["good"][0] == states[cosyvoice.name][0] == "bad"
+    assert "torch" in states["good"][1]
+
+
+def test_the_basic_recognizer_without_its_library_is_not_usable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pocketsphinx", None)
+    hears, speaks = basic.models(Settings())
+    assert reason(hears).params == {"package": "pocketsphinx"} and speaks.problem is None

@@ -146,13 +146,12 @@ def _torch(_settings: Settings) -> Iterator[Line]:
 def _devices(settings: Settings) -> Iterator[Line]:
     """Those there are, and the one that the configuration names, where it cannot be used."""
     for device in hardware.probe():
-        state: State = "ok" if device.usable else "bad"
         if device.problem:
             worded = device.problem.worded(terminal_locale())
-            yield Line(device.id, state, worded.message, worded.hint)
+            yield Line(device.id, "note" if device.usable else "bad", worded.message, worded.hint)
         else:
             memory = f", {device.memory_total / 2**30:.0f} GiB" if device.memory_total else ""
-            yield Line(device.id, state, f"{device.name}{memory}")
+            yield Line(device.id, "ok" if device.usable else "bad", f"{device.name}{memory}")
     if settings.device in ("auto", "cpu"):
         return
     try:

@@ -3,9 +3,11 @@ the others."""
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -34,12 +36,25 @@ def folders(settings: Settings) -> list[Path]:
 
 
 def models_in_folders(
-    settings: Settings, engine: str, open_folder: Callable[[Path], AnyModel | None]
+    settings: Settings, engine: str, open_folder: Callable[[Path], AnyModel | None], packages: Iterable[str] = ()
 ) -> list[AnyModel]:
     """What `open_folder` finds in each folder: None where it is another engine's, and whatever it raises is the
-    folder's problem."""
-    found = [_opened(folder, engine, open_folder) for folder in folders(settings)]
-    return [model for model in found if model is not None]
+    folder's problem. Without one of `packages` nothing can be loaded."""
+    opened = [_opened(folder, engine, open_folder) for folder in folders(settings)]
+    lacking = lacking_package(*packages)
+    return [without(model, lacking) if lacking else model for model in opened if model is not None]
+
+
+def lacking_package(*packages: str) -> str | None:
+    """The first that is not installed; none is imported."""
+    return next((package for package in packages if importlib.util.find_spec(package) is None), None)
+
+
+def without(model: AnyModel, package: str) -> AnyModel:
+    """The model where a package that it needs is not installed."""
+    reason = Notice("PACKAGE_MISSING", {"package": package})
+    problem = Notice("MODEL_BROKEN", {"model": model.name, "reason": reason})
+    return model if model.problem else replace(model, problem=problem)
 
 
 def unopened(settings: Settings, opened: set[str]) -> Iterator[AnyModel]:

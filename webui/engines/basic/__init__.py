@@ -12,6 +12,7 @@ from webui.engines.base import (
     SynthesizerCapabilities,
     SynthesizerModel,
 )
+from webui.engines.model_folders import lacking_package, without
 from webui.errors import Notice
 
 if TYPE_CHECKING:
@@ -57,16 +58,18 @@ def models(settings: Settings) -> list[AnyModel]:
         espeak = Espeak(settings.espeak_library, settings.espeak_data)
         return BasicSynthesizer(synthesizer_revision, espeak)
 
+    hears = RecognizerModel(
+        "basic",
+        "basic",
+        recognizer_revision,
+        _RECOGNIZER,
+        recognizer,
+        dependable=False,
+        notice=Notice("BASIC_ENGLISH"),
+    )
+    lacking = lacking_package("pocketsphinx")
     return [
-        RecognizerModel(
-            "basic",
-            "basic",
-            recognizer_revision,
-            _RECOGNIZER,
-            recognizer,
-            dependable=False,
-            notice=Notice("BASIC_ENGLISH"),
-        ),
+        without(hears, lacking) if lacking else hears,
         SynthesizerModel("basic", "basic", synthesizer_revision, _SYNTHESIZER, synthesizer, dependable=False),
     ]
 

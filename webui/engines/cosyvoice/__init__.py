@@ -43,7 +43,7 @@ def models(settings: Settings) -> list[AnyModel]:
     def open_folder(folder: Path) -> AnyModel | None:
         return _model(folder, settings) if is_cosyvoice(folder) else None
 
-    return models_in_folders(settings, "cosyvoice", open_folder)
+    return models_in_folders(settings, "cosyvoice", open_folder, ("torch",))
 
 
 def optimise(name: str, settings: Settings) -> None:

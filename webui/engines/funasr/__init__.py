@@ -40,7 +40,7 @@ def models(settings: Settings) -> list[AnyModel]:
         folder = read(path)
         return _OPENED[folder.family.role](folder, settings) if folder else None
 
-    return models_in_folders(settings, "funasr", open_folder)
+    return models_in_folders(settings, "funasr", open_folder, ("torch", "funasr"))
 
 
 def optimise(name: str, settings: Settings) -> None:
