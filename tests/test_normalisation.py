@@ -35,6 +35,10 @@ def normaliser() -> Normaliser:
         ("版本1.2.3", "版本一点二点三"),
         ("１２３％的ＩＰＨＯＮＥ", "百分之一百二十三的IPHONE"),
         ("他说 I have 1 dog and 2 cats，走了5步", "他说 I have one dog and two cats，走了五步"),
+        ("他说 I have 12个", "他说 I have 十二个"),
+        ("用Windows Server 2019部署", "用Windows Server twenty nineteen部署"),
+        ("剂量10 mg bid 口服", "剂量十毫克 bid 口服"),
+        ("国发[2025]29号[hao4]", "国发[二零二五]二十九号[hao4]"),
     ],
 )
 def test_chinese(normaliser: Normaliser, written: str, read: str) -> None:

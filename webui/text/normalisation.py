@@ -25,7 +25,9 @@ _KEPT = re.compile(r'[\n"\\{}\[\]]')
 _CHINESE = re.compile("[㐀-鿿豈-\ufaff]")
 _FIGURES = "[0-9.,:/%+-]{0,24}"
 _CHINESE_ZONE = re.compile(rf"{_FIGURES}[{_CJK}]+(?:{_FIGURES}[{_CJK}]+)*(?:[0-9][0-9.,:/%+-]*(?<![.,:/+-]))?")
-_ENGLISH_ZONE = re.compile(rf"(?<![0-9A-Za-z/])[A-Za-z][^{_CJK}]*")
+_ENGLISH_ZONE = re.compile(rf"(?<![0-9A-Za-z/])(?<![0-9] )[A-Za-z][^{_CJK}]*")  # 10mg, 10 mg/kg: units
+_COUNTER = re.compile("[个元块年月日号天次人名台件只本张条份点时分秒岁万亿米克斤吨度]")
+_LAST_FIGURES = re.compile(rf"(?<![A-Za-z0-9.-])[0-9]{_FIGURES}$")
 _ENGLISH_WORD = re.compile(r"\b[A-Za-z][a-z'’]+\b")
 _WORTH = re.compile(r"[0-9%°℃℉$€£¥￥+=×÷±≥≤&@/]|\b(?:Dr|Mrs?|Ms|Prof|St|Mt|Hon|Rev|Maj|Gov|Capt|Col|Lt|Sgt|Ph\.D)\.")
 _FULL_WIDTH = {ord(sign): chr(ord(sign) - 0xFEE0) for sign in "％．／：＋－＝＞＜＃＊"} | {
@@ -109,9 +111,12 @@ def _zones(text: str, language: str) -> Iterator[tuple[str, str]]:
             continue
         if other == "en" and len(_ENGLISH_WORD.findall(match[0])) < 2:
             continue
+        stop = match.end()
+        if other == "en" and _COUNTER.match(text, stop) and (counted := _LAST_FIGURES.search(match[0])):
+            stop = match.start() + counted.start()  # I have 12个
         yield text[end : match.start()], language
-        yield match[0], other
-        end = match.end()
+        yield text[match.start() : stop], other
+        end = stop
     yield text[end:], language
 
 

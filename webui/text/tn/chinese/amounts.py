@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import cache
 
 from webui.text.tn import units
 from webui.text.tn.chinese import words
@@ -19,8 +20,7 @@ _PER = rf"(?:10{{1,3}})?(?:{words.PER}|{units.TOKEN}|[dah](?![A-Za-z0-9]))"
 _PERS = rf"(?P<pers>(?:/(?:{_PER}|\({_PER}[·*]{_PER}\))){{0,2}})"
 _RATES = words.any_of(words.RATES)
 _SHARES = {"%": "百分之", "‰": "千分之", "‱": "万分之"}
-_LIANG = re.compile(rf"\s?{words.TAKES_LIANG}")
-_LIANG_BEHIND_RANGE = re.compile(rf"{words.RANGE}\d{{1,4}}(?:\.\d+)?\s?{words.TAKES_LIANG}")
+_LIANG = rf"(?:{words.RANGE}\d{{1,4}}(?:\.\d+)?)?\s?{words.TAKES_LIANG}"
 _ORDINAL = re.compile(r"第[\d、,，和到至~～– -]{0,12}$|[A-Za-z]$|(?:负|地下)$")
 _FLOOR = re.compile("(?:在|到|去|住|于|上|至|下)$")
 
@@ -159,7 +159,12 @@ def _counted(match: re.Match[str], name: str = "a") -> str:
     before = text[max(0, match.start() - 14) : match.start()]
     if _ORDINAL.search(before) or (text[at : at + 1] == "层" and _FLOOR.search(before)):
         return "二"
-    return "两" if _LIANG.match(text, at) or _LIANG_BEHIND_RANGE.match(text, at) else "二"
+    return "两" if _takes_liang().match(text, at) else "二"
+
+
+@cache
+def _takes_liang() -> re.Pattern[str]:
+    return re.compile(_LIANG)
 
 
 def _plain(match: re.Match[str]) -> str:
