@@ -226,3 +226,20 @@ def test_a_server_remembers_its_database_and_every_job_before_it_answers(server:
         submit(browser, ("a.wav", wav())).raise_for_status()
     mark = file.read()
     assert mark is not None and mark.id == mark_of(database).id and mark.change > 0
+
+
+def test_an_error_after_the_commit_removes_no_recording(server: Server) -> None:
+    """The client is told of an error; the job stands, and its recording with it."""
+    uids: list[str] = []
+
+    def fail() -> None:
+        placed = server.services.settings.uploads.glob("*/original.wav")
+        uids.extend(JobStore(server.services.database).known([path.parent.name for path in placed]))
+        if uids:
+            forget()
+            raise RuntimeError("a listener fails")
+
+    with server.browser() as browser:
+        forget = server.services.database.subscribe(fail)
+        assert submit(browser, ("a.wav", wav())).status_code == 500
+        assert uids and finish(browser, uids[0])["state"] == "done"

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import DatabaseError
+
 from webui.audio.intake import AudioInfo, Decoder
 from webui.engines.base import (
     Capabilities,
@@ -279,13 +281,19 @@ class Submitter:
                 jobs[at] = replace(jobs[at], input=_place(self._settings, jobs[at].uid, recording))
             submission = self._store.submit(owner_id, jobs, idempotency_key=key.key, max_queued=limit)
         except BaseException:
-            self._remove(jobs)
+            self._remove_unless_taken_in(jobs)
             raise
         if submission.repeated:
             self._remove(jobs)
             if not _same(submission.jobs, jobs):
                 raise UserError("IDEMPOTENCY_KEY_REUSED", param="Idempotency-Key", key=key.key)
         return submission
+
+    def _remove_unless_taken_in(self, jobs: Sequence[NewJob]) -> None:
+        """What failed may have failed after the commit; where the database does not say, the recordings stay."""
+        with contextlib.suppress(UserError, DatabaseError):
+            known = self._store.known([job.uid for job in jobs])
+            self._remove([job for job in jobs if job.uid not in known])
 
     def _remove(self, jobs: Sequence[NewJob]) -> None:
         for job in jobs:

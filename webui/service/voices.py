@@ -190,7 +190,8 @@ class VoiceService:
         try:
             return self._store.add(voice, _new_consent(consent))
         except BaseException:
-            path.unlink(missing_ok=True)
+            if self._store.find(owner_id, uid) is None:  # what failed may have failed after the commit
+                path.unlink(missing_ok=True)
             raise
 
     def _found(self, owner_id: int, name_or_uid: str) -> VoiceRow:

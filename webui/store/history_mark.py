@@ -12,7 +12,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from webui.store.database import Database
 from webui.store.schema import counters, settings
@@ -33,8 +33,13 @@ class Mark:
 
 def mark_of(database: Database) -> Mark:
     with database.read() as connection:
-        identity = connection.execute(select(settings.c.value).where(settings.c.key == DATABASE_ID)).scalar_one()
-        change = connection.execute(select(counters.c.value).where(counters.c.name == "change")).scalar_one()
+        return mark_in(connection)
+
+
+def mark_in(connection: Connection) -> Mark:
+    """As of this transaction; to be written down once it is committed."""
+    identity = connection.execute(select(settings.c.value).where(settings.c.key == DATABASE_ID)).scalar_one()
+    change = connection.execute(select(counters.c.value).where(counters.c.name == "change")).scalar_one()
     return Mark(identity, change)
 
 

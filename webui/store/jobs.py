@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, delete, func, insert, select, true, upd
 from webui.errors import UserError
 from webui.store import audit, search, tombstones
 from webui.store.database import Database
-from webui.store.history_mark import MarkFile, mark_of
+from webui.store.history_mark import MarkFile, mark_in
 from webui.store.rows import (
     ArtifactRow,
     JobRow,
@@ -65,22 +65,12 @@ class JobStore:
         self, owner_id: int, new: Sequence[NewJob], *, idempotency_key: str | None = None, max_queued: int | None = None
     ) -> Submission:
         """Write all jobs or none. Raises UserError QUEUE_FULL beyond `max_queued` waiting jobs of the owner."""
-        submission = self._submit(owner_id, new, idempotency_key, max_queued)
-        if self._mark is not None and not submission.repeated:
-            self._mark.advance(mark_of(self._database))
-        return submission
-
-    def _submit(
-        self, owner_id: int, new: Sequence[NewJob], idempotency_key: str | None, max_queued: int | None
-    ) -> Submission:
         with self._database.write() as connection:
-            if idempotency_key and (known := _by_key(connection, owner_id, idempotency_key)):
-                return Submission(known, repeated=True)
-            _admit(connection, owner_id, len(new), max_queued)
-            _join_the_queue(connection, owner_id)
-            keys = [idempotency_key] + [None] * len(new)
-            ids = [_insert(connection, owner_id, job, keys[at]) for at, job in enumerate(new)]
-            return Submission([_by_id(connection, job_id) for job_id in ids])
+            submission = _submitted(connection, owner_id, new, idempotency_key, max_queued)
+            mark = mark_in(connection)
+        if self._mark is not None and not submission.repeated:
+            self._mark.advance(mark)
+        return submission
 
     def check_room(self, owner_id: int, count: int, *, idempotency_key: str | None, max_queued: int) -> None:
         """Raises UserError QUEUE_FULL where `submit` of so many jobs would now."""
@@ -243,6 +233,18 @@ class JobStore:
             if not move(connection, job.id, FINAL_STATES - {EXPIRED}, {"state": EXPIRED}, action="expire"):
                 raise UserError("BAD_STATE", state=job.state, action="expire")
             return _drop_files(connection, job.id)
+
+
+def _submitted(
+    connection: Connection, owner_id: int, new: Sequence[NewJob], idempotency_key: str | None, max_queued: int | None
+) -> Submission:
+    if idempotency_key and (known := _by_key(connection, owner_id, idempotency_key)):
+        return Submission(known, repeated=True)
+    _admit(connection, owner_id, len(new), max_queued)
+    _join_the_queue(connection, owner_id)
+    keys = [idempotency_key] + [None] * len(new)
+    ids = [_insert(connection, owner_id, job, keys[at]) for at, job in enumerate(new)]
+    return Submission([_by_id(connection, job_id) for job_id in ids])
 
 
 def find(connection: Connection, owner_id: int | None, uid: str) -> JobRow:
