@@ -12,6 +12,7 @@ from webui.text.tn.rules import Rule
 _NUMBER_AHEAD = r"(?=\s?[-+±￥¥$€£]?\d)"
 _OPERAND_AHEAD = r"(?=\s?[-+±(（￥¥$€£]?(?:\d|[A-Za-z](?![A-Za-z])|[㐀-鿿]))"
 _OPERAND = r"(?:[0-9)）%℃²³㐀-鿿]|(?<![A-Za-z])[A-Za-z])\s?"
+_COMPARED = r"(?:[0-9)）%℃²³]|(?<![A-Za-z<])[A-Za-z])\s?"
 _POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _HALVES = {
     "½": "二分之一",
@@ -50,9 +51,16 @@ RULES = (
     _word(
         "more than",
         ">3; an arrow is none",
-        rf"(?<![-=<>])>(?![=>]){_OPERAND_AHEAD}",
+        rf"(?<![-=<>|])>(?![=>]){_NUMBER_AHEAD}",
         "大于",
-        r"^|[^A-Za-z\"'/]|(?<![A-Za-z</])[A-Za-z]",
+        r"^|[^A-Za-z\"'/]|(?<![A-Za-z<])[A-Za-z]",
+    ),
+    _word(
+        "more than, of letters",
+        "a>b; 首页>分类 is a path",
+        rf"(?<![-=<>|])>(?![=>]){_OPERAND_AHEAD}",
+        "大于",
+        _COMPARED,
     ),
     _word("less than", "<3; a tag is none", rf"<(?![-=<>]){_NUMBER_AHEAD}", "小于"),
     _word("less than, of letters", "a<b", rf"<(?![-=<>]){_OPERAND_AHEAD}", "小于", _OPERAND),
