@@ -1,4 +1,4 @@
-// Beside the text to be read: how long it is, how to mark a pronunciation or a pause; and the numbered headings of steps.
+// Beside the text to be read: how long it is, how to mark a pronunciation or a pause; and the numbered headings.
 import { h, Island } from "./dom.js";
 import { t } from "./i18n.js";
 
