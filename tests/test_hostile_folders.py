@@ -208,7 +208,7 @@ def test_an_unknown_key_of_the_catalogue_is_named_and_its_neighbours_stay(settin
     (settings.models / "catalog.toml").write_text(own + "\n[models.x]\nnope = 1\n", "utf-8")
     (line,) = [model for model in catalog.available(settings) if model.name == "catalog.toml"]
     assert "models.x" not in catalog.entries(settings) and "SenseVoiceSmall" in catalog.entries(settings)
-    assert "x." in reason(line).worded("en").message
+    assert "x.nope in catalog.toml: there is no such" in reason(line).worded("en").message
 
 
 def test_a_hubs_cache_whose_files_are_links_is_a_model(settings: Settings, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ Locale = str  # "zh" or "en"
 # What pydantic found (an error's type, or a name in its context) → our reason, and what the name fills in there.
 _KINDS = {
     "missing": "FIELD_MISSING",
-    "extra_forbidden": "FIELD_UNKNOWN",
+    **dict.fromkeys(("extra_forbidden", "unexpected_keyword_argument"), "FIELD_UNKNOWN"),
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), "FIELD_INTEGER"),
     **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "FIELD_NUMBER"),
     **dict.fromkeys(("bool_type", "bool_parsing"), "FIELD_SWITCH"),

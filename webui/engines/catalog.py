@@ -201,7 +201,8 @@ def _table(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _misfit(name: str, error: ValidationError) -> Notice:
-    first = error.errors()[0]
+    found = error.errors()
+    first = next((each for each in found if each["type"] == "unexpected_keyword_argument"), found[0])
     key = ".".join(map(str, (name, *first["loc"])))
     return Notice("FILE_KEY", {"file": FILE, "key": key, "reason": reason_of(first)})
 
