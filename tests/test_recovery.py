@@ -109,7 +109,7 @@ def test_a_start_removes_temporary_files_of_yesterday_only(settings: Settings) -
     assert list(settings.temporary.iterdir()) == [new]
 
 
-def test_a_backup_of_a_busy_database_ends(busy: Settings, tmp_path: Path) -> None:
+def test_f4_a_backup_of_a_busy_database_ends(busy: Settings, tmp_path: Path) -> None:
     with closing(sqlite3.connect(back_up(busy, tmp_path / "backup"))) as copy:
         assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
