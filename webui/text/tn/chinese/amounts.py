@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from functools import cache
 
 from webui.text.tn import units
 from webui.text.tn.chinese import words
-from webui.text.tn.chinese.numbers import NUMBER, SIGNS, digits, integer, is_round, number, telephone
+from webui.text.tn.chinese.numbers import NUMBER, SIGNS, digits, integer, is_round, number, telephone, value
 from webui.text.tn.rules import Rule
 
 _SIGN = r"(?P<sign>(?<![0-9A-Za-z)）%℃])[-−+±]|)"
@@ -49,8 +48,8 @@ def _scaled(written: str, scale: str) -> tuple[str, str]:
     """A number and the scale that is said behind it: 1.5, M → 一百五十万."""
     if scale not in words.SCALES:
         return number(written, "两"), scale
-    value = Decimal(written.replace(",", "")) * words.SCALES[scale]
-    return number(format(value.normalize(), "f"), "两"), ""
+    scaled = value(written) * words.SCALES[scale]
+    return number(format(scaled.normalize(), "f"), "两"), ""
 
 
 def _money_behind(match: re.Match[str]) -> str:
@@ -67,7 +66,7 @@ def _denominators(pers: str | None) -> list[str]:
 
 
 def _per_name(per: str) -> str:
-    """The name of a unit behind a slash, perhaps with a number (100km); None for letters that are none."""
+    """The name of a unit behind a slash, perhaps with a number (100km); "" for letters that are none."""
     name = per.lstrip("0123456789")
     many = per[: len(per) - len(name)]
     found = units.unit(name)
@@ -132,22 +131,24 @@ def _versus(match: re.Match[str]) -> str:
     return "比".join(number(part) for part in re.findall(r"\d+", match[0]))
 
 
-def _range(match: re.Match[str]) -> str | None:
-    """A hyphen between two bare numbers: 到 where the second is the greater or counts something, else 减."""
-    text, a, b = match.string, match["a"], match["b"]
-    behind = text[match.end() : match.end() + 3]
+def _range(match: re.Match[str]) -> str:
+    """A mark between two bare numbers: 到 where the second is the greater or counts something, else 减."""
+    a, b, hyphen = match["a"], match["b"], match["mark"].strip() == "-"
+    sign = SIGNS[match["sign"] or ""]
     if re.match(r"0\d", a) or re.match(r"0\d", b):
         return f"{telephone(a)}杠{telephone(b)}"
-    if match["mark"].strip() == "-" and (
-        re.match(r"\s?(?:=|等于)", behind)
-        or re.search(rf"{words.MINUS_BEFORE}\s?$", text[max(0, match.start() - 2) : match.start()])
-    ):
-        return f"{SIGNS[match['sign'] or '']}{number(a)}减{number(b)}"
-    rising = Decimal(a.replace(",", "")) < Decimal(b.replace(",", ""))
-    counted = re.match(r"\s?[㐀-鿿]", behind) is not None
-    if match["mark"].strip() == "-" and not rising and not counted:
-        return f"{SIGNS[match['sign'] or '']}{number(a)}{'杠' if len(a) > 3 or len(b) > 3 else '减'}{number(b)}"
-    return f"{SIGNS[match['sign'] or '']}{_counted(match, 'a')}到{SIGNS[match['sign_b'] or '']}{_counted(match, 'b')}"
+    if hyphen and _in_a_sum(match):
+        return f"{sign}{number(a)}减{number(b)}"
+    if hyphen and value(a) >= value(b) and not re.match(r"\s?[㐀-鿿]", match.string[match.end() :][:2]):
+        return f"{sign}{number(a)}{'杠' if max(len(a), len(b)) > 3 else '减'}{number(b)}"
+    return f"{sign}{_counted(match, 'a')}到{SIGNS[match['sign_b'] or '']}{_counted(match, 'b')}"
+
+
+def _in_a_sum(match: re.Match[str]) -> bool:
+    """5-3=2, 2×5-3."""
+    text = match.string
+    before, behind = text[max(0, match.start() - 2) : match.start()], text[match.end() :][:3]
+    return re.match(r"\s?(?:=|等于)", behind) is not None or re.search(rf"{words.MINUS_BEFORE}\s?$", before) is not None
 
 
 def _counted(match: re.Match[str], name: str = "a") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 # Groups of three have commas only where the whole run is grouped so; else commas separate numbers.
 NUMBER = r"(?:(?<!\d,)\d{1,3}(?:(?:,\d{3})+|(?:，000)+)(?![\d,])|\d+)(?:\.\d+)?"
@@ -38,6 +39,11 @@ def number(written: str, two: str = "二") -> str:
     if whole == "2" and not point:
         return two
     return integer(whole) + (f"点{digits(fraction)}" if point else "")
+
+
+def value(written: str) -> Decimal:
+    """The value of a NUMBER."""
+    return Decimal(re.sub("[,，]", "", written))
 
 
 def is_round(written: str) -> bool:
