@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
+import zipfile
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -14,7 +16,6 @@ import pytest
 
 from tests.api_kit import Server, code, finish, prompt, serving, submit, wav
 from webui.store.audit import AuditLog
-from webui.store.rows import JobFilter
 
 SENTENCES = 40
 TEXT = "".join(f"第{number}句话。" for number in range(SENTENCES))
@@ -60,6 +61,11 @@ def until_spoken(client: httpx.Client, uid: str, count: int) -> None:
 
 def soon(seconds: float) -> str:
     return (datetime.now(timezone.utc) + timedelta(seconds=seconds)).isoformat()
+
+
+def archived(client: httpx.Client, batch: str) -> list[str]:
+    answer = client.get(f"/api/v1/batches/{batch}/result.zip").raise_for_status()
+    return zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
 
 
 def left_behind(server: Server, uid: str) -> list[Path]:
@@ -123,16 +129,28 @@ def test_a_converted_recording_stops_too(server: Server, client: httpx.Client) -
     assert code(client.get(f"/api/v1/jobs/{uid}/audio", headers={"range": "bytes=0-9"})) == (422, "CONSENT_EXPIRED")
 
 
-def test_what_a_withdrawn_voice_said_is_in_no_archive(server: Server, client: httpx.Client) -> None:
+def test_what_a_withdrawn_voice_said_is_in_no_archive(client: httpx.Client) -> None:
     voice = enrol(client)
     batch = "b" * 32
     asked = json.dumps({"text": "你好。", "voice": "小张", "instruct": "0.01"})
     uid = submit(client, kind="speak", params=asked, batch=batch).json()["jobs"][0]["id"]
     finish(client, uid)
-    whole = client.get(f"/api/v1/archives/{batch}.zip").content
+    assert len(archived(client, batch)) == 1
     client.post(f"/api/v1/voices/{voice}/revoke").raise_for_status()
-    assert len(client.get(f"/api/v1/archives/{batch}.zip").content) < len(whole) / 2
-    assert list(server.services.jobs.stream(JobFilter(None, batch=batch)))
+    assert archived(client, batch) == []
+
+
+def test_a_stream_ends_with_what_was_spoken(client: httpx.Client) -> None:
+    voice, heard = enrol(client), 0
+    asked = {"input": TEXT, "voice": "小张", "instructions": "0.1", "stream": True, "response_format": "wav"}
+    with client.stream("POST", "/v1/audio/speech", json=asked) as answer:
+        uid = answer.headers["x-job-id"]
+        for number, piece in enumerate(answer.iter_bytes()):
+            heard += len(piece)
+            if number == 3:
+                client.post(f"/api/v1/voices/{voice}/revoke").raise_for_status()
+    assert finish(client, uid)["error"]["code"] == "CONSENT_EXPIRED"
+    assert 0 < heard < 24_000 * 2 * SENTENCES * 0.3  # a sentence is longer than that
 
 
 def test_a_deleted_voice_leaves_the_results_that_were_allowed(client: httpx.Client) -> None:
