@@ -17,6 +17,7 @@ import pytest
 import soundfile
 
 from benchmarks import fake_engine
+from tests.film_kit import film
 from tests.jobs_kit import RATE, Store, open_store, upload
 from webui.audio.aigc_label.label import read_metadata
 from webui.audio.intake import Decoder
@@ -33,7 +34,8 @@ from webui.jobs.kinds import KINDS
 from webui.jobs.recovery import AlreadyRunning, lock_holder
 from webui.jobs.runner import JobRunner
 from webui.settings import Settings
-from webui.store.rows import JobRow, NewConsent, NewVoice
+from webui.store.jobs import new_uid
+from webui.store.rows import ArtifactRow, JobRow, NewConsent, NewVoice
 from webui.store.states import TRANSCRIBE
 
 
@@ -129,6 +131,22 @@ def test_a_recording_becomes_text_with_times(house: RunnerKit, speech: np.ndarra
         assert row.words[0].start == row.start and row.words[-1].end == pytest.approx(row.end, abs=0.002)
         assert "".join(word.text for word in row.words) == row.text
     assert job.text == "".join(row.text for row in rows)
+
+
+def test_late_sound_has_the_time_of_its_film_in_the_segments_and_in_what_is_played(
+    house: RunnerKit, speech: np.ndarray
+) -> None:
+    uid = new_uid()
+    (house.settings.uploads / uid).mkdir(parents=True)
+    film(house.settings.uploads / uid / "original.mkv", "aac", [(5, speech), (20, speech)], picture=30)
+    job = house.until(house.submit(uid=uid, input=ArtifactRow("input", f"uploads/{uid}/original.mkv")))
+    rows = house.store.jobs.segments(None, job.uid)
+    session = house.runner.context.detector.session()
+    alone = [span.start for span in session.feed((speech * 32767).astype(np.int16)) + session.finish()]
+    assert [row.start for row in rows] == pytest.approx([late + start for late in (5, 20) for start in alone], abs=0.1)
+    copy = WorkingCopy(house.settings.data / house.store.jobs.artifacts(None, job.uid, "playable")[0].path)
+    assert not copy.read(0, 4.9).any() and copy.seconds == pytest.approx(20 + len(speech) / RATE, abs=0.1)
+    assert job.warnings == []
 
 
 def test_channels_are_kept_apart_and_in_time_order(house: RunnerKit, speech: np.ndarray) -> None:

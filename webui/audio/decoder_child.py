@@ -1,7 +1,8 @@
 """The decoding process: opens recordings by path, writes 16-bit PCM to its standard output.
 
-Started by `intake.Decoder` as `python -I decoder_child.py`; imports nothing but PyAV and numpy, and locks
-itself in before it touches a file. Requests are JSON lines on the standard input; it ends when that closes.
+Started by `intake.Decoder` in an isolated interpreter; imports nothing but PyAV, numpy and modules beside it that
+need no more, and locks itself in before it touches a file. Requests are JSON lines on the standard input; it ends
+when that closes.
 An answer is a sequence of messages, each a kind (one byte), a length (4 bytes, big-endian) and a payload:
 
     i  JSON, what the recording is      p  channels (2 bytes, big-endian), PCM: int16 interleaved, native order
@@ -24,6 +25,9 @@ from typing import Any, BinaryIO
 import av
 import numpy as np
 
+from webui.audio.container_bytes import has_xing, is_cut_off, is_impossible_wav
+from webui.audio.sample_clock import SampleClock
+
 # What recorders, telephones and video tools write and FFmpeg can decode. Never a format that names other
 # files or addresses (concat, hls, dash, sdp, imf, image2 …).
 FORMATS = (
@@ -36,10 +40,7 @@ BLOCK_SECONDS = 1.0
 MEMORY_BYTES = 1 << 30  # address space on top of what the libraries take
 CPU_SECONDS, CPU_PER_SECOND = 30.0, 0.25  # allowed per file, and per second of decoded audio
 PROBE_PACKETS = 200
-_OGG_PAGE, _OGG_END = 27 + 255 + 255 * 255, 4  # a page's most bytes; the flag of a stream's last
 
-# What streaming programs write for a WAV's length, not knowing it yet.
-_LENGTH_UNKNOWN = {0, 0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000, 0xFFFFFFDB}
 # Containers whose header states the true length, so that a shorter decoding means a file cut off.
 _EXACT = {"w64", "aiff", "caf", "au", "flac", "mov", "matroska", "asf", "wv", "ape", "tta"}
 
@@ -109,7 +110,8 @@ def send(output: BinaryIO, kind: bytes, payload: bytes) -> None:
 
 
 class Recording:
-    """One request: {"path", "format"|null, "rate", "channels": mix|split, "most_seconds", "probe": bool}."""
+    """One request: {"path", "format"|null, "rate", "channels": mix|split, "most_seconds", "probe": bool,
+    "on_the_clock": bool}."""
 
     def __init__(self, request: dict[str, Any], output: BinaryIO) -> None:
         self.request = request
@@ -120,6 +122,7 @@ class Recording:
         self.frames = 0  # frames decoded so far, at the wanted rate
         self.damaged = 0  # packets that could not be decoded
         self.cut = False  # reading stopped before the end
+        self.clock = SampleClock()
         self.cpu_before = self._allow_cpu(0.0)
 
     def run(self) -> list[tuple[str, dict[str, Any]]]:
@@ -131,10 +134,14 @@ class Recording:
                 self._send_info(container, stream)
                 return []
             self._send_info(container, stream)
-            for block in Conversion(self.rate, self.request["channels"]).convert(self._decoded(container, stream)):
+            frames = self._decoded(container, stream)
+            if self.request["on_the_clock"]:
+                frames = self.clock.kept(frames, container)
+            for block in Conversion(self.rate, self.request["channels"]).convert(frames):
                 self._add(block)
             self._flush()
-            return self._verdict(length)
+            from_zero = container.format.name.startswith("matroska")  # its lengths count from the film's start
+            return self._verdict(length, 0.0 if from_zero else self.clock.late_by)
 
     def _open(self) -> Any:
         if is_impossible_wav(Path(self.request["path"])):
@@ -244,9 +251,11 @@ class Recording:
             return None  # the container's length may be its video's
         return _seconds(container, stream)
 
-    def _verdict(self, length: float | None) -> list[tuple[str, dict[str, Any]]]:
+    def _verdict(self, length: float | None, late: float) -> list[tuple[str, dict[str, Any]]]:
+        """The warnings. `late`: seconds of silence before the sound, which `length` does not count."""
         seconds = self.frames / self.rate
-        missing = self.cut or (length is not None and seconds < length - max(0.1, 0.01 * length))
+        counted = seconds - late
+        missing = self.cut or (length is not None and counted < length - max(0.1, 0.01 * length))
         missing = missing or is_cut_off(Path(self.request["path"]))
         if self.frames == 0:
             raise Refusal("BAD_AUDIO" if self.damaged else "TRUNCATED" if missing else "EMPTY_AUDIO")
@@ -314,68 +323,6 @@ def without_nan(frame: Any) -> Any:
     return clean
 
 
-def has_xing(path: Path) -> bool:
-    """True where an MP3's first frame states its true number of frames (after any ID3 tag)."""
-    with path.open("rb") as file:
-        head = file.read(10)
-        if head[:3] == b"ID3" and len(head) == 10:
-            file.seek(10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True)))
-        else:
-            file.seek(0)
-        frame = file.read(2048)
-    return any(mark in frame for mark in (b"Xing", b"Info", b"VBRI"))
-
-
-def is_cut_off(path: Path) -> bool:
-    """True where the file ends before its container does, of those that FFmpeg reads without a word."""
-    return is_cut_off_wav(path) or is_cut_off_ogg(path)
-
-
-def is_cut_off_wav(path: Path) -> bool:
-    """True where a WAV's header promises more samples than the file holds."""
-    for kind, at, length in riff_chunks(path):
-        if kind == b"data":
-            return length not in _LENGTH_UNKNOWN and at + length > path.stat().st_size
-    return False
-
-
-def is_cut_off_ogg(path: Path) -> bool:
-    """True where an Ogg file's last page is not whole or not marked as the end of its stream (RFC 3533, 6)."""
-    with path.open("rb") as file:
-        if file.read(4) != b"OggS":
-            return False
-        file.seek(max(0, path.stat().st_size - _OGG_PAGE))
-        tail = file.read()
-    at = tail.rfind(b"OggS\0")
-    page = tail[at:] if at >= 0 else b""
-    sizes = page[27 : 27 + sum(page[26:27])]
-    whole = len(page) > 26 and len(page) >= 27 + page[26] + sum(sizes)
-    return not whole or not page[5] & _OGG_END
-
-
-def is_impossible_wav(path: Path) -> bool:
-    """True where a PCM WAV's samples are no whole number of bytes and its frames have another size than theirs."""
-    for kind, at, length in riff_chunks(path):
-        if kind == b"fmt " and length >= 16:
-            with path.open("rb") as file:
-                file.seek(at)
-                code, channels, _rate, _bytes, frame, bits = struct.unpack("<HHIIHH", file.read(16).ljust(16, b"\0"))
-            return code == 1 and bits % 8 != 0 and frame != channels * -(-bits // 8)
-    return False
-
-
-def riff_chunks(path: Path) -> Iterator[tuple[bytes, int, int]]:
-    """Name, place and length of each chunk of a WAV, as its header has them; none of another file."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        at = 12 if file.read(4) == b"RIFF" else size
-        while at + 8 <= size:
-            file.seek(at)
-            kind, length = struct.unpack("<4sI", file.read(8))
-            yield kind, at + 8, length
-            at += 8 + length + length % 2
-
-
 def _seconds(container: Any, stream: Any) -> float | None:
     if stream.duration is not None and stream.time_base is not None:
         return max(0.0, float(stream.duration * stream.time_base))
@@ -385,7 +332,3 @@ def _seconds(container: Any, stream: Any) -> float | None:
 def _cpu_time() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
-
-
-if __name__ == "__main__":
-    main()

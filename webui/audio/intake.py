@@ -26,7 +26,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from webui.audio import decoder_child
 from webui.audio.formats import Channels
 from webui.audio.sniffing import EIGHT_BIT_TEXT, Sniffed, is_cut_off_mp4, sniff
 from webui.audio.units import Hertz, Seconds
@@ -39,6 +38,8 @@ SILENCE_SECONDS = 30.0  # without output for so long, the child is killed
 MOST_PROBES = 2  # files looked at together when they are submitted; further ones wait
 MOST_IDLE = MOST_PROBES  # children kept for the next file: starting one costs more than a look at a file
 FILES_PER_CHILD = 100
+# Isolated, the child knows no path of ours: it is told where the package lies.
+START = "import sys; sys.path.append(sys.argv[1]); from webui.audio import decoder_child; decoder_child.main()"
 MOST_MESSAGE = 64 << 20  # bytes; a longer one is no answer of ours
 
 # Telephone recordings without any header: only the name tells.
@@ -84,12 +85,15 @@ class Decoder:
                 raise UserError("DECODER_FAILED", file=name)
             return decoding.info
 
-    def decode(self, path: Path, name: str, channels: Channels = "mix", rate: Hertz = 16_000) -> Decoding:
+    def decode(
+        self, path: Path, name: str, channels: Channels = "mix", rate: Hertz = 16_000, *, on_the_clock: bool = False
+    ) -> Decoding:
         """Decode to `rate` Hz; `mix` gives one channel, `split` those of the recording.
 
+        `on_the_clock`: silence where the recording has none by its container's clock, before the sound and in holes.
         Raises what `probe` raises, here or while iterating, and TOO_LONG.
         """
-        return Decoding(self, path, name, channels, rate)
+        return Decoding(self, path, name, channels, rate, on_the_clock=on_the_clock)
 
     def close(self) -> None:
         with self._lock:
@@ -119,7 +123,15 @@ class Decoding:
     """
 
     def __init__(
-        self, decoder: Decoder, path: Path, name: str, channels: str, rate: Hertz, probing: bool = False
+        self,
+        decoder: Decoder,
+        path: Path,
+        name: str,
+        channels: str,
+        rate: Hertz,
+        *,
+        probing: bool = False,
+        on_the_clock: bool = False,
     ) -> None:
         self.warnings: list[Notice] = []
         self._decoder = decoder
@@ -135,6 +147,7 @@ class Decoding:
             "channels": channels,
             "most_seconds": decoder.most_seconds,
             "probe": probing,
+            "on_the_clock": on_the_clock,
         }
         self.info = self._start(request)
 
@@ -240,7 +253,7 @@ class _Child:
     def __init__(self) -> None:
         self.files = 0
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-X", "utf8", decoder_child.__file__],
+            [sys.executable, "-I", "-X", "utf8", "-c", START, str(Path(__file__).parents[2])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -39,7 +39,8 @@ def plan_recording(context: Context, claim: Claim, channels: Channels, *, silenc
     began = time.monotonic()
     job = claim.job
     copy = context.upload(job, WORKING_COPY)
-    with context.decoder.decode(_input(context, job), job.file_name, channels, RATE) as decoding:
+    source = _input(context, job)
+    with context.decoder.decode(source, job.file_name, channels, RATE, on_the_clock=True) as decoding:
         heard = _listen(context, claim, decoding, copy)
         warnings = list(decoding.warnings)
     spans = _in_time_order(_listen_to_the_quiet(context, claim, copy, heard))
