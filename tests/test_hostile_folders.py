@@ -101,6 +101,14 @@ def crowded(folder: Path) -> None:
     put(folder, {"config.yaml": SENSE_VOICE, **{f"file{number}": "" for number in range(1200)}})
 
 
+def stuffed(folder: Path) -> None:
+    """Weights with a directory of a hundred thousand empty parts."""
+    with zipfile.ZipFile(put(folder, {"config.yaml": SENSE_VOICE}) / "model.pt", "w") as archive:
+        for number in range(100_000):
+            archive.writestr(f"data/{number}", b"")
+        archive.writestr("data.pkl", b"weights")
+
+
 def loop(folder: Path) -> None:
     folder.symlink_to(folder)
 
@@ -112,6 +120,7 @@ MADE: dict[str, tuple[Callable[[Path], object], str]] = {
     "device": (device, "FILE_ODD"),
     "nested": (nested, "FOLDER_NESTED"),
     "crowded": (crowded, "FOLDER_CROWDED"),
+    "stuffed": (stuffed, "FILE_DAMAGED"),
     "empty": (Path.mkdir, "FOLDER_EMPTY"),
     "link": (lambda folder: folder.symlink_to("/nowhere"), "LINK_BROKEN"),
     "loop": (loop, "LINK_BROKEN"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -13,6 +14,8 @@ _LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")  # the head of torch's
 _POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/")
 _LARGEST_POINTER = 1024  # bytes
 _LARGEST_HEADER = 64 * 2**20  # bytes, of a .safetensors
+_LARGEST_DIRECTORY = 2**20  # bytes, of a zip archive; a large model has a thousand tensors of a hundred bytes each
+_ZIP_TAIL = 2**16 + 22 + 20 + 56  # bytes that may hold the end of a zip archive, comment included
 _TORCH = (".pt", ".pth", ".bin")
 
 
@@ -42,6 +45,8 @@ def is_torch(file: Path) -> bool:
         with file.open("rb") as opened:
             if opened.read(len(_LEGACY)) == _LEGACY:
                 return True
+        if _directory_bytes(file) > _LARGEST_DIRECTORY:
+            return False
         with zipfile.ZipFile(file) as archive:
             return any(name.endswith("data.pkl") for name in archive.namelist())
     except (OSError, ValueError, zipfile.BadZipFile):
@@ -55,6 +60,20 @@ def is_sound(file: Path) -> bool:
             return archive.testzip() is None
     except (OSError, ValueError, zipfile.BadZipFile):
         return False
+
+
+def _directory_bytes(file: Path) -> int:
+    """What the end of a zip archive says of its directory, all of which zipfile reads: 0 where there is no end."""
+    with file.open("rb") as opened:
+        opened.seek(-min(file.stat().st_size, _ZIP_TAIL), os.SEEK_END)
+        tail = opened.read()
+    end = tail.rfind(b"PK\5\6")
+    if end < 0 or len(tail) < end + 22:
+        return 0
+    large = end - 20 - 56  # the 64-bit end and its locator, which outrank it where they are there
+    if large >= 0 and tail[large:].startswith(b"PK\6\6") and tail[end - 20 :].startswith(b"PK\6\7"):
+        return int.from_bytes(tail[large + 40 : large + 48], "little")
+    return int.from_bytes(tail[end + 12 : end + 16], "little")
 
 
 def _whole(file: Path, head: bytes) -> bool:
