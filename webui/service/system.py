@@ -123,7 +123,7 @@ class SystemService:
         if not self._database.in_place():
             return [database_gone(self._database.path)]
         try:
-            with self._database.write():
+            with self._database.brief().write():
                 return []
         except (DatabaseError, UserError):
             return [Notice("UNAVAILABLE", {"reason": Notice("DATABASE_LOCKED")})]

@@ -61,6 +61,12 @@ class Database:
         twin._wait_s = None
         return twin
 
+    def brief(self) -> Database:
+        """The same database for a question about it: `write` raises BUSY after a second or two."""
+        twin = copy.copy(self)
+        twin._wait_s = 1.0
+        return twin
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent view: one deferred transaction, for reading only. Raises UserError BUSY."""
