@@ -15,7 +15,7 @@ from webui.engines import funasr
 from webui.engines.funasr import folder as folders
 from webui.engines.funasr.loading import build
 from webui.errors import Notice, UserError
-from webui.jobs.polishing import completed
+from webui.jobs.post_processing import completed
 from webui.settings import Settings
 from webui.untrusted import Unreadable
 

@@ -53,7 +53,7 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class RecognizerCapabilities(Capabilities):
-    """What the model does itself; what it leaves out the job does afterwards, as far as it can (jobs/polishing.py).
+    """What the model does itself; what it leaves out the job does afterwards where it can (jobs/post_processing.py).
 
     `streaming`: the recognizer is a StreamingRecognizer.
     """

@@ -25,7 +25,7 @@ from webui.hosting.output_checks import checked_recognitions
 from webui.jobs.context import MOST_IN_BATCH, Context, TypedClaim, Worker
 from webui.jobs.params import TranscribeParams
 from webui.jobs.placed_model import PlacedModel
-from webui.jobs.polishing import Polisher
+from webui.jobs.post_processing import PostProcessor
 from webui.jobs.prepare import WORKING_COPY, plan_recording
 from webui.jobs.speakers import SpeakerStep
 from webui.store.queue import LeaseLost
@@ -95,7 +95,7 @@ class TranscribeTurn:
         self._claim = claim
         self._model = model
         self._options = options
-        self._polisher = Polisher(context, model, options)
+        self._post_processor = PostProcessor(context, model, options)
         self._copy = WorkingCopy(context.upload(claim.job, WORKING_COPY))
         self._placed = PlacedModel(context, claim, model, worker, "transcribe", recognizing)
 
@@ -105,7 +105,7 @@ class TranscribeTurn:
         batch = self._placed.take(*_batch_limits(self._model.capabilities, self._placed.device))
         if not batch:
             return False
-        found = self._polished(self._found([self._waveform(segment) for segment in batch]))
+        found = self._post_processed(self._found([self._waveform(segment) for segment in batch]))
         results = [self._result(segment, each) for segment, each in zip(batch, found, strict=True)]
         queue.commit(lease, results, device=self._placed.device, seconds=sum(each.seconds for each in found))
         return True
@@ -129,8 +129,10 @@ class TranscribeTurn:
         # Outside the handler: the exception's frames held the batch's tensors in the device's memory.
         return self._found(batch[:half]) + self._found(batch[half:])
 
-    def _polished(self, found: list[RecognizedBatch]) -> list[RecognizedBatch]:
-        texts = iter(self._polisher.polish([each.value for each in found if isinstance(each.value, Recognition)]))
+    def _post_processed(self, found: list[RecognizedBatch]) -> list[RecognizedBatch]:
+        texts = iter(
+            self._post_processor.process([each.value for each in found if isinstance(each.value, Recognition)])
+        )
         return [replace(each, value=next(texts)) if isinstance(each.value, Recognition) else each for each in found]
 
     def _waveform(self, segment: SegmentRow) -> Waveform:

@@ -12,7 +12,7 @@ from webui.engines.base import RecognitionOptions, RecognizerModel, SynthesizerM
 from webui.errors import Notice, UserError
 from webui.jobs.context import Context, TypedClaim, Worker
 from webui.jobs.params import SpeakParams, StoredSpeakParams
-from webui.jobs.polishing import Polisher
+from webui.jobs.post_processing import PostProcessor
 from webui.jobs.transcribe import knows
 from webui.store.rows import VoiceRow
 from webui.text.sentences import dominant_language
@@ -70,8 +70,8 @@ def _recognised(context: Context, model: RecognizerModel, voice: VoiceRow, worke
     try:
         with context.host.use(model, context.host.place(model, worker.device)) as recognizer:
             found = recognizer.recognize([heard], options)
-        (polished,) = Polisher(context, model, options).polish(found)
+        (processed,) = PostProcessor(context, model, options).process(found)
     except Exception as error:  # a voice speaks without a transcript, too
         log.warning("%s did not recognise a prompt", model.name, exc_info=error)
         return ""
-    return polished.text.strip()
+    return processed.text.strip()

@@ -9,7 +9,7 @@ from typing import TypeVar
 from webui.engines import catalog
 from webui.engines.base import AnyModel, RecognizerModel, SynthesizerModel, UnusableModel
 from webui.errors import Notice, UserError
-from webui.jobs.polishing import completed
+from webui.jobs.post_processing import completed
 
 Chosen = RecognizerModel | SynthesizerModel
 M = TypeVar("M", bound=Chosen)

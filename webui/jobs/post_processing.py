@@ -37,7 +37,7 @@ def completed(own: RecognizerCapabilities, present: Iterable[AnyModel]) -> Recog
     return replace(able, unavailable=reasons)
 
 
-class Polisher:
+class PostProcessor:
     """The steps that one model leaves to the job."""
 
     def __init__(self, context: Context, model: RecognizerModel, options: RecognitionOptions) -> None:
@@ -46,13 +46,13 @@ class Polisher:
         self._options = options
         self._marks = None if self._own.punctuation else catalog.best(context.models(), PunctuatorModel)
 
-    def polish(self, found: Sequence[Recognition]) -> list[Recognition]:
+    def process(self, found: Sequence[Recognition]) -> list[Recognition]:
         """`found` as it is shown; `text_raw` stays. Raises UserError, EngineError where a punctuator does not load."""
         with ExitStack() as using:
             marks = using.enter_context(self._host.use(self._marks, "cpu")) if self._marks and found else None
-            return [self._polished(each, marks) if each.text else each for each in found]
+            return [self._post_processed(each, marks) if each.text else each for each in found]
 
-    def _polished(self, found: Recognition, marks: Punctuator | None) -> Recognition:
+    def _post_processed(self, found: Recognition, marks: Punctuator | None) -> Recognition:
         language = _language(found, self._options)
         if marks is not None and self._writes(language) and not _MARK.search(found.text):
             found = replace(found, text=marks.punctuate(found.text))

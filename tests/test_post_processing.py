@@ -21,7 +21,7 @@ from webui.engines.base import (
     Word,
 )
 from webui.hosting.host import ModelHost
-from webui.jobs.polishing import Polisher, completed
+from webui.jobs.post_processing import PostProcessor, completed
 from webui.settings import Settings
 
 HEARD = Recognition(
@@ -45,10 +45,10 @@ STOPS = PunctuatorModel("stops", "test", "1", Capabilities(("zh", "en")), lambda
 
 
 @pytest.fixture
-def polished(settings: Settings) -> Callable[..., Recognition]:
+def processed(settings: Settings) -> Callable[..., Recognition]:
     host = ModelHost(settings)
 
-    def polish(
+    def process(
         found: Recognition = HEARD,
         options: RecognitionOptions = WANTED,
         present: tuple[AnyModel, ...] = (),
@@ -56,13 +56,13 @@ def polished(settings: Settings) -> Callable[..., Recognition]:
     ) -> Recognition:
         model = RecognizerModel("whisper", "test", "1", RecognizerCapabilities(**own), nothing)
         context: Any = SimpleNamespace(host=host, models=lambda: [model, *present])
-        return Polisher(context, model, options).polish([found])[0]
+        return PostProcessor(context, model, options).process([found])[0]
 
-    return polish
+    return process
 
 
-def test_a_model_that_does_nothing_itself_gets_every_step(polished: Callable[..., Recognition]) -> None:
-    found = polished(present=(STOPS,))
+def test_a_model_that_does_nothing_itself_gets_every_step(processed: Callable[..., Recognition]) -> None:
+    found = processed(present=(STOPS,))
     assert (found.text, found.text_raw) == ("找张晓明付20元。", HEARD.text_raw)
     assert [word.text for word in found.words] == ["找", "张", "晓", "明", "付", "20", "元"]
     assert (found.words[5].start, found.words[5].end) == (5, 7)
@@ -72,20 +72,20 @@ def test_a_model_that_does_nothing_itself_gets_every_step(polished: Callable[...
     ("own", "text"),
     [("punctuation", "找张晓明付20元"), ("hotwords", "找章小名付20元。"), ("itn", "找张晓明付二十元。")],
 )
-def test_what_the_model_does_itself_is_left_alone(polished: Callable[..., Recognition], own: str, text: str) -> None:
-    assert polished(present=(STOPS,), **{own: True}).text == text
+def test_what_the_model_does_itself_is_left_alone(processed: Callable[..., Recognition], own: str, text: str) -> None:
+    assert processed(present=(STOPS,), **{own: True}).text == text
 
 
-def test_what_has_marks_gets_no_more_of_them(polished: Callable[..., Recognition]) -> None:
+def test_what_has_marks_gets_no_more_of_them(processed: Callable[..., Recognition]) -> None:
     marked = replace(HEARD, text="好，走吧")
-    assert polished(marked, present=(STOPS,)).text == "好，走吧"
+    assert processed(marked, present=(STOPS,)).text == "好，走吧"
 
 
-def test_only_languages_that_the_rules_know_are_touched(polished: Callable[..., Recognition]) -> None:
+def test_only_languages_that_the_rules_know_are_touched(processed: Callable[..., Recognition]) -> None:
     japanese = replace(HEARD, text="二十円", language="ja")
-    assert polished(japanese, present=(STOPS,)).text == "二十円"
-    assert polished(replace(HEARD, text="二十元", language="zh-CN")).text == "20元"
-    assert polished(replace(HEARD, text="二十元", language=None)).text == "20元"
+    assert processed(japanese, present=(STOPS,)).text == "二十円"
+    assert processed(replace(HEARD, text="二十元", language="zh-CN")).text == "20元"
+    assert processed(replace(HEARD, text="二十元", language=None)).text == "20元"
 
 
 def test_capabilities_count_what_the_job_does() -> None:
