@@ -21,7 +21,7 @@ from webui.engines.base import (
     Word,
 )
 from webui.hosting.host import ModelHost
-from webui.jobs.post_processing import PostProcessor, completed
+from webui.jobs.post_processing import JobCapabilities, PostProcessor
 from webui.settings import Settings
 
 HEARD = Recognition(
@@ -88,12 +88,23 @@ def test_only_languages_that_the_rules_know_are_touched(processed: Callable[...,
     assert processed(replace(HEARD, text="二十元", language=None)).text == "20元"
 
 
+@pytest.mark.parametrize(
+    ("language", "asked", "corrected"),
+    [("zh", "auto", True), ("yue", "auto", True), ("ja", "auto", False), (None, "en", False), (None, "zh-CN", True)],
+)
+def test_hotwords_are_corrected_by_the_language_of_the_segment_not_of_the_model(
+    processed: Callable[..., Recognition], language: str | None, asked: str, corrected: bool
+) -> None:
+    found = processed(replace(HEARD, language=language), RecognitionOptions(asked, ("张晓明",), itn=False))
+    assert (found.text == "找张晓明付二十元") is corrected
+
+
 def test_capabilities_count_what_the_job_does() -> None:
     lacking = {"speakers": "SPEAKERS_UNSUPPORTED", "hotwords": "HOTWORDS_UNSUPPORTED", "itn": "ITN_UNSUPPORTED"}
     chinese = RecognizerCapabilities(languages=("zh",), unavailable=lacking)
     embedder = EmbedderModel("campplus", "test", "1", Capabilities(), nothing)
-    alone, beside = completed(chinese, ()), completed(chinese, [embedder])
+    alone, beside = JobCapabilities.of(chinese, ()), JobCapabilities.of(chinese, [embedder])
     assert (alone.hotwords, alone.speakers, set(alone.unavailable)) == (True, False, {"speakers", "itn"})
     assert (beside.speakers, set(beside.unavailable)) == (True, {"itn"})
-    english = completed(replace(chinese, languages=("en",)), ())
+    english = JobCapabilities.of(replace(chinese, languages=("en",)), ())
     assert not english.hotwords and "hotwords" in english.unavailable

@@ -15,7 +15,7 @@ from webui.engines import funasr
 from webui.engines.funasr import folder as folders
 from webui.engines.funasr.loading import build
 from webui.errors import Notice, UserError
-from webui.jobs.post_processing import completed
+from webui.jobs.post_processing import JobCapabilities
 from webui.settings import Settings
 from webui.untrusted import Unreadable
 
@@ -29,7 +29,7 @@ def test_each_family_is_known_by_its_content_and_says_what_it_can(own_models: Pa
     (own_models / "sensevoice").rename(own_models / "renamed")
     found = {model.name: model for model in funasr.models(settings)}
     assert found["renamed"].capabilities.itn and found["renamed"].problem is None
-    assert all(completed(model.capabilities, ()).hotwords for model in found.values())
+    assert all(JobCapabilities.of(model.capabilities, ()).hotwords for model in found.values())
     assert found["streaming"].capabilities.streaming
     assert max(found.values(), key=lambda model: model.default_rank).name == "nano"
 

@@ -42,7 +42,7 @@ class Watchdog:
     def over(
         self, model: AnyModel, device: str, limit_s: float, work: object = None, *, loading: bool = False
     ) -> Iterator[None]:
-        """Watchdog what this thread does inside."""
+        """Time what this thread does inside: a call into `model` on `device`, hung after `limit_s` seconds."""
         call = Call(threading.get_ident(), model, device, time.monotonic(), limit_s, work, loading)
         with self._lock:
             self._calls[call.thread] = call

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from webui.engines import catalog
 from webui.engines.base import (
@@ -29,12 +29,18 @@ from webui.text.sentences import dominant_language
 _MARK = re.compile(r"[，。？！、；：,.?!;:]")
 
 
-def completed(own: RecognizerCapabilities, present: Iterable[AnyModel]) -> RecognizerCapabilities:
-    """What a job can do with a model that can do `own`, beside the models that are `present`."""
-    speakers = own.speakers or catalog.best(present, EmbedderModel) is not None
-    able = replace(own, hotwords=own.hotwords or _by_sound(own), speakers=speakers)
-    reasons = {control: code for control, code in own.unavailable.items() if not getattr(able, control, False)}
-    return replace(able, unavailable=reasons)
+@dataclass(frozen=True)
+class JobCapabilities(RecognizerCapabilities):
+    """What a job can do with a model: `hotwords` and `speakers` are the model's own, or a step of the job."""
+
+    @classmethod
+    def of(cls, own: RecognizerCapabilities, present: Iterable[AnyModel]) -> JobCapabilities:
+        """With a model that by itself can do `own`, beside the models that are `present`."""
+        hotwords = own.hotwords or _may_be_corrected(own.languages)
+        speakers = own.speakers or catalog.best(present, EmbedderModel) is not None
+        able = replace(cls(**vars(own)), hotwords=hotwords, speakers=speakers)
+        reasons = {control: code for control, code in own.unavailable.items() if not getattr(able, control, False)}
+        return replace(able, unavailable=reasons)
 
 
 class PostProcessor:
@@ -56,7 +62,7 @@ class PostProcessor:
         language = _language(found, self._options)
         if marks is not None and self._writes(language) and not _MARK.search(found.text):
             found = replace(found, text=marks.punctuate(found.text))
-        if self._options.hotwords and not self._own.hotwords and _by_sound(self._own):
+        if self._options.hotwords and not self._own.hotwords and language in hotwords.LANGUAGES:
             found = _corrected(found, self._options.hotwords)
         if self._options.itn and not self._own.itn and language in itn.LANGUAGES:
             found = _in_digits(found)
@@ -74,9 +80,9 @@ def _language(found: Recognition, options: RecognitionOptions) -> str:
     return (told or dominant_language(found.text)).split("-")[0].lower()
 
 
-def _by_sound(own: RecognizerCapabilities) -> bool:
-    """Whether hotwords can be corrected afterwards: the rules know the sounds of Chinese."""
-    return not own.languages or any(code.split("-")[0] in hotwords.LANGUAGES for code in own.languages)
+def _may_be_corrected(languages: Sequence[str]) -> bool:
+    """Whether hotwords can be corrected in some segment of a model that knows `languages` (empty = any)."""
+    return not languages or any(code.split("-")[0] in hotwords.LANGUAGES for code in languages)
 
 
 def _corrected(found: Recognition, words: Sequence[str]) -> Recognition:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from webui.engines import catalog
 from webui.engines.base import AnyModel, RecognizerModel, SynthesizerModel, UnusableModel
 from webui.errors import Notice, UserError
-from webui.jobs.post_processing import completed
+from webui.jobs.post_processing import JobCapabilities
 
 Chosen = RecognizerModel | SynthesizerModel
 M = TypeVar("M", bound=Chosen)
@@ -38,7 +38,7 @@ class PresentModels:
     @classmethod
     def of(cls, found: Sequence[AnyModel], options: Options) -> PresentModels:
         """Each recognizer with what jobs do beside it."""
-        return cls([_completed(model, found) for model in found], options)
+        return cls([_as_offered(model, found) for model in found], options)
 
     def resolve(self, name: str, kind: type[M]) -> M:
         """As ModelService.resolve."""
@@ -95,7 +95,8 @@ def named_problem(model: AnyModel, problem: Notice) -> Notice:
     return Notice(problem.code, {"model": model.name, **problem.params})
 
 
-def _completed(model: AnyModel, present: Iterable[AnyModel]) -> AnyModel:
+def _as_offered(model: AnyModel, present: Iterable[AnyModel]) -> AnyModel:
+    """With what a job can do with it; a job's steps themselves ask the model for its own."""
     if not isinstance(model, RecognizerModel):
         return model
-    return replace(model, capabilities=completed(model.capabilities, present))
+    return replace(model, capabilities=JobCapabilities.of(model.capabilities, present))

@@ -21,7 +21,6 @@ class Paraformer(FunasrRecognizer):
     def __init__(self, built: Built, capabilities: RecognizerCapabilities) -> None:
         super().__init__(built, capabilities)
         self._settings = features.settings_from(built.config["frontend_conf"])
-        self._takes_hotwords = hasattr(built.model, "generate_hotwords_list")  # SeACo and contextual ones
         _skip_unused_times(built.model)
 
     def _prepare(self, waveform: Waveform) -> Waveform:
@@ -29,7 +28,7 @@ class Paraformer(FunasrRecognizer):
 
     def _recognize(self, batch: Sequence[features.Featured], options: RecognitionOptions) -> list[Recognition]:
         built = self.built
-        if self._takes_hotwords:
+        if self.capabilities.hotwords:
             ids = hotword_ids(options.hotwords, built.tokenizer, built.model.sos)
             # FunASR reads a hotword string as a URL or a file name where it looks like one: it gets no string.
             built.model.generate_hotwords_list = lambda *_args, **_kwargs: ids
