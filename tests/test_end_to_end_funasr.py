@@ -21,6 +21,7 @@ import soundfile
 from tests.api_kit import Server, finish, prompt, serving, submit, wav, wav_of
 from tests.funasr import builder
 from webui.text import hotwords, itn
+from webui.text.hotwords.sounds import sounds
 
 STOCK = """
 import contextlib, io, json, sys
@@ -134,9 +135,8 @@ def test_a_hotword_that_was_nearly_heard_is_written_marked_and_searchable(real: 
 
 def homophone(character: str) -> str:
     """Another character that sounds the same."""
-    sounds = hotwords._readings(character)
     common = map(chr, range(0x4E00, 0x9FA6))
-    return next(other for other in common if other != character and hotwords._readings(other) == sounds)
+    return next(other for other in common if other != character and sounds(other) == sounds(character))
 
 
 def test_two_users_at_once_get_their_own(server: Server) -> None:
