@@ -133,13 +133,17 @@ def test_a_recording_becomes_text_with_times(house: RunnerKit, speech: np.ndarra
     assert job.text == "".join(row.text for row in rows)
 
 
+def submit_film(house: RunnerKit, *tracks: Any, picture: float = 0.0, **values: Any) -> JobRow:
+    uid = new_uid()
+    (house.settings.uploads / uid).mkdir(parents=True)
+    film(house.settings.uploads / uid / "original.mkv", "aac", *tracks, picture=picture)
+    return house.submit(uid=uid, input=ArtifactRow("input", f"uploads/{uid}/original.mkv"), **values)
+
+
 def test_late_sound_has_the_time_of_its_film_in_the_segments_and_in_what_is_played(
     house: RunnerKit, speech: np.ndarray
 ) -> None:
-    uid = new_uid()
-    (house.settings.uploads / uid).mkdir(parents=True)
-    film(house.settings.uploads / uid / "original.mkv", "aac", [(5, speech), (20, speech)], picture=30)
-    job = house.until(house.submit(uid=uid, input=ArtifactRow("input", f"uploads/{uid}/original.mkv")))
+    job = house.until(submit_film(house, [(5, speech), (20, speech)], picture=30))
     rows = house.store.jobs.segments(None, job.uid)
     session = house.runner.context.detector.session()
     alone = [span.start for span in session.feed((speech * 32767).astype(np.int16)) + session.finish()]

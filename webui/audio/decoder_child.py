@@ -111,7 +111,7 @@ def send(output: BinaryIO, kind: bytes, payload: bytes) -> None:
 
 class Recording:
     """One request: {"path", "format"|null, "rate", "channels": mix|split, "most_seconds", "probe": bool,
-    "on_the_clock": bool}."""
+    "stream": number|null, "on_the_clock": bool}."""
 
     def __init__(self, request: dict[str, Any], output: BinaryIO) -> None:
         self.request = request
@@ -159,12 +159,18 @@ class Recording:
             raise Refusal("CANNOT_OPEN", detail=f"{type(error).__name__}: {error}"[:200]) from None
 
     def _choose(self, container: Any) -> Any:
-        """The default audio stream; refuses what no recording of speech has. All other streams are skipped."""
+        """The audio stream asked for or the default one, the others skipped; refuses what no speech has."""
         sounding = [stream for stream in container.streams.audio if stream.codec_context is not None]
         if not sounding:
             undecodable = any(stream.type == "audio" for stream in container.streams)
             raise Refusal("UNSUPPORTED_FORMAT", sniffed="codec") if undecodable else Refusal("NO_AUDIO_STREAM")
-        stream = container.streams.best("audio") or sounding[0]
+        asked = self.request["stream"]
+        if asked is None:
+            stream = container.streams.best("audio") or sounding[0]
+        else:
+            stream = next((each for each in sounding if container.streams.audio.index(each) == asked), None)
+        if stream is None:
+            raise Refusal("NO_AUDIO_STREAM")
         for other in container.streams:
             if other is not stream:
                 other.discard = av.stream.Discard.all
@@ -182,6 +188,7 @@ class Recording:
             "channels": stream.codec_context.channels,
             "seconds": seconds,
             "streams": len(container.streams.audio),
+            "stream": container.streams.audio.index(stream),
         }
         send(self.output, b"i", json.dumps(info).encode())
 

@@ -59,6 +59,7 @@ class AudioInfo:
     channels: int
     seconds: Seconds | None
     streams: int
+    stream: int  # of them the one that is decoded, from 0
 
 
 class DecoderStopped(Exception):
@@ -86,14 +87,22 @@ class Decoder:
             return decoding.info
 
     def decode(
-        self, path: Path, name: str, channels: Channels = "mix", rate: Hertz = 16_000, *, on_the_clock: bool = False
+        self,
+        path: Path,
+        name: str,
+        channels: Channels = "mix",
+        rate: Hertz = 16_000,
+        *,
+        stream: int | None = None,
+        on_the_clock: bool = False,
     ) -> Decoding:
         """Decode to `rate` Hz; `mix` gives one channel, `split` those of the recording.
 
-        `on_the_clock`: silence where the recording has none by its container's clock, before the sound and in holes.
+        `stream`: the sound track, from 0; None for the default one. `on_the_clock`: silence where the recording has
+        none by its container's clock, before the sound and in holes.
         Raises what `probe` raises, here or while iterating, and TOO_LONG.
         """
-        return Decoding(self, path, name, channels, rate, on_the_clock=on_the_clock)
+        return Decoding(self, path, name, channels, rate, stream=stream, on_the_clock=on_the_clock)
 
     def close(self) -> None:
         with self._lock:
@@ -131,6 +140,7 @@ class Decoding:
         rate: Hertz,
         *,
         probing: bool = False,
+        stream: int | None = None,
         on_the_clock: bool = False,
     ) -> None:
         self.warnings: list[Notice] = []
@@ -147,6 +157,7 @@ class Decoding:
             "channels": channels,
             "most_seconds": decoder.most_seconds,
             "probe": probing,
+            "stream": stream,
             "on_the_clock": on_the_clock,
         }
         self.info = self._start(request)
@@ -253,7 +264,7 @@ class _Child:
     def __init__(self) -> None:
         self.files = 0
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-X", "utf8", "-c", START, str(Path(__file__).parents[2])],
+            [sys.executable, "-I", "-B", "-X", "utf8", "-c", START, str(Path(__file__).parents[2])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

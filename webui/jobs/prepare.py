@@ -11,7 +11,7 @@ import numpy as np
 
 from webui.audio import input_gain
 from webui.audio.formats import Channels
-from webui.audio.intake import Decoding
+from webui.audio.intake import AudioInfo, Decoding
 from webui.audio.loudness import LoudnessMeter
 from webui.audio.units import Seconds
 from webui.audio.vad import Span
@@ -19,6 +19,7 @@ from webui.audio.working_copy import WorkingCopy, WorkingCopyWriter
 from webui.engines.base import DetectorSession
 from webui.errors import Notice, UserError
 from webui.jobs.context import Context
+from webui.jobs.sound_choice import Choice, Heard, Search
 from webui.store.rows import ArtifactRow, Claim, JobRow, NewSegment
 
 RATE = 16_000  # Hz, of the working copy
@@ -39,11 +40,11 @@ def plan_recording(context: Context, claim: Claim, channels: Channels, *, silenc
     began = time.monotonic()
     job = claim.job
     copy = context.upload(job, WORKING_COPY)
-    source = _input(context, job)
-    with context.decoder.decode(source, job.file_name, channels, RATE, on_the_clock=True) as decoding:
-        heard = _listen(context, claim, decoding, copy)
-        warnings = list(decoding.warnings)
-    spans = _in_time_order(_listen_to_the_quiet(context, claim, copy, heard))
+    hearing = _Hearing(context, claim, _input(context, job), channels, copy)
+    heard, spans, warnings = hearing.of(Choice())
+    if channels == "mix" and (choice := hearing.better(heard, spans)) is not None:
+        heard, spans, warnings = hearing.of(choice)
+        warnings.append(choice.notice())
     if not spans and not silence:
         raise UserError("NO_SPEECH")
     if not spans:
@@ -70,19 +71,63 @@ def _input(context: Context, job: JobRow) -> Path:
 class DetectedSpeech:
     """What a recording holds; a meter per channel."""
 
+    info: AudioInfo
     seconds: Seconds
     spans: list[tuple[int, Span]]  # with their channels
     meters: list[LoudnessMeter]
 
 
-def _listen(context: Context, claim: Claim, decoding: Decoding, copy: Path) -> DetectedSpeech:
+@dataclass(frozen=True)
+class _Hearing:
+    """A recording that may be listened to more than once; the working copy is of the last time."""
+
+    context: Context
+    claim: Claim
+    source: Path
+    channels: Channels
+    copy: Path
+
+    def of(self, choice: Choice) -> tuple[DetectedSpeech, list[tuple[int, Span]], list[Notice]]:
+        """What was heard, the spans with their channels in the order of time, what the decoder warns of."""
+        with self._decode(choice.track, self.channels == "split" or choice.channel is not None) as decoding:
+            heard = _listen(self.context, self.claim, decoding, choice, self.copy)
+            warnings = list(decoding.warnings)
+        spans = _listen_to_the_quiet(self.context, self.claim, self.copy, heard)
+        return heard, _in_time_order(spans), warnings
+
+    def better(self, heard: DetectedSpeech, spans: list[tuple[int, Span]]) -> Choice | None:
+        speech = sum(span.end - span.start for _, span in spans)
+        mix = Heard(speech, input_gain.level_db(heard.meters[0]))
+        watch = _Watch(self.context, self.claim, heard.seconds)
+        return Search(self._decode, self.context.detector.session, watch, RATE).better(heard.info, mix)
+
+    def _decode(self, track: int | None, apart: bool) -> Decoding:
+        channels: Channels = "split" if apart else "mix"
+        name = self.claim.job.file_name
+        return self.context.decoder.decode(self.source, name, channels, RATE, stream=track, on_the_clock=True)
+
+
+class _Watch:
+    """Called often with the seconds done, looks around now and then."""
+
+    def __init__(self, context: Context, claim: Claim, total: Seconds | None) -> None:
+        self._context, self._claim, self._total = context, claim, total
+        self._due = time.monotonic() + PROGRESS_EVERY_S
+
+    def __call__(self, done: Seconds) -> None:
+        if time.monotonic() >= self._due:
+            _look_around(self._context, self._claim, done, self._total)
+            self._due = time.monotonic() + PROGRESS_EVERY_S
+
+
+def _listen(context: Context, claim: Claim, decoding: Decoding, choice: Choice, copy: Path) -> DetectedSpeech:
     """Write the working copy, find speech and measure how loud it is, block by block."""
-    heard = DetectedSpeech(0.0, [], [])
+    heard = DetectedSpeech(decoding.info, 0.0, [], [])
     sessions: list[DetectorSession] = []
     writer: WorkingCopyWriter | None = None
-    due = time.monotonic() + PROGRESS_EVERY_S
+    watch = _Watch(context, claim, decoding.info.seconds)
     try:
-        for block in decoding:
+        for block in choice.blocks(decoding):
             if writer is None:
                 writer = WorkingCopyWriter(copy, RATE, block.shape[1])
                 sessions = [context.detector.session() for _ in range(block.shape[1])]
@@ -91,9 +136,7 @@ def _listen(context: Context, claim: Claim, decoding: Decoding, copy: Path) -> D
             for channel, session in enumerate(sessions):
                 heard.spans += [(channel, span) for span in session.feed(block[:, channel])]
                 heard.meters[channel].feed(block[:, channel].astype(np.float32) / np.float32(32768))
-            if time.monotonic() >= due:
-                _look_around(context, claim, writer.seconds, decoding.info.seconds)
-                due = time.monotonic() + PROGRESS_EVERY_S
+            watch(writer.seconds)
         if writer is None:
             raise UserError("EMPTY_AUDIO", file=claim.job.file_name)
         for channel, session in enumerate(sessions):
