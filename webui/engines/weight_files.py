@@ -16,11 +16,15 @@ _LARGEST_POINTER = 1024  # bytes
 _LARGEST_HEADER = 64 * 2**20  # bytes, of a .safetensors
 _LARGEST_DIRECTORY = 2**20  # bytes, of a zip archive; a large model has a thousand tensors of a hundred bytes each
 _ZIP_TAIL = 2**16 + 22 + 20 + 56  # bytes that may hold the end of a zip archive, comment included
-_TORCH = (".pt", ".pth", ".bin")
+_TORCH = (".pt", ".pth")
+_ZIP = b"PK"
 
 
-def problem_of(file: Path, name: str | None = None) -> Notice | None:
-    """Why the weights in `file` cannot be used, calling it `name`; None where nothing is seen to be wrong."""
+def problem_of(file: Path, name: str | None = None, *, torch: bool = False) -> Notice | None:
+    """Why the weights in `file` cannot be used, calling it `name`; None where nothing is seen to be wrong.
+
+    `torch`: it has to be torch's, whatever its ending. A `.bin` may be of any format, CTranslate2's for one.
+    """
     name = name or file.name
     try:
         size = file.stat().st_size
@@ -36,7 +40,7 @@ def problem_of(file: Path, name: str | None = None) -> Notice | None:
         return Notice("FILE_EMPTY", {"file": name})
     if size <= _LARGEST_POINTER and _POINTER.match(head):
         return Notice("FILE_LFS_POINTER", {"file": name, "size": size})
-    return None if _whole(file, head) else Notice("FILE_DAMAGED", {"file": name})
+    return None if _whole(file, head, torch) else Notice("FILE_DAMAGED", {"file": name})
 
 
 def is_torch(file: Path) -> bool:
@@ -76,8 +80,8 @@ def _directory_bytes(file: Path) -> int:
     return int.from_bytes(tail[end + 12 : end + 16], "little")
 
 
-def _whole(file: Path, head: bytes) -> bool:
-    if file.suffix in _TORCH:
+def _whole(file: Path, head: bytes, torch: bool) -> bool:
+    if torch or file.suffix in _TORCH or (file.suffix == ".bin" and head.startswith(_ZIP)):
         return is_torch(file)
     return file.suffix != ".safetensors" or _whole_safetensors(file, int.from_bytes(head[:8], "little"))
 

@@ -79,7 +79,7 @@ class Folder:
         """Why it cannot be used, as far as can be seen without loading it."""
         if self.missing:
             return _broken(self.name, Notice("FILE_MISSING", {"file": self.missing[0]}))
-        found = problem_of(self.weights)
+        found = problem_of(self.weights, torch=self.weights.suffix == ".bin")
         return _broken(self.name, found) if found else None
 
 
