@@ -16,7 +16,18 @@ from webui.store import tombstones
 from webui.store.hotwords import HotwordStore
 from webui.store.jobs import new_uid
 from webui.store.rows import NewConsent, NewVoice
-from webui.store.schema import hotword_lists, jobs, metadata, segments, voice_consents, voices
+from webui.store.schema import (
+    audit,
+    counters,
+    hotword_lists,
+    jobs,
+    metadata,
+    owners,
+    segments,
+    settings,
+    voice_consents,
+    voices,
+)
 
 # Who, when, what kind and how much, for the queue, `changes` and the audit; no content and no name.
 JOB_KEEPS = """
@@ -26,12 +37,27 @@ JOB_KEEPS = """
 """
 # Which recording the consents stood for: they stay, as the record that the voice was used by right.
 VOICE_KEEPS = "id uid owner_id prompt_path prompt_sha256 seconds findings shared saved created_at deleted_at"
-GO_AS_ROWS = {"jobs": {"segments", "artifacts"}, "voices": {"voice_features"}}
-STAY_AS_RECORD = {"voice_consents"}
 # By what right a voice was used: the whole of it stays, with the subject and the evidence.
 CONSENT_KEEPS = "id voice_id basis subject evidence recorded_by obtained_at expires_at revoked_at"
-# A list goes as a row: nothing of it stays.
-HOTWORD_LIST_GOES = "owner_id name words changed_at"
+# A number and a hash of a cookie; `name` is `api`, `local` or nothing.
+OWNER_KEEPS = "id token_hash name vtime weight created_at last_seen"
+# Default models, the device, the organisation's lexicon, measurements of the machine: an administrator's, not a job's.
+SETTING_KEEPS = "key value"
+COUNTER_KEEPS = "name value"  # a number
+# Who did what when to which uid; `audit.record` takes no text and no name of a job or a voice into `detail`.
+AUDIT_KEEPS = "id at owner_id action object detail"
+KEEPS = {
+    jobs: JOB_KEEPS,
+    voices: VOICE_KEEPS,
+    voice_consents: CONSENT_KEEPS,
+    owners: OWNER_KEEPS,
+    settings: SETTING_KEEPS,
+    counters: COUNTER_KEEPS,
+    audit: AUDIT_KEEPS,
+}
+GO_AS_ROWS = {"jobs": {"segments", "artifacts"}, "voices": {"voice_features"}}  # with the job, the voice
+GOES_BY_ITSELF = {"hotword_lists"}  # what is deleted is the row
+STAY_AS_RECORD = {"voice_consents"}
 
 LATER = """
 import sys
@@ -62,17 +88,17 @@ with store.database.read() as connection:
 """
 
 
-@pytest.mark.parametrize(("table", "kept"), [(jobs, JOB_KEEPS), (voices, VOICE_KEEPS)], ids=("job", "voice"))
-def test_every_column_is_wiped_or_listed_as_what_a_tombstone_keeps(table: Table, kept: str) -> None:
-    private = set(tombstones.blanks(table))
-    assert private.isdisjoint(kept.split())
-    assert private | set(kept.split()) == {column.name for column in table.columns}
+@pytest.mark.parametrize("table", KEEPS, ids=str)
+def test_every_column_is_wiped_or_listed_as_what_a_deletion_leaves(table: Table) -> None:
+    private, kept = set(tombstones.blanks(table)), set(KEEPS[table].split())
+    assert private.isdisjoint(kept)
+    assert private | kept == {column.name for column in table.columns}
 
 
-def test_a_column_of_a_consent_or_a_hotword_list_is_known_to_stay_or_to_go_with_its_row() -> None:
-    for table, known in ((voice_consents, CONSENT_KEEPS), (hotword_lists, HOTWORD_LIST_GOES)):
-        assert not tombstones.blanks(table), "no deletion blanks columns of it"
-        assert {column.name for column in table.columns} == set(known.split())
+def test_every_table_goes_as_rows_or_has_a_list_of_what_stays() -> None:
+    going = set.union(GOES_BY_ITSELF, *GO_AS_ROWS.values())
+    assert going.isdisjoint(table.name for table in KEEPS)
+    assert going | {table.name for table in KEEPS} == set(metadata.tables)
 
 
 def test_a_deleted_voice_keeps_its_consents_whole_and_a_deleted_hotword_list_leaves_nothing(tmp_path: Path) -> None:
