@@ -102,15 +102,15 @@ _SPELLINGS |= {
     for wrong in others
 }
 _INVARIABLE = ("hertz", "lux")
-_AREAS = ("m", "km", "cm", "mm", "dm", "nm", "μm")
+_AREAS = ("m", "km", "cm", "mm", "dm", "nm", "μm", "ft", "mi", "yd")
 
-TOKEN = r"(?:°[CF]?|[㎡㎥㎏㎎㎜㎝㎞㏄㎖℃℉º]|cmH2O|[A-Za-zμµΩ]{1,5}(?:[²³]|[23](?![\d.]))?)(?![A-Za-z0-9²³])"
+TOKEN = r"(?:°[CF]?|[㎡㎥㎏㎎㎜㎝㎞㏄㎖℃℉º]|cmH2O|[A-Za-zμµΩ]{1,5}(?:[²³]|\^?[23](?![\d.]))?)(?![A-Za-z0-9²³])"
 
 
 def unit(written: str) -> Unit | None:
     """The unit that is written so, as a whole; None where there is no such unit."""
     written = _SPELLINGS.get(written, written.replace("µ", "μ"))
-    written = re.sub(r"([23])$", lambda power: "²³"[int(power[1]) - 2], written)
+    written = re.sub(r"\^?([23])$", lambda power: "²³"[int(power[1]) - 2], written)
     return UNITS.get(written) or UNITS.get(re.sub(r"^u(?=[gmlLsAVMF])", "μ", written))
 
 
@@ -133,7 +133,7 @@ def _powers(units: dict[str, Unit]) -> Iterator[tuple[str, Unit]]:
     for sign in _AREAS:
         chinese = units[sign].chinese.replace("公里", "千米")
         for power, said, word in (("²", "平方", "square"), ("³", "立方", "cubic")):
-            yield sign + power, _unit(said + chinese, f"{word} {units[sign].english}")
+            yield sign + power, Unit(said + chinese, f"{word} {units[sign].english}", f"{word} {units[sign].many}")
 
 
 def _all() -> dict[str, Unit]:

@@ -7,8 +7,8 @@ import re
 from webui.text.tn.english import amounts, codes, dates
 from webui.text.tn.rules import Reader
 
-_START = re.compile(r"[0-9]|\.(?=\d)|(?<![A-Za-z])[A-Za-z]|[-−–+~≈=≥≤<>*×x÷^#(']|[$£€¥￥₩₹₽฿]")
-_READER = Reader(_START, (*codes.RULES[:3], *dates.RULES, *amounts.MONEY, *codes.RULES[3:], *amounts.RULES))
+_START = re.compile(r"[0-9]|\.(?=\d)|(?<![A-Za-z])[A-Za-z]|[-−–+~≈=≥≤<>*×x÷^#@¢(']|[$£€¥￥₩₹₽฿]")
+_READER = Reader(_START, (*codes.RULES[:5], *dates.RULES, *amounts.MONEY, *codes.RULES[5:], *amounts.RULES))
 
 
 def read(text: str) -> str:

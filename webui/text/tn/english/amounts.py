@@ -119,6 +119,13 @@ def _fraction(match: re.Match[str]) -> str:
     return f"{_SIGNS[match['sign']]}{whole}{integer(n)} {part if n == '1' else re.sub('f$', 've', part) + 's'}"
 
 
+def _parts_of_a_unit(match: re.Match[str]) -> str | None:
+    found = words.measure(match["unit"])
+    if found is None or (len(match["unit"]) == 1 and match["unit"] not in "mgLlh"):
+        return None
+    return f"{_fraction(match)} {found.many if match['whole'] else found.english}"
+
+
 def _range(match: re.Match[str]) -> str:
     """2-5 → two to five, 1-2=5 → one minus two; a greater number before a hyphen keeps it."""
     a, b, behind = match["a"], match["b"], match.string[match.end() : match.end() + 3]
@@ -157,6 +164,12 @@ MONEY = (
         _money,
     ),
     Rule("money behind", "5 USD", rf"(?P<a>{_N}){_SCALE} ?(?P<currency>{_CODES})\b{_PER}", _money),
+    Rule(
+        "cents",
+        "99¢",
+        rf"(?P<a>{NUMBER}) ?¢",
+        lambda match: f"{number(match['a'])} {'cent' if match['a'] == '1' else 'cents'}",
+    ),
     Rule("to money", "$50-$100", r"[-–—]\s?(?=[$£€¥]\d)", _word("to"), before=r"\d(?: ?[a-z]+)?\s?"),
 )
 RULES = (
@@ -180,6 +193,12 @@ RULES = (
         "all the letters behind a number are one unit, or none",
         rf"{_SIGN}(?P<a>{_N})(?:{_TO}(?P<b>{NUMBER}))?[ -]?(?P<unit>{TOKEN})(?:/(?P<per>{TOKEN}))?(?!['’/])",
         _measure,
+    ),
+    Rule(
+        "measure in parts",
+        "4 1/2 lb",
+        rf"{_SIGN}(?:(?P<whole>\d{{1,6}}) )?(?P<n>\d{{1,6}})/(?P<d>\d{{1,6}})\s?(?P<unit>{TOKEN})",
+        _parts_of_a_unit,
     ),
     Rule(
         "fraction",

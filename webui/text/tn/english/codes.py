@@ -11,6 +11,7 @@ from webui.text.tn.rules import Rule
 _STREET = words.any_of([*words.STREETS, *words.STREETS.values()])
 _DIRECTION = words.any_of(words.DIRECTIONS)
 _STATE = words.any_of(words.STATES)
+_ENDINGS = "com|org|net|edu|gov|io|ai|cn|uk|co|html?|pdf|txt|docx?|xlsx?|jpe?g|png|zip|csv|wav|mp[34]|py"
 _NAME = rf"(?:(?:{_DIRECTION}\.? )?(?:[A-Z][A-Za-z']{{1,20}} |\d{{1,3}}(?:st|nd|rd|th) ){{1,4}}?)"
 
 
@@ -90,6 +91,18 @@ RULES = (
         "mail", "an address on the internet is one word", r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,250}[A-Za-z]", _kept
     ),
     Rule("link", "an address on the internet is one word", r"(?:https?://|www\.)[^\s,;]{1,500}", _kept),
+    Rule(
+        "file or site",
+        "abc3.com is one word",
+        rf"[A-Za-z0-9-]{{1,63}}(?:\.[A-Za-z0-9-]{{1,63}}){{0,4}}\.(?:{_ENDINGS})\b(?:/[^\s,;]{{0,200}})?",
+        _kept,
+    ),
+    Rule(
+        "handle",
+        "user_1, @user1, foo/bar2 are one word",
+        r"[#@]?[A-Za-z]\w{0,40}_\w{1,40}|[#@][A-Za-z]\w{0,40}|[A-Za-z][\w.-]{0,40}/[\w./-]{1,80}",
+        _kept,
+    ),
     Rule("tag", "a tag is not spoken", r"</?[A-Za-z][^<>\n]{0,80}>", _kept),
     Rule(
         "house",

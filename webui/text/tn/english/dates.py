@@ -62,7 +62,8 @@ def _time(match: re.Match[str]) -> str | None:
     if hour > 24:
         return None
     if match["s"]:
-        said = f"{cardinal(hour)} hours {cardinal(int(minute))} minutes and {cardinal(int(match['s']))} seconds"
+        hours = "hour" if hour == 1 else "hours"
+        said = f"{cardinal(hour)} {hours} {cardinal(int(minute))} minutes and {cardinal(int(match['s']))} seconds"
     elif minute == "00":
         said = cardinal(hour) if half else f"{cardinal(hour)} o'clock"
     else:
@@ -107,6 +108,12 @@ RULES = (
         "time",
         "hours and minutes",
         r"(?P<h>\d{1,2}):(?P<min>[0-5]\d)(?::(?P<s>[0-5]\d))?(?![:\d])(?P<half>\s?(?:[aApP]\.?[mM](?!\w)\.?))?(?P<zone>(?=[A-Z]{2,4}\b))?",
+        _time,
+    ),
+    Rule(
+        "time with a point",
+        "10.30 am",
+        r"(?P<h>1[0-2]|[1-9])\.(?P<min>[0-5]\d)(?P<s>)(?P<half>\s?[aApP]\.?[mM](?!\w)\.?)(?P<zone>)",
         _time,
     ),
     Rule(
