@@ -241,6 +241,12 @@ RULES = (
         _versus,
         before=f"(?:{words.SCORE_BEFORE}|{words.TEAM})\\s?",
     ),
+    Rule(
+        "alternatives",
+        "6/7月份 is no fraction",
+        r"(?P<a>\d{1,2})/(?P<b>\d{1,2})(?=[月号楼班路])",
+        lambda match: f"{number(match['a'])}、{number(match['b'])}",
+    ),
     Rule("drawn", "拉齐奥 2/2", r"\d{1,2}/\d{1,2}(?![\d.%/])", _versus, before=f"{words.TEAM}\\s?"),
     Rule("score behind", "3-1获胜", rf"\d{{1,3}}[-–]\d{{1,3}}(?={words.SCORE_BEHIND})", _versus),
     Rule("fraction", "1/3 is 三分之一", rf"{_SIGN}(?:(?P<whole>\d+)又)?(?P<n>\d+)/(?P<d>\d+)(?![/\d.])", _fraction),

@@ -248,6 +248,12 @@ RULES = (
         r"(?P<letters>[A-Za-z]{1,4})(?P<series>\d{1,2})-(?P<n>\d{3,5})(?!\d|[-.]\d)",
         lambda match: f"{match['letters']}{integer(match['series'])} {telephone(match['n'])}",
     ),
+    Rule(
+        "numbered model",
+        "910B; not 128G or 220V",
+        r"(?P<n>\d{3,4})(?P<letter>[B-FHQ-SXYZ])(?![A-Za-z0-9])",
+        lambda match: _figures(match["n"]) + match["letter"],
+    ),
     Rule("formation", "3-5-2阵型", r"\d(?:-\d){2,3}(?=的?阵[型容式])", lambda match: digits(match[0].replace("-", ""))),
     Rule("door", "3-2-1056, 8-2-301室 name a door", r"\d{1,9}(?:-\d{1,9}){2,6}(?![\d=]|\s=|-\d)", _room),
     Rule("zeros in front", "0931 is no amount", r"0\d+(?![.\d])", _digits),

@@ -52,7 +52,7 @@ RULES = (
     Rule(
         "date",
         "2025-01-02 is a day, not a sum",
-        rf"(?P<y>\d{{4}})(?P<mark>[-/.·])(?:{_MONTH})(?P=mark){_DAY}(?!\d|[-/.]\d)",
+        rf"(?P<y>\d{{4}})(?P<mark>[-/.·])(?:{_MONTH})(?P=mark){_DAY}(?!\d|[-/.](?!\d{{4}}[-/.])\d)",
         _date,
     ),
     Rule("short date", "12/2/2 has its year first", rf"(?P<y>\d\d)/{_MONTH}/{_DAY}(?![\d/])", _date),

@@ -68,7 +68,7 @@ RULES = (
     _word("nearly", "≈3", rf"[≈≒]{_OPERAND_AHEAD}", "约等于"),
     _word("equals", "x=3; not in an address", rf"(?<![=<>!?&])=(?![=>]){_OPERAND_AHEAD}", "等于", _OPERAND),
     _word("plus", "1+2, T+1", rf"\+{_OPERAND_AHEAD}", "加", r"(?:\d|[)）%℃²³]|(?<![A-Za-z+])[A-Za-z])\s?"),
-    _word("plus, of more", "100+", r"\+(?=[㐀-鿿，。、,\s]|$)", "加", r"\d|[万亿千百]"),
+    _word("plus, of more", "100+", r"\+(?=[㐀-鿿，。、,\s]|$)", "加", r"\d[wW]?|[万亿千百]"),
     _word(
         "times", "7×24, 3*4, 5cm×3cm", rf"(?:[×✕]|(?<!\*)\*(?!\*)){_NUMBER_AHEAD}", "乘", r"[0-9A-Za-z)）²³㐀-鿿]\s?"
     ),
