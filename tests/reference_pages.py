@@ -20,7 +20,7 @@ from webui.settings import Settings
 from webui.toml import read_toml
 
 ROOT = Path(__file__).resolve().parent.parent
-LANGUAGES = ("zh", "en")
+LOCALES = ("zh", "en")
 NOTE = "<!-- Written by `python -m tests.reference_pages`; not by hand. -->\n"
 
 ERRORS = {
@@ -64,17 +64,17 @@ walk(get_command(build()), ["app.py"])
 def errors_page() -> str:
     entries = read_toml(ROOT / "webui/errors.toml")
     parts = ["# 提示与错误 · Errors, warnings and reasons", NOTE]
-    for language in LANGUAGES:
-        rows = (_error_row(code, entry, language) for code, entry in entries.items())
-        parts.append("\n".join([ERRORS[language], *rows]) + "\n")
+    for locale in LOCALES:
+        rows = (_error_row(code, entry, locale) for code, entry in entries.items())
+        parts.append("\n".join([ERRORS[locale], *rows]) + "\n")
     return "\n".join(parts)
 
 
 def commands_page() -> str:
     parts = ["# 命令 · Commands", NOTE]
-    for language in LANGUAGES:
-        parts.append(COMMANDS[language])
-        parts += [f"### `{name}`\n\n```\n{text}\n```\n" for name, text in _helps(language)]
+    for locale in LOCALES:
+        parts.append(COMMANDS[locale])
+        parts += [f"### `{name}`\n\n```\n{text}\n```\n" for name, text in _helps(locale)]
     return "\n".join(parts)
 
 
@@ -98,14 +98,14 @@ def _example(name: str, field: FieldInfo, chinese: str, english: str) -> str:
     return "".join(["\n", *(f"# {text}\n" for text in descriptions), f"#{name} = {value}\n"])
 
 
-def _error_row(code: str, entry: Mapping[str, Any], language: str) -> str:
-    texts = entry[language]
+def _error_row(code: str, entry: Mapping[str, Any], locale: str) -> str:
+    texts = entry[locale]
     cells = (f"`{code}`", str(entry["status"]), texts["message"], texts.get("hint", ""))
     return f"| {' | '.join(cells)} |"
 
 
-def _helps(language: str) -> Iterator[tuple[str, str]]:
-    environment = {**os.environ, "LC_ALL": {"zh": "zh_CN.UTF-8", "en": "C.UTF-8"}[language], "PYTHONUTF8": "1"}
+def _helps(locale: str) -> Iterator[tuple[str, str]]:
+    environment = {**os.environ, "LC_ALL": {"zh": "zh_CN.UTF-8", "en": "C.UTF-8"}[locale], "PYTHONUTF8": "1"}
     command = [sys.executable, "-c", PRINT_HELP]
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     texts = re.sub(r" +$", "", ran.stdout, flags=re.MULTILINE).split("\0")[1:]
