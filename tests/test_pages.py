@@ -75,12 +75,14 @@ def test_every_state_and_kind_of_a_job_has_a_name() -> None:
     assert {f"state_{state}" for state in JOB_STATES} | {f"kind_{kind}" for kind in JOB_KINDS} <= set(texts)
 
 
-def test_the_page_knows_the_states_of_a_job_as_the_server_does() -> None:
+def test_the_page_knows_the_states_and_kinds_of_a_job_as_the_server_does() -> None:
+    from webui.jobs.kinds import KINDS
     from webui.store.states import OPEN_STATES, RESULT_STATES, RETRYABLE_STATES
 
     source = (PAGES / "static" / "job-states.js").read_text("utf-8")
     known = {name: json.loads(states) for name, states in re.findall(r"const (\w+) = (\[.*\]);", source)}
     meant = {"OPEN": OPEN_STATES, "FINISHED": RESULT_STATES, "RETRYABLE": RETRYABLE_STATES}
+    meant["TRANSCRIPTS"] = tuple(kind for kind, each in KINDS.items() if each.result == "text")
     assert {name: set(states) for name, states in known.items()} == {name: set(meant[name]) for name in meant}
 
 
@@ -123,7 +125,7 @@ def test_the_page_links_only_to_this_server(client: TestClient) -> None:
 
 def test_a_colour_stands_once() -> None:
     written = {path.name: path.read_text("utf-8") for path in (*PAGES.glob("*.py"), *PAGES.glob("static/*.css"))}
-    found = {name: re.findall(r"#[0-9a-f]{3,8}\b", text) for name, text in written.items()}
+    found = {name: re.findall(r"#[0-9a-f]{3,8}\b|\b(?:rgb|hsl)a?\([^)]*\)", text) for name, text in written.items()}
     colours = found.pop("theme.css")
     assert len(colours) > 20
     assert [colour for colour in colours if colours.count(colour) > 1] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
+from webui.jobs.kinds import Result
 from webui.server.views import Message
 from webui.service.models import PullState
 from webui.service.optimising import State as OptimisationState
@@ -128,9 +129,10 @@ class Activity(BaseModel):
 
 
 class JobFacts(BaseModel):
-    """The kinds and states that jobs have."""
+    """The kinds and states that jobs have; `results`: what each kind gives, a text or a file of sound."""
 
     kinds: list[str]
+    results: dict[str, Result]
     states: list[str]
     open_states: list[str]
     result_states: list[str]

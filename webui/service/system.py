@@ -17,6 +17,7 @@ from webui.disk import ROOM_TO_WORK, free_bytes, worded
 from webui.engines.base import RecognizerModel
 from webui.errors import Notice, UserError
 from webui.hosting.host import ModelHost
+from webui.jobs.kinds import KINDS
 from webui.service.device_table import DeviceStatus, device_table
 from webui.service.models import ModelService
 from webui.settings import Settings
@@ -74,6 +75,7 @@ class SystemService:
             "open_mode": True,
             "jobs": {
                 "kinds": JOB_KINDS,
+                "results": {kind: each.result for kind, each in KINDS.items()},
                 "states": JOB_STATES,
                 "open_states": OPEN_STATES,
                 "result_states": RESULT_STATES,

@@ -227,7 +227,10 @@ class JobStore:
         return files
 
     def expire(self, uid: str) -> list[str]:
-        """The media go, the text stays. Returns the files to remove. Raises UserError NOT_FOUND, BAD_STATE."""
+        """The media go, the text stays: for retention, which comes later; nothing calls it yet.
+
+        Returns the files to remove. Raises UserError NOT_FOUND, BAD_STATE.
+        """
         with self._database.write() as connection:
             job = find(connection, None, uid)
             if not move(connection, job.id, FINAL_STATES - {EXPIRED}, {"state": EXPIRED}, action="expire"):

@@ -17,7 +17,7 @@ DONE: Final = "done"
 PARTIAL: Final = "partial"  # some segments failed
 FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
-EXPIRED: Final = "expired"  # the files are deleted, the text is kept
+EXPIRED: Final = "expired"  # the files are deleted, the text is kept; retention comes later, nothing sets it yet
 
 SegmentState = Literal["pending", "done", "failed", "skipped"]
 PENDING: Final = "pending"

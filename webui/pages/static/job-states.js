@@ -3,6 +3,7 @@
 const OPEN = ["queued", "running", "cancelling"];
 const FINISHED = ["done", "partial"];
 const RETRYABLE = ["failed", "cancelled", "partial"];
+const TRANSCRIPTS = ["transcribe"];
 
 /** Whether the job has yet to end. */
 export const isOpen = ({ state }) => OPEN.includes(state);
@@ -14,4 +15,4 @@ export const isFinished = ({ state }) => FINISHED.includes(state);
 export const isRetryable = ({ state }) => RETRYABLE.includes(state);
 
 /** Whether its result is a transcript; else it is sound. */
-export const isTranscript = ({ kind }) => kind === "transcribe";
+export const isTranscript = ({ kind }) => TRANSCRIPTS.includes(kind);
