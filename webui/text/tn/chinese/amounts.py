@@ -88,7 +88,7 @@ def _measure(match: re.Match[str]) -> str | None:
 
 def _is_letter(match: re.Match[str], written: str, behind: str) -> bool:
     """5A景区, iPhone 5s: one letter is often no unit."""
-    if re.search(r"[A-Za-z][ -]?$", match.string[max(0, match.start() - 2) : match.start()]):
+    if re.search(r"(?:[A-Za-z][ -]?|[位座车排])$", match.string[max(0, match.start() - 2) : match.start()]):
         return True
     if written in "Ur":
         return not match["pers"]

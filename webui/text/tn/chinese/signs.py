@@ -28,7 +28,9 @@ _HALVES = {
 def _power(match: re.Match[str]) -> str:
     per = units.unit(match["per"][1:]) if match["per"] else None
     power = match["n"] or match["raised"].translate(_POWERS)
-    return ("的平方" if power == "2" else f"的{integer(power)}次方") + (f"每{per.chinese}" if per else "")
+    return ("的平方" if power == "2" else f"的{power.startswith('-') * '负'}{integer(power.lstrip('-'))}次方") + (
+        f"每{per.chinese}" if per else ""
+    )
 
 
 def _word(name: str, why: str, source: str, said: str, before: str = "") -> Rule:
@@ -94,7 +96,7 @@ RULES = (
     Rule(
         "power",
         "10³, 10^9",
-        r"(?:\^(?P<n>\d{1,2})|(?P<raised>[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}))(?![\d.])(?P<per>/(?:L|mL|ml|μL))?",
+        r"(?:\^(?P<n>-?\d{1,2})|(?P<raised>[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}))(?![\d.])(?P<per>/(?:L|mL|ml|μL))?",
         _power,
         before=r"[0-9A-Za-z)）]",
     ),
