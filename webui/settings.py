@@ -1,6 +1,6 @@
 """The configuration: one frozen `Settings`, built once in `app.py` and passed down.
 
-The only reader of the environment. Precedence: command line > SHENGFANG_* > systemd credentials >
+The only reader of settings in the environment. Precedence: command line > SHENGFANG_* > systemd credentials >
 `config.toml` > default. An unknown key or a bad value is one sentence and exit code 2. An empty variable is as if
 it were not there; relative paths in a file count from that file's folder.
 """

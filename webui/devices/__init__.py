@@ -1,4 +1,4 @@
-"""The compute devices of this machine, and the only door to torch."""
+"""The compute devices of this machine, and torch made ready for them."""
 
 from webui.devices.probing import (
     Choice,

@@ -1,4 +1,4 @@
-"""The compute devices of this machine: probed, explained, chosen; and the only door to torch.
+"""The compute devices of this machine: probed, explained, chosen; and torch made ready for them.
 
 Generic code throughout: `torch.accelerator` and `torch.get_device_module`. The vendor table only says which
 plug-in to load, what to call the device, and by which files an unusable one is still noticed.

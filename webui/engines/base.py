@@ -277,6 +277,7 @@ class Model(Generic[E]):
 
     `revision` identifies the weights (a hash of names and sizes, or a version).
     `load(device)` returns the engine, ready on that torch device ("cpu", "npu:0" …).
+    `device_kinds`: ("cpu",) = the CPU alone, else any card that is here as well; single vendors cannot be named.
     `problem`: why a folder that is there cannot be used.
     `default_rank`: the highest one present is the default; below 0 = never chosen by itself.
     `dependable`: False for a stopgap, whose results nothing else is built on and which is not asked to guess.
@@ -293,7 +294,7 @@ class Model(Generic[E]):
     revision: str
     capabilities: Capabilities
     load: Callable[[str], E]
-    device_kinds: tuple[str, ...] = ("cpu",)  # "cpu" or "any"
+    device_kinds: tuple[str, ...] = ("cpu",)  # or ("any",)
     default_rank: int = 0
     size_bytes: int = 0
     problem: Notice | None = None

@@ -1,8 +1,8 @@
 """A model at work for one job, and what becomes of it when the device fails.
 
-Out of memory: idle models and caches are freed, the batch is tried again in halves, one segment that still does not
-fit goes to the CPU. An operator that the device lacks: the model goes to the CPU. A device error: once more, then the
-device is given up and the job goes on elsewhere. Nothing of it is silent: the job's row tells.
+Out of memory: idle models and caches are freed; the caller tries its batch again in halves; what cannot be halved and
+still does not fit goes to the CPU. An operator that the device lacks: the model goes to the CPU. A device error: once
+more, then the device is given up and the job goes on elsewhere. Nothing of it is silent: the job's row tells.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ class Database:
     def erase(self) -> Iterator[Connection]:
         """`write`, for what deletes or replaces something entrusted to us.
 
-        Afterwards neither the file nor the write-ahead log holds it.
+        Afterwards neither the file nor the write-ahead log holds it; where others read meanwhile, after a later one.
         """
         if self._make_room is not None:
             self._make_room()
@@ -143,7 +143,7 @@ class Database:
             connection.close()
 
     def empty_log(self) -> None:
-        """Leave nothing of what was deleted in the write-ahead log; where others read just now, a later call does."""
+        """Leave nothing of what was deleted in the write-ahead log; while others read, a later call does."""
         with self._turn.held():
             connection = self._engine.raw_connection()
             try:

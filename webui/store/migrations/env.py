@@ -1,4 +1,4 @@
-"""How alembic runs here: inside the connection and the BEGIN IMMEDIATE transaction of `opening`, all or nothing."""
+"""How alembic runs here: inside the connection and the BEGIN IMMEDIATE transaction of `migrate`, all or nothing."""
 
 from alembic import context
 
