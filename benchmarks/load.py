@@ -34,7 +34,8 @@ from typing import Any
 import httpx
 import numpy as np
 
-from webui.audio.resampling import Samples, resample
+from webui.audio.resampling import resample
+from webui.audio.samples import Samples
 from webui.engines.basic.espeak import Espeak
 from webui.server.guard import COOKIE
 from webui.settings import Settings

@@ -18,7 +18,8 @@ import soundfile
 from webui.audio.loudness import speech_level
 from webui.audio.pitch import track_pitch
 from webui.audio.prompts import MOST_SECONDS, judge
-from webui.audio.resampling import Samples, resample
+from webui.audio.resampling import resample
+from webui.audio.samples import Samples
 
 RATE = 16_000
 SPEECH = ("en_speakers", "zh_speakers", "en", "zh", "yue", "ru")

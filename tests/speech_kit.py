@@ -7,7 +7,8 @@ from functools import cache
 import numpy as np
 from scipy.signal import lfilter
 
-from webui.audio.resampling import Samples, resample
+from webui.audio.resampling import resample
+from webui.audio.samples import Samples
 from webui.engines.basic.espeak import Espeak
 
 VOWEL_RATE = 24_000  # Hz

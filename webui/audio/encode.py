@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from webui.audio import riff
 from webui.audio.durable import move_into_place, part_of
 from webui.audio.formats import AUDIO_FORMATS, AudioFormat
-from webui.audio.resampling import Resampler, Samples
+from webui.audio.resampling import Resampler
+from webui.audio.samples import Samples
 from webui.audio.units import Hertz
 
 

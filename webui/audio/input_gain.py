@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from webui.audio.loudness import LoudnessMeter
-from webui.audio.resampling import Samples
+from webui.audio.samples import Samples
 from webui.audio.units import Hertz
 
 QUIET_DB = -48.0  # dBFS; whatever is louder for a second in all is left as it is

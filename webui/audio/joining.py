@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from webui.audio.loudness import LoudnessMeter, speech_level
-from webui.audio.resampling import Samples
+from webui.audio.samples import Samples
 from webui.audio.units import Hertz, Seconds
 
 TARGET_LEVEL = 0.1  # gated RMS of every sentence, full scale = 1: -20 dBFS

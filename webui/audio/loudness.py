@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from webui.audio.resampling import Samples
+from webui.audio.samples import Samples
 from webui.audio.units import Hertz, Seconds
 
 FRAME_SECONDS = 0.05

@@ -13,7 +13,8 @@ import numpy as np
 
 from webui.audio.intake import Block, Decoder
 from webui.audio.loudness import speech_level
-from webui.audio.resampling import Samples, resample
+from webui.audio.resampling import resample
+from webui.audio.samples import Samples
 from webui.audio.two_voices import two_voices
 from webui.audio.units import Hertz, Seconds
 from webui.audio.vad import RATE as VAD_RATE

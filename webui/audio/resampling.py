@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
+from webui.audio.samples import Samples
 from webui.audio.units import Hertz
-
-Samples = NDArray[np.float32]  # -1…1, shape (n,)
 
 
 class Resampler:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from webui.audio.pitch import HIGHEST, Floats, track_pitch
-from webui.audio.resampling import Samples
+from webui.audio.samples import Samples
 from webui.audio.units import Hertz
 
 CLEAR = 0.6  # octaves × root of seconds; what one expressive voice hardly reaches

@@ -17,7 +17,7 @@ from typing import ClassVar, Generic, Literal, Protocol, TypedDict, TypeVar, run
 import numpy as np
 from numpy.typing import NDArray
 
-from webui.audio.resampling import Samples
+from webui.audio.samples import Samples
 from webui.audio.speaker_clusters import Embedding
 from webui.audio.units import Hertz, Seconds
 from webui.audio.vad import Span

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 
 from webui.audio.input_gain import with_gain
-from webui.audio.resampling import Samples
+from webui.audio.samples import Samples
 from webui.audio.units import Seconds
 from webui.audio.working_copy import WorkingCopy
 from webui.engines.base import SpeechOptions, Synthesizer, SynthesizerModel, Waveform

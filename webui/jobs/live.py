@@ -8,7 +8,7 @@ from types import TracebackType
 
 import numpy as np
 
-from webui.audio.resampling import Samples
+from webui.audio.samples import Samples
 
 BLOCK = 2**18  # bytes read at once
 WIDTH = np.dtype("<f4").itemsize

@@ -12,7 +12,7 @@ from webui.audio.aigc_label.audible import AUDIBLE_SECONDS
 from webui.audio.aigc_label.label import GAP_SECONDS, AigcLabel, check, labelled
 from webui.audio.encode import AudioWriter
 from webui.audio.formats import AUDIO_FORMATS, AudioFormat
-from webui.audio.resampling import Samples
+from webui.audio.samples import Samples
 from webui.audio.units import Seconds
 from webui.disk import sha256
 from webui.errors import UserError

@@ -8,7 +8,7 @@ from dataclasses import replace
 import soundfile
 
 from webui.audio.joining import Joiner
-from webui.audio.resampling import Samples
+from webui.audio.samples import Samples
 from webui.audio.units import Seconds
 from webui.engines.base import SpeechOptions, Synthesizer, SynthesizerModel, Waveform
 from webui.errors import UserError

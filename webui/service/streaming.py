@@ -22,7 +22,7 @@ from webui.audio.aigc_label.label import GAP_SECONDS, AigcLabel
 from webui.audio.encode import AudioWriter
 from webui.audio.formats import AUDIO_FORMATS, AudioFormat
 from webui.audio.joining import Joiner
-from webui.audio.resampling import Samples
+from webui.audio.samples import Samples
 from webui.audio.units import Hertz, Seconds
 from webui.errors import Notice, UserError
 from webui.jobs.changes import ChangeFeed

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from webui.audio.resampling import Samples
+from webui.audio.samples import Samples
 from webui.audio.units import Hertz
 
 TONE_HZ = 880.0

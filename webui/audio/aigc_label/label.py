@@ -22,7 +22,7 @@ from webui.audio.aigc_label.audible import AUDIBLE_SECONDS, audible_label, audib
 from webui.audio.aigc_label.metadata import NoPlace, read_field, write_field
 from webui.audio.formats import AUDIO_FORMATS
 from webui.audio.loudness import LoudnessMeter
-from webui.audio.resampling import Samples
+from webui.audio.samples import Samples
 from webui.audio.units import Hertz, Seconds
 from webui.errors import UserError
 
