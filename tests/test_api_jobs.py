@@ -117,11 +117,44 @@ def files_in(data: Path) -> set[Path]:
     return {*originals, *(data / "cache" / "incoming").glob("*")}
 
 
-def test_one_bad_file_refuses_the_whole_submission(client: httpx.Client) -> None:
-    response = submit(client, ("good.wav", wav(1)), ("bad.wav", b"text text text"))
-    assert code(response) == (422, "NOT_AUDIO")
-    assert "bad.wav" in response.json()["error"]["message"]
+STRANGERS = {"bad.wav": b"text text text", "empty.mp3": b"", "cut.m4a": b"\0\0\0\x18ftypM4A " + bytes(99)}
+
+
+@pytest.mark.parametrize("in_an_archive", [False, True])
+def test_what_is_no_recording_is_left_out_and_named(client: httpx.Client, in_an_archive: bool) -> None:
+    files = STRANGERS | {"good.wav": wav(1)}
+    sent = [("batch.zip", zipped(**files))] if in_an_archive else list(files.items())
+    client.headers["Idempotency-Key"] = f"strangers {in_an_archive}"
+    response = submit(client, *sent)
+    answer = response.json()
+    assert response.status_code == 202
+    assert [job["file_name"] for job in answer["jobs"]] == ["good.wav"]
+    assert answer["batch"] == answer["jobs"][0]["batch"] is not None
+    assert [file["name"] for file in answer["refused"]] == list(STRANGERS)
+    for file in answer["refused"]:
+        assert set(file) == {"name", "error"} and file["name"] in file["error"]["message"]
+    again = submit(client, *sent).json()
+    assert [job["id"] for job in again["jobs"]] == [answer["jobs"][0]["id"]]
+    assert again["refused"] == answer["refused"]
+
+
+def test_the_files_that_are_left_out_do_not_stay_on_the_disk(server: Server, client: httpx.Client) -> None:
+    before = files_in(server.services.settings.data)
+    answer = submit(client, ("good.wav", wav(1)), *STRANGERS.items()).json()
+    assert len(answer["jobs"]) == 1
+    assert len(files_in(server.services.settings.data) - before) == 1
+
+
+def test_where_nothing_is_a_recording_all_is_refused(client: httpx.Client) -> None:
+    for sent in (list(STRANGERS.items()), [("batch.zip", zipped(**STRANGERS))]):
+        response = submit(client, *sent)
+        assert code(response) == (422, "NOT_AUDIO")
+        assert "bad.wav" in response.json()["error"]["message"]
     assert client.get("/api/v1/jobs").json()["jobs"] == []
+
+
+def test_where_all_are_recordings_nothing_is_refused(client: httpx.Client) -> None:
+    assert submit(client, ("a.wav", wav(1)), ("b.wav", wav(1))).json()["refused"] == []
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,19 @@ def recording(tmp_path: Path) -> Path:
 
 def common(tmp_path: Path) -> list[str]:
     return ["--data", str(tmp_path / "data"), "--models", str(tmp_path / "models"), "--device", "cpu"]
+
+
+def test_of_an_archive_the_recordings_are_written_and_the_rest_is_named(
+    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.write(recording, "talk.wav")
+        archive.writestr("letter.txt", "Dear Sir or Madam")
+    out = tmp_path / "out"
+    arguments = ["transcribe", str(tmp_path / "all.zip"), "--out", str(out), "--model", "fake"]
+    assert main([*arguments, *common(tmp_path)]) == 3
+    assert [path.name for path in out.iterdir()] == ["talk.txt"]
+    assert "letter.txt" in capsys.readouterr().err
 
 
 def test_a_recording_becomes_a_file_per_format(recording: Path, tmp_path: Path) -> None:

@@ -278,10 +278,10 @@ class TestOpenAI:
 
 
 class TestSubmission:
-    def test_the_answer_is_202_with_batch_and_jobs(self, api: Client) -> None:
+    def test_the_answer_is_202_with_batch_jobs_and_what_was_refused(self, api: Client) -> None:
         answer = submit(api, ("录音.wav", wav(1)))
         assert answer.status_code == 202
-        assert answer.json().keys() == {"batch", "jobs"}
+        assert answer.json().keys() == {"batch", "jobs", "refused"}
         assert answer.json()["batch"] is None and len(answer.json()["jobs"]) == 1
 
     def test_many_files_and_the_files_of_a_zip_are_jobs_of_one_batch(self, api: Client) -> None:

@@ -68,15 +68,15 @@ def transcribe(
     with private_files() as usual, opened(settings, workers=True) as services:
         owner = services.accounts.local_owner()
         submitted = [_submit_recording(services, owner, settings, file, params) for file in files]
-        jobs = _follow(services, owner, [job for found in submitted for job in found])
+        jobs = _follow(services, owner, [job for found, _ in submitted for job in found])
         taken: set[Path] = set()
-        for file, found in zip(files, submitted, strict=True):
+        for file, (found, _) in zip(files, submitted, strict=True):
             for job in found:
                 if jobs[job.uid].state in states.RESULT_STATES:
                     target = _free((out or file.parent) / _stem(file, job), taken)
                     with umask(usual):
                         _write_results(services, owner, job.uid, target, formats)
-    return _outcome(jobs.values(), refused=submitted.count([]))
+    return _outcome(jobs.values(), refused=sum(refused for _, refused in submitted))
 
 
 def speak(
@@ -130,18 +130,21 @@ def speak(
 
 def _submit_recording(
     services: Services, owner: int, settings: Settings, file: Path, params: TranscribeParams
-) -> list[JobRow]:
-    """The job of one recording, or those of the files in a ZIP; none where the file is refused: the others go on."""
+) -> tuple[list[JobRow], int]:
+    """The job of one recording, or those of the files in a ZIP, and how many files were refused: the others go on."""
     from webui.service.uploads import copy_in
 
     try:
         recording = copy_in(file, settings)
-        return [job.row for job in services.jobs.submit_transcribe(owner, [recording], params).jobs]
+        submitted = services.jobs.submit_transcribe(owner, [recording], params)
     except UserError as error:
         if error.param or error.code.startswith("MODEL"):
             raise
         complain(say("failed", name=file.name, message=sentence(error)))
-        return []
+        return [], 1
+    for left_out in submitted.refused:
+        complain(say("failed", name=left_out.name, message=sentence(left_out.error.as_error())))
+    return [job.row for job in submitted.jobs], len(submitted.refused)
 
 
 def _submit_speech(

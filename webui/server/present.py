@@ -7,7 +7,18 @@ from datetime import datetime, timezone
 from typing import Any
 
 from webui.errors import Notice
-from webui.server.views import Hit, HotwordList, Job, JobChanges, JobPage, Message, Segment, Submitted, Voice
+from webui.server.views import (
+    Hit,
+    HotwordList,
+    Job,
+    JobChanges,
+    JobPage,
+    Message,
+    RefusedFile,
+    Segment,
+    Submitted,
+    Voice,
+)
 from webui.service.hotwords import KeptHotwords
 from webui.service.jobs import ChangedJobs, JobSegments, JobsOfPage, QueuedJob, SubmittedJobs
 from webui.service.voices import KnownVoice
@@ -75,7 +86,9 @@ def job_view(row: JobRow, place: QueuePlace | None, locale: str) -> Job:
 
 
 def submitted_view(submitted: SubmittedJobs, locale: str) -> Submitted:
-    return Submitted(batch=submitted.batch, jobs=[queued_job_view(job, locale) for job in submitted.jobs])
+    jobs = [queued_job_view(job, locale) for job in submitted.jobs]
+    refused = [RefusedFile(name=file.name, error=message(file.error, locale)) for file in submitted.refused]
+    return Submitted(batch=submitted.batch, jobs=jobs, refused=refused)
 
 
 def page_view(page: JobsOfPage, locale: str) -> JobPage:

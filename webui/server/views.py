@@ -101,9 +101,17 @@ class HotwordList(BaseModel):
     warnings: list[Message] = []
 
 
+class RefusedFile(BaseModel):
+    name: str
+    error: Message
+
+
 class Submitted(BaseModel):
+    """`refused`: what came along and is no recording."""
+
     batch: str | None
     jobs: list[Job]
+    refused: list[RefusedFile] = []
 
 
 class JobPage(BaseModel):

@@ -23,7 +23,7 @@ from webui.service.voices import VoiceService
 from webui.settings import Settings
 from webui.store.accounts import NOBODY
 from webui.store.history import PAGE, History
-from webui.store.jobs import JobStore, Submission
+from webui.store.jobs import JobStore, RefusedFile, Submission
 from webui.store.rows import Changes, JobFilter, JobRow, QueuePlace, SegmentRow
 from webui.store.states import CANCELLED, EXPIRED, FAILED, FINAL_STATES
 from webui.text.file_names import download_stem
@@ -45,8 +45,11 @@ class QueuedJob:
 
 @dataclass(frozen=True)
 class SubmittedJobs:
+    """`refused`: what came along and is no recording."""
+
     batch: str | None
     jobs: Sequence[QueuedJob]
+    refused: Sequence[RefusedFile] = ()
 
 
 @dataclass(frozen=True)
@@ -286,7 +289,7 @@ class JobService:
 
     def _submitted(self, submission: Submission, key: SubmissionKey) -> SubmittedJobs:
         batch = submission.jobs[0].batch if submission.jobs else key.batch
-        return SubmittedJobs(batch, self._placed(submission.jobs))
+        return SubmittedJobs(batch, self._placed(submission.jobs), submission.refused)
 
     def _placed(self, rows: Sequence[JobRow]) -> list[QueuedJob]:
         places = self._store.places(rows)

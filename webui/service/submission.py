@@ -24,6 +24,7 @@ from webui.engines.base import (
 from webui.errors import Notice, UserError
 from webui.jobs.params import Consent, ConvertParams, SpeakParams, TranscribeParams, stored
 from webui.service import archives
+from webui.service.acceptance import examine
 from webui.service.lexicon import LexiconService
 from webui.service.model_choice import DEFAULTS
 from webui.service.models import ModelService
@@ -214,9 +215,9 @@ class Submitter:
         template: NewJob,
         key: SubmissionKey,
     ) -> Submission:
-        """One job like `template` for every recording."""
+        """One job like `template` for every recording; files that are none are left out and named."""
         with self._recordings(owner_id, uploads, key) as recordings:
-            infos = [self._probed(upload, key) for upload in recordings]
+            found = examine(self._decoder, recordings, key.go_on)
             batch = key.batch or (uuid.uuid4().hex if len(recordings) > 1 else None)
             jobs = [
                 replace(
@@ -226,13 +227,10 @@ class Submitter:
                     priority=_priority(info, batch),
                     file_name=safe_name(upload.name),
                 )
-                for upload, info in zip(recordings, infos, strict=True)
+                for upload, info in found.recordings
             ]
-            return self._write(owner_id, jobs, key, recordings)
-
-    def _probed(self, upload: Upload, key: SubmissionKey) -> AudioInfo:
-        key.go_on()
-        return self._decoder.probe(upload.path, safe_name(upload.name))
+            submission = self._write(owner_id, jobs, key, [upload for upload, _ in found.recordings])
+            return replace(submission, refused=found.refused)
 
     @contextlib.contextmanager
     def _recordings(self, owner_id: int, uploads: Sequence[Upload], key: SubmissionKey) -> Iterator[list[Upload]]:

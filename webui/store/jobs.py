@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, insert, select, true, update
 
-from webui.errors import UserError
+from webui.errors import Notice, UserError
 from webui.store import audit, search, tombstones
 from webui.store.database import Database
 from webui.store.history_mark import MarkFile, mark_in
@@ -48,11 +48,21 @@ def new_uid() -> str:
 
 
 @dataclass(frozen=True)
+class RefusedFile:
+    name: str
+    error: Notice
+
+
+@dataclass(frozen=True)
 class Submission:
-    """`repeated`: the idempotency key was known; `jobs` are those of the first time, nothing was written."""
+    """`repeated`: the idempotency key was known; `jobs` are those of the first time, nothing was written.
+
+    `refused`: files that came along and became no job.
+    """
 
     jobs: list[JobRow]
     repeated: bool = False
+    refused: Sequence[RefusedFile] = ()
 
 
 class JobStore:

@@ -81,7 +81,8 @@ class Batch extends Island {
     const options = { key: row.key, onProgress: (fraction) => row.setProgress(fraction), signal: row.startSending() };
     const fields = { kind: "transcribe", batch: this.batch, params: row.params, file: row.file };
     try {
-      const { jobs } = await upload("/jobs", fields, options);
+      const { jobs, refused } = await upload("/jobs", fields, options);
+      if (refused.length) announce(refused.map(({ error }) => error.message).join(" "), "error");
       row.setJob(jobs[0]);
       for (const job of jobs.slice(1)) this.#append(new BatchRow(null, this)).setJob(job);
     } catch (error) {
