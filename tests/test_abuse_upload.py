@@ -207,7 +207,7 @@ def test_numbers_that_are_none_are_silence_in_the_middle_of_a_finished_job(clien
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"", ("EMPTY_AUDIO", "NOT_AUDIO")),
+        (b"", ("EMPTY_AUDIO",)),
         (b"just some words\n" * 50, ("NOT_AUDIO",)),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), ("NOT_AUDIO",)),
         (b"%PDF-1.7\n" + bytes(100), ("NOT_AUDIO",)),

@@ -91,7 +91,7 @@ def test_a_zip_is_its_files(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"", "NOT_AUDIO"),
+        (b"", "EMPTY_AUDIO"),
         (b"hello there, this is a text", "NOT_AUDIO"),
         (b"%PDF-1.7 ...", "NOT_AUDIO"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "NOT_AUDIO"),

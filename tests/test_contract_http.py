@@ -624,7 +624,7 @@ class TestErrors:
             (b"<!doctype html><html><body>404</body></html>", "NOT_AUDIO"),
             (b"\x89PNG\r\n\x1a\n" + bytes(200), "NOT_AUDIO"),
             (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n", "NOT_AUDIO"),
-            (b"", "NOT_AUDIO"),
+            (b"", "EMPTY_AUDIO"),
             (b"fLaC" + b"\x13" * 500, "BAD_AUDIO"),
             (b"OggS" + b"\x13" * 500, "BAD_AUDIO"),
             (b"\0\0\0\x18ftypM4A \0\0\0\0M4A mp42\0\0\x10\0mdat" + b"\x55" * 500, "TRUNCATED"),

@@ -298,6 +298,28 @@ def test_a_video_without_sound_is_named_so(decoder: Decoder, tmp_path: Path) -> 
     assert refusal(decoder, tmp_path / "a.mp4").code == "NO_AUDIO_STREAM"
 
 
+@pytest.mark.parametrize("name", ["a.wav", "a.ul", "a"])
+def test_a_file_of_no_bytes_is_empty(decoder: Decoder, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"")
+    assert refusal(decoder, tmp_path / name).code == "EMPTY_AUDIO"
+
+
+@pytest.mark.parametrize(("peak", "codes"), [(2.0, ["OVER_FULL_SCALE"]), (1.5, ["OVER_FULL_SCALE"]), (1.0, [])])
+@pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
+def test_samples_beyond_full_scale_are_cut_off_with_a_warning(
+    decoder: Decoder, tmp_path: Path, peak: float, codes: list[str], subtype: str
+) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(2, RATE) * 2 * peak, RATE, subtype=subtype)
+    samples, warnings = decoded(decoder, tmp_path / "a.wav")
+    assert len(samples) == 2 * RATE and np.abs(samples.astype(int)).max() >= 32767
+    assert [warning.code for warning in warnings] == codes
+
+
+def test_what_a_lossy_codec_overshoots_is_no_fault_of_the_recording(decoder: Decoder, tmp_path: Path) -> None:
+    loud = np.sign(tone(2, 44_100))[:, None] * np.float32(0.999)
+    assert decoded(decoder, encode(tmp_path / "a.mp3", "libmp3lame", loud, 44_100))[1] == []
+
+
 def test_a_wav_without_samples_is_empty(decoder: Decoder, tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(riff.header(16_000, 1, 0))
     assert refusal(decoder, tmp_path / "a.wav").code == "EMPTY_AUDIO"
@@ -306,7 +328,6 @@ def test_a_wav_without_samples_is_empty(decoder: Decoder, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("content", "sniffed"),
     [
-        (b"", "0 bytes"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "PNG"),
         (b"%PDF-1.7\n" + bytes(100), "PDF"),
         (b"MZ\x90\x00" + bytes(100), "EXE"),

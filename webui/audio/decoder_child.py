@@ -36,6 +36,7 @@ FORMATS = (
     " sbc sln alaw mulaw voc ircam pvf sox nistsphere iff dsf 3gp"
 ).split()
 LEAST_RATE, MOST_RATE, MOST_CHANNELS = 4_000, 384_000, 8  # Hz, Hz, channels
+FULL_SCALE, UNBOUNDED = 1.01, ("pcm_f", "wavpack")  # what lossy codecs overshoot is no fault of the recording
 BLOCK_SECONDS = 1.0
 MEMORY_BYTES = 1 << 30  # address space on top of what the libraries take
 CPU_SECONDS, CPU_PER_SECOND = 30.0, 0.25  # allowed per file, and per second of decoded audio
@@ -137,11 +138,14 @@ class Recording:
             frames = self._decoded(container, stream)
             if self.request["on_the_clock"]:
                 frames = self.clock.kept(frames, container)
-            for block in Conversion(self.rate, self.request["channels"]).convert(frames):
+            conversion = Conversion(self.rate, self.request["channels"])
+            for block in conversion.convert(frames):
                 self._add(block)
             self._flush()
             from_zero = container.format.name.startswith("matroska")  # its lengths count from the film's start
-            return self._verdict(length, 0.0 if from_zero else self.clock.late_by)
+            warnings = self._verdict(length, 0.0 if from_zero else self.clock.late_by)
+            over = conversion.peak > FULL_SCALE and stream.codec_context.name.startswith(UNBOUNDED)
+            return [*warnings, ("OVER_FULL_SCALE", {})] if over else warnings
 
     def _open(self) -> Any:
         if is_impossible_wav(Path(self.request["path"])):
@@ -282,6 +286,7 @@ class Conversion:
         self.layout: Any = "mono" if channels == "mix" else None
         self.resampler: Any = None
         self.shape: tuple[Any, ...] = ()
+        self.peak = 0.0  # of floating-point samples, full scale = 1
 
     def convert(self, frames: Iterator[Any]) -> Iterator[np.ndarray]:
         for frame in frames:
@@ -296,7 +301,9 @@ class Conversion:
             self.layout = self.layout or frame.layout.name
             self.resampler = av.AudioResampler("s16", self.layout, self.rate)
             self.shape = shape
-        frame = without_nan(frame)
+        if frame.format.name[:3] in ("flt", "dbl"):
+            frame = without_nan(frame)
+            self.peak = max(self.peak, float(np.abs(frame.to_ndarray()).max(initial=0)))
         frame.pts = None
         yield from self._blocks(self.resampler.resample(frame))
 
@@ -317,9 +324,7 @@ def check_shape(rate: int, channels: int) -> None:
 
 
 def without_nan(frame: Any) -> Any:
-    """The frame with NaN and infinity as silence; integer frames as they are."""
-    if frame.format.name[:3] not in ("flt", "dbl"):
-        return frame
+    """The frame of floating-point samples with NaN and infinity as silence."""
     samples = frame.to_ndarray()
     if np.isfinite(samples.sum(dtype=np.float64)):
         return frame

@@ -199,6 +199,8 @@ class Decoding:
             raise UserError("MISSING_INPUT") from None
         if self._format and sniffed.name in _MAY_BE_HEADERLESS:
             return Sniffed("unknown", "BINARY")
+        if sniffed.kind == "empty":
+            raise UserError("EMPTY_AUDIO", file=self._name)
         if sniffed.kind == "unsupported":
             raise UserError("UNSUPPORTED_FORMAT", file=self._name, sniffed=sniffed.name)
         if sniffed.kind == "other":

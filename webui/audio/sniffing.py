@@ -15,7 +15,7 @@ EIGHT_BIT_TEXT = "TXT (8-bit)"  # GB18030 and the like; or raw A-law that begins
 class Sniffed:
     """`kind`: audio (or what may hold it), unsupported (playlists, scripts, foreign codecs), other, unknown."""
 
-    kind: Literal["audio", "unsupported", "other", "unknown"]
+    kind: Literal["audio", "unsupported", "other", "unknown", "empty"]
     name: str
 
 
@@ -112,7 +112,7 @@ def sniff_bytes(head: bytes) -> Sniffed:
     """Name a file by its first bytes (at most `HEAD_BYTES` are looked at)."""
     head = head[:HEAD_BYTES]
     if not head:
-        return Sniffed("other", "0 bytes")
+        return Sniffed("empty", "0 bytes")
     if name := _magic(head, _AUDIO):
         return Sniffed("other", "WEBP") if head[8:12] == b"WEBP" else Sniffed("audio", name)
     if name := _magic(head, _UNDECODABLE):
