@@ -1,8 +1,8 @@
 """The decoding process: opens recordings by path, writes 16-bit PCM to its standard output.
 
-Started by `intake.Decoder` in an isolated interpreter; imports nothing but PyAV, numpy and modules beside it that
-need no more, and locks itself in before it touches a file. Requests are JSON lines on the standard input; it ends
-when that closes.
+Started by `intake.Decoder` in an isolated interpreter; imports nothing but PyAV, numpy, modules beside it that need
+no more and seldom soundfile, and locks itself in before it touches a file. Requests are JSON lines on the standard
+input; it ends when that closes.
 An answer is a sequence of messages, each a kind (one byte), a length (4 bytes, big-endian) and a payload:
 
     i  JSON, what the recording is      p  channels (2 bytes, big-endian), PCM: int16 interleaved, native order
@@ -26,6 +26,7 @@ import av
 import numpy as np
 
 from webui.audio.container_bytes import has_xing, is_cut_off, is_impossible_wav
+from webui.audio.flac_reader import FlacReader
 from webui.audio.sample_clock import SampleClock
 
 # What recorders, telephones and video tools write and FFmpeg can decode. Never a format that names other
@@ -127,7 +128,13 @@ class Recording:
         self.cpu_before = self._allow_cpu(0.0)
 
     def run(self) -> list[tuple[str, dict[str, Any]]]:
-        with self._open() as container:
+        try:
+            container = self._open()
+        except Refusal:
+            if (flac := self._flac()) is None:
+                raise
+            return self._run_flac(flac)
+        with container:
             stream = self._choose(container)
             length = self._true_length(container, stream)
             if self.request["probe"]:
@@ -146,6 +153,30 @@ class Recording:
             warnings = self._verdict(length, 0.0 if from_zero else self.clock.late_by)
             over = conversion.peak > FULL_SCALE and stream.codec_context.name.startswith(UNBOUNDED)
             return [*warnings, ("OVER_FULL_SCALE", {})] if over else warnings
+
+    def _run_flac(self, flac: FlacReader) -> list[tuple[str, dict[str, Any]]]:
+        """The whole file without FFmpeg, which does not open it."""
+        check_shape(flac.rate, flac.channels)
+        info = {"container": "flac", "codec": "flac", "rate": flac.rate, "channels": flac.channels}
+        seconds = flac.total / flac.rate
+        send(self.output, b"i", json.dumps(info | {"seconds": seconds, "streams": 1, "stream": 0}).encode())
+        if not self.request["probe"]:
+            for block in Conversion(self.rate, self.request["channels"]).convert(flac.frames()):
+                self._add(block)
+            self._flush()
+        return []
+
+    def _flac(self, start: int = 0) -> FlacReader | None:
+        """The file from frame `start` on, where it is FLAC that libsndfile reads; when probing, its first frames."""
+        try:
+            flac = FlacReader(Path(self.request["path"]), start)
+            if self.request["probe"]:
+                return flac if next(flac.frames(), None) is not None else None
+            whole = flac.is_whole(self.request["most_seconds"], self._allow_cpu)
+        except ValueError:
+            return None
+        self._allow_cpu(0.0)  # what the look cost is not the decoding's
+        return flac if whole else None
 
     def _open(self) -> Any:
         if is_impossible_wav(Path(self.request["path"])):
@@ -207,11 +238,14 @@ class Recording:
                     return
             except av.FFmpegError:
                 self.damaged += 1
+        if self.damaged and self._flac() is not None:
+            return
         raise Refusal("BAD_AUDIO" if self.damaged else "EMPTY_AUDIO")
 
     def _decoded(self, container: Any, stream: Any) -> Iterator[Any]:
         """Audio frames; damaged packets are counted and skipped, a read error is the end of the file."""
         packets = container.demux(stream)
+        given = 0
         while True:
             try:
                 packet = next(packets, None)
@@ -220,9 +254,15 @@ class Recording:
             if packet is None:
                 return
             try:
-                yield from packet.decode()
+                frames = packet.decode()
             except av.FFmpegError:
+                if not self.damaged and (flac := self._flac(given)) is not None:
+                    yield from flac.frames()
+                    return
                 self.damaged += 1
+                continue
+            yield from frames
+            given += sum(frame.samples for frame in frames)
 
     def _add(self, block: np.ndarray) -> None:
         """Collect to about a second, so that a message is worth its price."""
