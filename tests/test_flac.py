@@ -10,6 +10,8 @@ import pytest
 import soundfile
 
 from tests.speech_kit import tone
+from webui.audio import flac_reader
+from webui.audio.flac_reader import FlacReader
 from webui.audio.intake import Decoder
 from webui.errors import UserError
 from webui.settings import Settings
@@ -96,6 +98,14 @@ def test_it_is_read_to_its_end(decoder: Decoder, tmp_path: Path, make: Callable[
         samples = np.concatenate(list(decoding))[:, 0]
     assert np.array_equal(samples, TONE)
     assert decoding.warnings == []
+
+
+def test_who_waits_for_sound_does_not_wait_for_a_long_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.flac").write_bytes(blocks_of(8))
+    assert FlacReader(tmp_path / "a.flac").is_whole(10, lambda _: None)
+    assert not FlacReader(tmp_path / "a.flac").is_whole(1, lambda _: None)
+    monkeypatch.setattr(flac_reader, "MOST_LOOK_SECONDS", 0)
+    assert not FlacReader(tmp_path / "a.flac").is_whole(10, lambda _: None)
 
 
 def test_what_breaks_off_is_no_better_for_it(decoder: Decoder, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import av
 
 BLOCK_FRAMES = 65_536
+MOST_LOOK_SECONDS = 10.0  # nothing is sent meanwhile, and a decoder that is silent for long is ended
 _LAYOUTS = ("", "mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 
 
@@ -29,14 +31,19 @@ class FlacReader:
             raise ValueError("too many channels")
 
     def is_whole(self, most_seconds: float, go_on: Callable[[float], object]) -> bool:
-        """Whether everything that the header promises can be read. `go_on`: called with the seconds read so far."""
+        """Whether everything that the header promises can be read, and within `MOST_LOOK_SECONDS`.
+
+        `go_on`: called with the seconds read so far.
+        """
         if self.total > most_seconds * self.rate:
             return False
-        at = self._start
+        at, deadline = self._start, time.monotonic() + MOST_LOOK_SECONDS
         try:
             for frame in self.frames():
                 at += frame.samples
                 go_on(at / self.rate)
+                if time.monotonic() > deadline:
+                    return False
         except ValueError:
             return False
         return at == self.total > self._start
