@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,10 +72,15 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a command run inside a test makes of its environment, its temporary folder above all, ends with it."""
+    before, folder = dict(os.environ), tempfile.tempdir
     for name in [name for name in os.environ if name.startswith("SHENGFANG_") and name != "SHENGFANG_SHARED"]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SHENGFANG_BALLAST_BYTES", "0")  # else every data folder of a test takes so much of the disk
     yield
+    os.environ.clear()
+    os.environ.update(before)
+    tempfile.tempdir = folder
 
 
 @pytest.fixture(autouse=True)

@@ -157,6 +157,7 @@ def main(name: str, folder: Path) -> dict[str, Any]:
         "lookups": machine.lookups,
         "addresses": sorted(machine.addresses),
         "written": [file for file in machine.written() if file != str(folder / "server.log")],
+        "remembered": [str(kept) for kept in machine.remembered],
         "ended": ended,
         "seconds": time.monotonic() - begun,
     }

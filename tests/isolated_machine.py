@@ -44,8 +44,10 @@ class Machine:
         self.lookups: list[str] = []
         self.addresses: set[str] = set()
         _lead_every_address_here()
-        _remember_files(own)
-        self._passing = _watch_folders(Path("/tmp"), Path("/var/tmp"), Path(os.environ["HOME"]))
+        self.remembered = _remember_files(own)
+        shared = (Path("/tmp"), Path("/var/tmp"))  # where others write too, unless it is remembered apart
+        watched = [folder for folder in shared if any(folder.is_relative_to(one) for one in self.remembered)]
+        self._passing = _watch_folders(*watched, Path(os.environ["HOME"]))
         self._listen()
 
     def written(self) -> list[str]:
@@ -98,8 +100,11 @@ def _lead_every_address_here() -> None:
     subprocess.run(["ip", "-6", "route", "add", "local", "default", "dev", "lo"], check=False)  # a kernel without IPv6
 
 
-def _remember_files(own: Iterable[Path]) -> None:
-    """Lay an empty folder over each one that a program may write to: what it writes comes to lie in that."""
+def _remember_files(own: Iterable[Path]) -> list[Path]:
+    """Lay an empty folder over each one that a program may write to: what it writes comes to lie in that.
+
+    Those over which it was laid; none over one below which something is mounted, as another test may have done in /tmp.
+    """
     _mount("-t", "tmpfs", "tmpfs", "/run")  # and no name service answers through a socket there
     _mount("-t", "tmpfs", "tmpfs", "/dev/shm")
     for number, folder in enumerate(own):
@@ -107,12 +112,15 @@ def _remember_files(own: Iterable[Path]) -> None:
         _mount("--bind", str(folder), str(_OWN / str(number)))
     mounted = [Path(line.split()[1]) for line in Path("/proc/mounts").read_text().splitlines()]
     used = {Path(place).parts[1] for place in (sys.prefix, os.environ["PWD"], os.environ["HOME"])}
+    remembered: list[Path] = []
     for folder in (Path("/") / name for name in sorted({*_WRITABLE, *used})):
         if folder.is_dir() and not folder.is_symlink() and not any(folder in place.parents for place in mounted):
             _remember(folder)
+            remembered.append(folder)
     for number, folder in enumerate(own):
         _mount("--bind", str(_OWN / str(number)), str(folder))
     os.chdir(os.environ["PWD"])  # the same folder, as it is seen now
+    return remembered
 
 
 def _remember(folder: Path) -> None:

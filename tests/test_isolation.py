@@ -88,7 +88,8 @@ def is_quiet(seen: SimpleNamespace) -> None:
 def test_the_watch_sees_programs_that_are_not_python(go: Round, folder: Path) -> None:
     seen = go("call-outside")
     assert "lookup.example.org" in seen.lookups and seen.addresses == ["192.0.2.1"]
-    assert seen.written == sorted(["/tmp/kept", str(folder / "home" / "kept")])
+    in_tmp = ["/tmp/kept"] if "/tmp" in seen.remembered else []
+    assert seen.written == sorted([*in_tmp, str(folder / "home" / "kept")])
 
 
 @pytest.mark.slow
