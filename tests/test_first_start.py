@@ -82,7 +82,7 @@ def test_ready_is_said_once_it_is_ready(tmp_path: Path) -> None:
 
 
 def test_a_database_on_a_full_disk_says_what_it_needs(tmp_path: Path) -> None:
-    """F8: SQLite's own words are "disk I/O error"."""
+    """SQLite's own words are "disk I/O error"."""
     with mounted(tmp_path / "disk", 32 * 2**20) as disk:
         open_database(disk / "history.db").close()
         fill(disk)
