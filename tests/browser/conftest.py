@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import threading
@@ -63,7 +64,9 @@ def browser() -> Iterator[sync_api.Browser]:
         pytest.skip("no chromium on this machine")
     with sync_api.sync_playwright() as playwright:
         options = [*QUIET.split(), f"--disable-features={SWITCHED_OFF}"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        # Not the program's temporary folder, deep below a test's: a socket's path has 108 bytes.
+        environment = {**os.environ, "TMPDIR": "/tmp"}
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options, env=environment)
         yield browser
         browser.close()
 
