@@ -71,8 +71,9 @@ def test_a_sentence_goes_on_over_a_silence_and_an_abbreviation_does_not_end_one(
     assert text == "I met Dr. Smith, who left at 3.5 p.m. yesterday.\nBye.\n"
 
 
-def test_long_speech_gets_paragraphs() -> None:
-    segments = tuple(TranscriptSegment(n, n + 1, "这是一个句子。" * 10) for n in range(30))
+@pytest.mark.parametrize("text", ["这是一个句子。" * 10, "这一句没有标点的话说得很长" * 5])
+def test_long_speech_gets_paragraphs(text: str) -> None:
+    segments = tuple(TranscriptSegment(n, n + 1, text) for n in range(30))
     paragraphs = write(Transcript("a", (), segments), "txt").decode().split("\n\n")
     assert 3 <= len(paragraphs) <= 6
 

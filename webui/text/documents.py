@@ -103,8 +103,13 @@ def _begins_paragraph(before: TranscriptSegment, segment: TranscriptSegment, len
     return (
         segment.speaker != before.speaker
         or segment.start - before.end > PARAGRAPH_PAUSE
-        or (length > PARAGRAPH_LENGTH and before.text.rstrip()[-1] in "。！？.!?…")
+        or (length > PARAGRAPH_LENGTH and _ends_sentence(before.text))
     )
+
+
+def _ends_sentence(text: str) -> bool:
+    """Without any punctuation, what lies between two silences counts as a sentence."""
+    return text.rstrip()[-1] in "。！？.!?…" or not _MARK.search(text)
 
 
 def _clock(seconds: float) -> str:
