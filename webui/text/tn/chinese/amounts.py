@@ -92,11 +92,26 @@ def _is_letter(match: re.Match[str], written: str, behind: str) -> bool:
         return True
     if written in "Ur":
         return not match["pers"]
-    return (
-        written in "AVWLJN"
-        and re.match("[座栋号室单元排班层楼区级卷类票股景风游大企认免型款驱坦式船舰炮轮机版标列套间铺+]", behind)
-        is not None
-    )
+    if written in "AVWLJN" and re.match(words.LETTER_BEHIND, behind):
+        return True
+    return re.fullmatch(r"\d{1,2}A", match[0]) is not None and not _is_current(match)
+
+
+def _is_current(match: re.Match[str]) -> bool:
+    """电流5A, 5A的电流, 5V/3A, 5A by itself; not A区5A."""
+    before, behind = match.string[max(0, match.start() - 14) : match.start()], match.string[match.end() :][:20]
+    alone = re.search(r"\w", before + behind) is None
+    return alone or bool(re.search(words.CURRENT_BEFORE, before) or re.match(words.CURRENT_BEHIND, behind))
+
+
+def _duration(match: re.Match[str]) -> str:
+    parts = zip(("h", "min", "s"), ("小时", "分钟", "秒"), strict=True)
+    return "".join(number(match[part], "两") + name for part, name in parts if match[part])
+
+
+def _scientific(match: re.Match[str]) -> str:
+    power = "负" * (match["minus"] != "+") + integer(match["n"].lstrip("0") or "0")
+    return f"{SIGNS[match['sign'] or '']}{number(match['a'])}乘十的{power}次方"
 
 
 def _rate(match: re.Match[str]) -> str:
@@ -202,6 +217,19 @@ MONEY = (
 )
 
 RULES = (
+    Rule(
+        "scientific",
+        "1e-5 is no range; 3E-12室 is a door",
+        rf"{_SIGN}(?P<a>(?<![A-Za-z\d.])\d+(?:\.\d+)?)[eE](?P<minus>[-−+])(?P<n>\d{{1,3}})(?![A-Za-z\d室号座栋房楼]|\.\d)",
+        _scientific,
+    ),
+    Rule(
+        "duration",
+        "1h30min, 2m30s: hours, minutes and seconds in a row; 2m alone is a length",
+        r"(?<![A-Za-z\d.])(?:(?P<h>\d{1,3})[hH]\s?(?=\d{1,2}m)|(?=\d{1,3}m(?:in)?\s?\d{1,2}s))"
+        r"(?P<min>\d{1,3})m(?:in)?(?:\s?(?P<s>\d{1,2})s(?:ec)?)?(?![A-Za-z\d²³])",
+        _duration,
+    ),
     Rule("share", "percent and its kin; a range shares one sign", rf"{_PAIR}\s?(?P<base>[%‰‱])", _share),
     Rule(
         "blood pressure",

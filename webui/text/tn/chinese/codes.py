@@ -139,6 +139,13 @@ RULES = (
         before="[民刑行执破知商赔][初终再申监执特更]",
     ),
     Rule(
+        "code behind a number sign",
+        "订单#5678",
+        r"#(?P<n>\d{3,20})号?(?![\d.])",
+        lambda match: telephone(match["n"]),
+        before=words.CODE_BEFORE,
+    ),
+    Rule(
         "code",
         "behind 验证码, 账号 and the like every digit counts",
         _CODE,

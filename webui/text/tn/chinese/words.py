@@ -42,6 +42,10 @@ SERVICE_BEHIND = _behind("service")
 EMERGENCY_BEHIND = _pattern("emergency")
 KNOWN_NUMBER = _pattern("known_number")
 STANDARD = _pattern("standard")
+LETTER_BEHIND = _pattern("letter_behind")
+_CURRENT = _pattern("current")
+CURRENT_BEFORE = rf"{_CURRENT}|\d\s?[kKm]?[VW]\s?[/、，,*×x下⎓]?\s?$|[=≤≥<>]\s?$"
+CURRENT_BEHIND = rf"(?:[、，,和或及与/]\d{{1,3}}A){{0,3}}[㐀-鿿]{{0,3}}?{_CURRENT}"
 
 DESIGNATOR = _before("designator")
 NEGATIVE_BEFORE = "[是为到在了至于即算得约达从降低高温值和与加减乘、，]"  # 计算-2
