@@ -116,6 +116,22 @@ def test_segments_hold_what_is_said_and_their_times_the_silence(client: httpx.Cl
     assert "00:00:00,70" in subtitles
 
 
+@pytest.mark.parametrize("model", ["fake", "stumbling"])
+def test_whoever_asks_only_for_what_changed_has_the_times_of_the_end(client: httpx.Client, model: str) -> None:
+    params = {"text": TEXT.replace("世界", "世界上"), "model": model, "instruct": "0.3"}
+    uid = submit(client, kind="speak", params=json.dumps(params)).json()["jobs"][0]["id"]
+    known: dict[int, dict[str, Any]] = {}
+    deadline, ended = time.monotonic() + 60, False
+    while not ended:
+        assert time.monotonic() < deadline
+        ended = client.get(f"/api/v1/jobs/{uid}").json()["state"] in ("done", "partial")
+        newest = max((row["change"] for row in known.values()), default=0)
+        changed = client.get(f"/api/v1/jobs/{uid}/segments", params={"after": newest}).json()["segments"]
+        known |= {row["n"]: row for row in changed}
+    assert [known[n] for n in sorted(known)] == segments_of(client, uid)
+    assert known[3]["start"] > 1
+
+
 @pytest.mark.parametrize("model", ["fake", "padded"])
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_openai_route_has_it_also_while_it_streams(client: httpx.Client, model: str, stream: bool) -> None:

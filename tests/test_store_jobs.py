@@ -228,6 +228,16 @@ def test_segments_after_a_change_are_only_the_new_ones(store: Store) -> None:
     assert [row.idx for row in store.jobs.segments(None, job.uid, after=seen)] == [2]
 
 
+def test_segments_that_joining_moved_have_changed(store: Store) -> None:
+    job = store.planned(2)
+    lease = store.queue.claim("work", "boot").lease  # type: ignore[union-attr]
+    store.work(lease, 2)
+    seen = max(row.change for row in store.jobs.segments(None, job.uid))
+    store.queue.finish(lease, times={1: (4.0, 5.5)})
+    moved = store.jobs.segments(None, job.uid, after=seen)
+    assert [(row.idx, row.start, row.end) for row in moved] == [(1, 4.0, 5.5)]
+
+
 def test_progress_never_falls(store: Store) -> None:
     job = store.submit()
     seen = [job.progress]

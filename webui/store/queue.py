@@ -227,10 +227,11 @@ class Queue:
             job = _held(connection, lease)
             for artifact in artifacts:
                 add_artifact(connection, lease.job_id, artifact)
+            change = next_change(connection)
             for idx, (start, end) in (times or {}).items():
-                moved = update(segments).where(_among(lease, [idx])).values(start=start, end=end)
-                connection.execute(moved)
-            _name_speakers(connection, lease, speakers or {})
+                moved = {"start": start, "end": end, "change": change}
+                connection.execute(update(segments).where(_among(lease, [idx])).values(moved))
+            _name_speakers(connection, lease, speakers or {}, change)
             state, found = _verdict(connection, job)
             values = {"language": _main_language(connection, job)} | values
             values |= {"state": state, "error": error or found, "warnings": [*job.warnings, *warnings]}
@@ -361,9 +362,8 @@ def _commit_segment(connection: Connection, lease: Lease, result: SegmentResult,
         raise LeaseLost
 
 
-def _name_speakers(connection: Connection, lease: Lease, speakers: Mapping[int, str]) -> None:
+def _name_speakers(connection: Connection, lease: Lease, speakers: Mapping[int, str], change: int) -> None:
     """A name that somebody gave meanwhile stays."""
-    change = next_change(connection) if speakers else 0
     for idx, speaker in speakers.items():
         here = _among(lease, [idx]) & segments.c.speaker.is_(None)
         connection.execute(update(segments).where(here).values(speaker=speaker, change=change))
