@@ -62,6 +62,10 @@ def test_a_mark_is_read_however_it_is_typed(mark: str, wanted: float) -> None:
         "[停顿 1s500ms]",
         "[停顿 1,5s]",
         "[pause 1 min]",
+        "[停顿 abc]",
+        "[停顿abc]",
+        "【停顿：很久】",
+        "[pause: long]",
         '<break time="soon"/>',
         '<break time=""/>',
         '<break strength="huge"/>',
@@ -70,6 +74,16 @@ def test_a_mark_is_read_however_it_is_typed(mark: str, wanted: float) -> None:
 def test_a_pause_that_cannot_be_kept_is_named(mark: str) -> None:
     with pytest.raises(UserError) as caught:
         split(f"你好{mark}世界")
+    assert (caught.value.code, caught.value.params["token"]) == ("PAUSE_MARK", mark)
+
+
+@pytest.mark.parametrize(
+    "mark", ["[停顿 1s", "[停顿0.8s", "【停顿：800毫秒", "［停顿　２ｓ", "[停顿 两秒", "[Pause 300ms"]
+)
+@pytest.mark.parametrize("behind", ["", "世界", "，世界。", "\n世界]", "[停顿 1s]", "好" * 50 + "]"])
+def test_a_mark_that_is_not_closed_is_named(mark: str, behind: str) -> None:
+    with pytest.raises(UserError) as caught:
+        split(f"你好{mark}{behind}")
     assert (caught.value.code, caught.value.params["token"]) == ("PAUSE_MARK", mark)
 
 
@@ -92,7 +106,9 @@ def test_a_pause_that_is_too_long_is_cut_and_named(mark: str) -> None:
         "[pause button]",
         "[paused]",
         "停顿 0.8s",
-        "[停顿 0.8s",
+        "[停顿了1秒",
+        "[停顿",
+        "[pause at 5",
         "<breaking/>",
         "<strong>好</strong>",
         "(停顿1秒)",

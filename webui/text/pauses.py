@@ -25,8 +25,10 @@ STRENGTHS = {"none": 0.0, "x-weak": 0.1, "weak": 0.25, "medium": DEFAULT_SECONDS
 # Bounded, so that a text full of open brackets is still read in linear time.
 _CANDIDATE = re.compile(
     r"[\[［【](?P<bracket>[^\[\]［］【】\n]{1,40})[\]］】]|[<＜](?:break|BREAK)(?P<tag>(?:[\s/][^<>＜＞]{0,200})?)[>＞]"
+    r"|[\[［【](?P<unclosed>\s{0,4}(?:停[顿頓]|(?i:pause))\s{0,4}[:：]?\s{0,4}(?:[.．]?\d[\d.．]{0,12}\s?[A-Za-zａ-ｚ毫秒]{0,12}"
+    r"|[零〇一二两三四五六七八九十百半点]{1,8}\s?毫?秒))"
 )
-_BRACKET = re.compile(r"\s*(?:停[顿頓]|pause(?![a-z]))\s*:?\s*(.*)")
+_BRACKET = re.compile(r"\s*(?P<word>停[顿頓]|pause(?![a-z]))(?P<gap>\s*:?\s*)(?P<length>.*)")
 _LENGTH = re.compile(
     r"\+?([0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})\s*(ms|msecs?|milliseconds?|毫秒|s|secs?|seconds?|秒钟?)"
 )
@@ -63,6 +65,8 @@ def marks(text: str) -> list[Mark]:
     """
     found = []
     for match in _CANDIDATE.finditer(text):
+        if match["unclosed"]:
+            raise _unreadable(match)
         seconds = _in_brackets(match) if match["bracket"] else _of_tag(match)
         if seconds is not None:
             kept = min(seconds, MOST_SECONDS)
@@ -139,10 +143,17 @@ def _in_brackets(match: re.Match[str]) -> float | None:
     written = _BRACKET.fullmatch(unicodedata.normalize("NFKC", match["bracket"]).lower())
     if written is None:
         return None
-    length = written[1].strip()
+    length = written["length"].strip()
     if not length:
         return DEFAULT_SECONDS
-    return _seconds(length, match) if _LENGTH.fullmatch(length) or _MEANT.match(length) else None
+    meant = _MEANT.match(length) or _is_mark(written)
+    return _seconds(length, match) if meant else None
+
+
+def _is_mark(written: re.Match[str]) -> bool:
+    """[停顿 abc], [停顿abc] and [pause: abc] can be nothing else; [停顿了一下] and [pause button] are words."""
+    gap, latin = written["gap"], written["length"][:1].isascii()
+    return ":" in gap or (written["word"] != "pause" and (bool(gap) or latin))
 
 
 def _of_tag(match: re.Match[str]) -> float:
