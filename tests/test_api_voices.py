@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 
-from tests.api_kit import Server, code, finish, prompt, submit, wav, wav_of
+from tests.api_kit import Server, code, finish, prompt, serving, submit, wav, wav_of
 
 CONSENT = json.dumps({"basis": "self", "subject": "张三"})
 TEXT = "您好，这里是客服中心。"
@@ -175,3 +176,15 @@ def test_spoken_text_with_wrong_marks_is_refused_with_the_nearest(client: httpx.
 def test_instructions_for_a_model_without_them_are_a_warning(client: httpx.Client) -> None:
     job = speak(client, model="basic", instruct="用四川话说").json()["jobs"][0]
     assert [warning["code"] for warning in job["warnings"]] == ["INSTRUCT_UNSUPPORTED"]
+
+
+@pytest.mark.parametrize(("locale", "shown"), [("zh-CN", "（自动识别）"), ("en", "(detected automatically)")])
+def test_a_transcript_without_a_model_names_no_bare_code(tmp_path: Path, locale: str, shown: str) -> None:
+    with serving(tmp_path, workers=False) as server, server.api() as client:
+        server.services.models.set_options({"default_recognizer": "basic"})
+        headers = {"accept-language": locale}
+        answer = client.post("/api/v1/voices/transcript", files={"file": ("a.wav", wav(1))}, headers=headers)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (422, "MODEL_NEEDED")
+    assert shown in error["message"]
+    assert "列出" not in error["hint"] and "listed" not in error["hint"]

@@ -129,6 +129,14 @@ def test_freeing_leaves_what_is_at_work(host: ModelHost, made: list[Engine]) -> 
     assert [engine.closed for engine in made] == [True, False]
 
 
+def test_a_freed_model_is_named_once_however_it_was_loaded(host: ModelHost, made: list[Engine]) -> None:
+    speaker = SynthesizerModel("fake", "fake", "1", SynthesizerCapabilities(), model(made).load)
+    with host.use(model(made, "fake")), host.use(speaker):
+        pass
+    assert host.free().unloaded == ("fake",)
+    assert all(engine.closed for engine in made) and len(made) == 2
+
+
 def test_an_exchanged_folder_is_loaded_anew(host: ModelHost, made: list[Engine]) -> None:
     with host.use(model(made)) as old, host.use(model(made, revision="2")) as new:
         assert old is not new

@@ -9,7 +9,7 @@ from pathlib import Path
 from webui.errors import UserError
 
 _BLOCK = 2**20  # bytes read at once
-ROOM_TO_WORK = 16 * 2**20  # bytes free, below which no job is worked on after the disk was full
+ROOM_TO_WORK = 16 * 10**6  # bytes free, below which no job is worked on after the disk was full
 
 
 def free_bytes(path: Path) -> int:
@@ -42,4 +42,4 @@ def sha256(path: Path) -> str:
 
 def worded(size: int) -> str:
     """A number of bytes for a message: 320 MB, 1.5 GB."""
-    return f"{size / 2**30:.1f} GB" if size >= 2**30 else f"{size / 2**20:.0f} MB"
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -10,9 +10,11 @@ test("times have hours from an hour on", () => {
 });
 
 test("sizes have the unit that keeps them short", () => {
-  assert.equal(bytes(1023), "1023 B");
-  assert.equal(bytes(2 * 1024), "2 KB");
-  assert.equal(bytes(1.5 * 1024 ** 2), "1.5 MB");
+  assert.equal(bytes(999), "999 B");
+  assert.equal(bytes(2000), "2 kB");
+  assert.equal(bytes(1.5e6), "1.5 MB");
+  assert.equal(bytes(936_291_369), "936 MB");
+  assert.equal(bytes(4 * 1024 ** 3), "4.3 GB");
 });
 
 test("a job that is not done never shows 100 %", () => {

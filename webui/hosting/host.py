@@ -110,8 +110,8 @@ class ModelHost:
         """Unload every model that is not at work, and hand the memory back."""
         with self._lock:
             slots = list(self._slots.values())
-        unloaded = tuple(slot.model.name for slot in slots if slot.unload_if_unused())
-        return Freed(unloaded, devices.free_memory())
+        unloaded = dict.fromkeys(slot.model.name for slot in slots if slot.unload_if_unused())
+        return Freed(tuple(unloaded), devices.free_memory())
 
     def unload(self, model: AnyModel, device: str) -> None:
         """Unload one model, where it is not at work."""

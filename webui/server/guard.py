@@ -18,6 +18,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from webui.disk import worded
 from webui.errors import UserError
 from webui.server.errors import MARK, error_response, logged, status_response
 from webui.service.accounts import COOKIE
@@ -247,7 +248,7 @@ def host_allowed(host: str, allowed: tuple[str, ...]) -> bool:
 
 
 def too_large(limit: int) -> UserError:
-    return UserError("TOO_LARGE", limit=f"{limit / 2**20:.0f} MB")
+    return UserError("TOO_LARGE", limit=worded(limit))
 
 
 async def _refuse(error: UserError, connection: HTTPConnection, receive: Receive, send: Send) -> None:

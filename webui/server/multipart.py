@@ -18,6 +18,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from webui.disk import worded
 from webui.errors import UserError
 from webui.service.archives import is_archive
 from webui.service.uploads import Incoming, Upload
@@ -146,7 +147,7 @@ class _Reader:
         if not self._ended:
             raise _malformed("the multipart body ended early")
         if self._field_bytes > FIELD_LIMIT:
-            raise UserError("TOO_LARGE", limit=f"{FIELD_LIMIT // 2**20} MB")
+            raise UserError("TOO_LARGE", limit=worded(FIELD_LIMIT))
         return self.form
 
     def close(self) -> None:

@@ -93,7 +93,8 @@ class ModelService:
         """The default recognizer, where it is no stopgap. Raises MODEL_NEEDED."""
         model = self.resolve("auto", RecognizerModel)
         if not model.dependable:
-            raise UserError("MODEL_NEEDED", param="file", language=language)
+            shown = Notice("LANGUAGE_AUTO") if language == "auto" else language
+            raise UserError("MODEL_NEEDED", param="file", language=shown)
         return model
 
     def device_for(self, asked: str) -> str:

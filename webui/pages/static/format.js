@@ -18,12 +18,13 @@ export function roughly(seconds) {
   return t("hours_about", { n: (seconds / 3600).toFixed(1) });
 }
 
+/** 936e6 → "936 MB": in thousands, as the sizes of models and disks are given everywhere. */
 export function bytes(count) {
-  const units = ["B", "KB", "MB", "GB", "TB"];
+  const units = ["B", "kB", "MB", "GB", "TB"];
   let power = 0;
   let value = count;
-  while (value >= 1024 && power < units.length - 1) {
-    value /= 1024;
+  while (value >= 1000 && power < units.length - 1) {
+    value /= 1000;
     power += 1;
   }
   return `${value.toFixed(value < 10 && power > 1 ? 1 : 0)} ${units[power]}`;
