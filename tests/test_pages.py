@@ -75,7 +75,8 @@ def test_every_state_and_kind_of_a_job_has_a_name() -> None:
     assert {f"state_{state}" for state in JOB_STATES} | {f"kind_{kind}" for kind in JOB_KINDS} <= set(texts)
 
 
-def test_the_page_knows_the_states_and_kinds_of_a_job_as_the_server_does() -> None:
+def test_the_page_knows_the_states_kinds_and_errors_of_a_job_as_the_server_does() -> None:
+    from webui.errors import codes
     from webui.jobs.kinds import KINDS
     from webui.store.states import OPEN_STATES, RESULT_STATES, RETRYABLE_STATES
 
@@ -83,6 +84,7 @@ def test_the_page_knows_the_states_and_kinds_of_a_job_as_the_server_does() -> No
     known = {name: json.loads(states) for name, states in re.findall(r"const (\w+) = (\[.*\]);", source)}
     meant = {"OPEN": OPEN_STATES, "FINISHED": RESULT_STATES, "RETRYABLE": RETRYABLE_STATES}
     meant["TRANSCRIPTS"] = tuple(kind for kind, each in KINDS.items() if each.result == "text")
+    assert set(known.pop("VOICE_LOST")) <= codes()
     assert {name: set(states) for name, states in known.items()} == {name: set(meant[name]) for name in meant}
 
 

@@ -56,7 +56,49 @@ def test_a_voice_is_saved_spoken_with_and_withdrawn(open_page: Opener) -> None:
     card.get_by_role("button", name="撤回授权").click()
     card.get_by_role("button", name="确定撤回？").click()
     expect(card).to_contain_text("授权已撤回")
+    page.get_by_role("tab", name="克隆").click()
+    speech = page.locator("sf-speech")
+    speech.get_by_role("link", name="下载 WAV").click()
+    expect_refused(speech, "授权已过期或已撤回")
+    page.reload()
+    expect_refused(speech, "授权已过期或已撤回")
     assert page.evaluate("window.canary") is None
+
+
+def expect_refused(speech: sync_api.Locator, reason: str) -> None:
+    """The reason stands where the player and its download were."""
+    expect(speech.locator("[role=alert]")).to_contain_text(reason)
+    expect(speech.locator("audio")).to_have_count(0)
+    expect(speech.get_by_role("link", name="下载 WAV")).to_have_count(0)
+
+
+def test_a_job_whose_voice_is_withdrawn_is_not_offered_again(open_page: Opener) -> None:
+    page = open_page("voices")
+    save_sample_voice(page, "前台")
+    page.locator(".sf-voice").get_by_role("button", name="用它朗读").click()
+    page.locator("#sf-text textarea").fill("还有一句。" * 20)
+    page.get_by_role("combobox", name="语气指令").fill("0.4")
+    page.click("#sf-start-speaking")
+    speech = page.locator("sf-speech")
+    expect(speech.locator(".sf-said").first).to_be_visible()
+    voices = page.evaluate("fetch('/api/v1/voices').then((answer) => answer.json())")["voices"]
+    page.evaluate(f"fetch('/api/v1/voices/{voices[0]['id']}/revoke', {{method: 'POST'}})")
+    expect(speech.locator(".sf-chip.sf-state-failed")).to_be_visible()
+    expect(speech.locator("[role=alert]")).to_contain_text("授权已过期或已撤回")
+    expect(speech.get_by_role("button", name="重试")).to_have_count(0)
+
+
+def test_sentences_just_spoken_play_from_their_times(open_page: Opener) -> None:
+    page = open_page("clone")
+    choose_builtin(page)
+    page.locator("#sf-text textarea").fill("第一句话说完了。[停顿 2s]第二句话来了。第三句话也来了。")
+    page.get_by_role("combobox", name="语气指令").fill("0.3")
+    page.click("#sf-start-speaking")
+    finished(page, "sf-speech")
+    times = page.locator("sf-speech .sf-time")
+    expect(times).to_have_text(["0:00", "0:02", "0:03"])
+    times.nth(2).click()
+    page.wait_for_function("document.querySelector('sf-speech audio').currentTime > 2.5")
 
 
 @pytest.mark.parametrize("chosen", [True, False])

@@ -23,6 +23,15 @@ test("every state of a job is open or ended, and only what lacks something can b
   assert.deepEqual(states.map(isRetryable), [false, false, false, false, true, true, true]);
 });
 
+test("what lost its voice is not offered again, what failed of something else is", () => {
+  const failed = (code) => ({ state: "failed", error: { code } });
+  const codes = ["CONSENT_EXPIRED", "VOICE_NOT_FOUND", "NO_MEMORY"];
+  assert.deepEqual(
+    codes.map((code) => isRetryable(failed(code))),
+    [false, false, true],
+  );
+});
+
 test("a job is called by its file, else by its text, else by its kind", () => {
   assert.equal(jobTitle(job({ file_name: "a.wav", params: { text: "b" } })), "a.wav");
   assert.equal(jobTitle(job({ params: { text: "b" } })), "b");

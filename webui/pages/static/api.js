@@ -52,6 +52,16 @@ export const put = (path, body) => request("PUT", path, { body });
 export const patch = (path, body) => request("PATCH", path, { body });
 export const remove = (path) => request("DELETE", path);
 
+/**
+ * Why the file at `path` is not given out; null where it is, or where nobody answers. Its first byte is asked for.
+ * @param {string} path @returns {Promise<ApiError | null>}
+ */
+export async function refusal(path) {
+  const headers = { "Accept-Language": locale, Range: "bytes=0-0" };
+  const response = await fetch(address(path), { headers }).catch(() => null);
+  return !response || response.ok ? null : errorFrom(response.status, await response.text());
+}
+
 /** 128 random bits in hex; `crypto.randomUUID` does not exist on a plain-HTTP address. */
 export function randomId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));

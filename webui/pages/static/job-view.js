@@ -1,5 +1,5 @@
 // One job as a whole: status, player, downloads and sentences, kept alive while it is on the page.
-import { address } from "./api.js";
+import { address, refusal } from "./api.js";
 import { button, copyText, download, errorBox, h, Island } from "./dom.js";
 import { t } from "./i18n.js";
 import { JobFeed } from "./job-feed.js";
@@ -56,9 +56,21 @@ class JobView extends Island {
       src: address(`/jobs/${job.id}/audio`),
       "aria-label": jobTitle(job),
     });
+    this.audio.addEventListener("error", () => this.#checkSound(job));
     this.audio.addEventListener("timeupdate", () => this.lines.highlight(this.audio.currentTime));
     const label = isTranscript(job) ? null : h("p", { class: "sf-ai-label" }, t("ai_label"));
     this.player.replaceChildren(this.audio, ...(label ? [label] : []));
+    this.drawnTools = null;
+  }
+
+  /** Where the sound is not given out (any more), say why in the place of the player and of its download. */
+  async #checkSound(job) {
+    const { audio } = this;
+    const error = await refusal(`/jobs/${job.id}/audio`);
+    if (!error || this.audio !== audio) return;
+    this.audio = null;
+    this.player.replaceChildren(errorBox(error));
+    if (!isTranscript(job)) this.tools.replaceChildren();
   }
 
   #play(second) {
@@ -71,7 +83,7 @@ class JobView extends Island {
     const state = `${job.state} ${segments.size}`;
     if (!isFinished(job) || this.drawnTools === state) return;
     this.drawnTools = state;
-    this.tools.replaceChildren(...(isTranscript(job) ? this.#textTools(job) : speechTools(job)));
+    this.tools.replaceChildren(...(isTranscript(job) ? this.#textTools(job) : [this.#soundLink(job)]));
   }
 
   #textTools(job) {
@@ -82,12 +94,15 @@ class JobView extends Island {
       formatLinks(t("download"), (format) => address(`/jobs/${job.id}/result.${format}`)),
     ];
   }
-}
 
-function speechTools(job) {
-  const format = String(job.params.format ?? "wav");
-  const name = `${jobTitle(job).replace(/\.\w{1,5}$/, "")}.${format}`;
-  return [download(t("download_speech", { format: format.toUpperCase() }), address(`/jobs/${job.id}/audio`), name)];
+  #soundLink(job) {
+    const format = String(job.params.format ?? "wav");
+    const name = `${jobTitle(job).replace(/\.\w{1,5}$/, "")}.${format}`;
+    const label = t("download_speech", { format: format.toUpperCase() });
+    const link = download(label, address(`/jobs/${job.id}/audio`), name);
+    link.addEventListener("click", () => this.#checkSound(job)); // the voice may have been withdrawn since
+    return link;
+  }
 }
 
 customElements.define("sf-job", JobView);
