@@ -54,5 +54,6 @@ def test_the_server_answers_while_an_engine_works(tmp_path: Path, name: str) -> 
 
 
 def test_an_engine_that_keeps_the_interpreters_lock_is_noticed(tmp_path: Path) -> None:
-    found = measured(tmp_path, "stalling")
-    assert found["working"] > WORKING_S and not responsive(found)
+    """At one of three looks: a stall that is over before the first question is asked is seen by nobody."""
+    looks = (measured(tmp_path, "stalling") for _ in range(3))
+    assert any(found["working"] > WORKING_S and not responsive(found) for found in looks)

@@ -52,7 +52,7 @@ def test_a_folder_gives_its_recordings_and_leaves_the_rest(open_page: Opener, tm
 def test_a_batch_is_narrowed_cancelled_and_what_failed_is_tried_again(open_page: Opener) -> None:
     page = open_page("batch")
     panel = page.get_by_role("tabpanel").filter(visible=True)
-    panel.get_by_label("热词").fill("seconds=4")
+    panel.get_by_label("热词").fill("seconds=12")
     letter = {"name": "letter.wav", "mimeType": "audio/wav", "buffer": b"Dear Sir or Madam, this is a letter. " * 40}
     page.set_input_files("sf-recordings input[type=file] >> nth=0", [recording("a.wav"), recording("b.wav"), letter])
     page.dblclick("#sf-start-batch")
