@@ -113,7 +113,10 @@ const events = {
   },
 
   speak: once(
-    ({ purpose, ...controls }) => (purpose === "convert" ? convert(controls) : read(controls)),
+    ({ purpose, ...controls }) => {
+      const asked = { ...controls, voice: models.voiceAsked(controls.voice) };
+      return purpose === "convert" ? convert(asked) : read(asked);
+    },
     () => find("sf-source").file,
   ),
 

@@ -151,15 +151,24 @@ export async function voiceChoices({ voice, purpose }) {
   const all = convert ? saved : [[t("voice_new"), ""], ...saved, [t("voice_builtin"), "builtin"]];
   const note = document.querySelector("sf-voice-note");
   if (note) note.textContent = convert && !saved.length ? t("convert_needs_voice") : "";
-  const wanted = recalled("voice") ?? voice;
-  forget("voice");
+  const wanted = voiceAsked(voice);
   const value = all.some(([, value]) => value === wanted) ? wanted : convert ? (saved[0]?.[1] ?? null) : "";
-  voiceChosen({ voice: value ?? "", purpose });
+  if (value !== wanted || value === voice) forget("voice"); // else when the control has it
+  showVoice({ voice: value ?? "", purpose });
   return { voice: { choices: all, value } };
 }
 
+/** The voice that is to speak: on the way from another tab the control does not have it yet. */
+export const voiceAsked = (voice) => recalled("voice") ?? voice;
+
+/** The control has a voice, whoever chose it. */
+export function voiceChosen(chosen) {
+  forget("voice");
+  showVoice(chosen);
+}
+
 /** Show what the purpose and the voice ask for, and hide the rest. */
-export function voiceChosen({ voice, purpose }) {
+function showVoice({ voice, purpose }) {
   const convert = purpose === "convert";
   const hide = (selector, hidden) => document.querySelector(selector)?.toggleAttribute("hidden", hidden);
   hide('sf-prompt[where="clone"]', voice !== "" || convert);
