@@ -6,7 +6,6 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -14,23 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api_kit import Server, code, finish, prompt, serving, submit, wav
+from tests.api_kit import Server, code, finish, prompt, submit, wav
 from webui.store.audit import AuditLog
 
 SENTENCES = 40
 TEXT = "".join(f"第{number}句话。" for number in range(SENTENCES))
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("consent")) as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: Server) -> Iterator[httpx.Client]:
-    with server.browser() as browser:
-        yield browser
 
 
 def enrol(client: httpx.Client, **consent: str) -> str:

@@ -1,6 +1,6 @@
 """The rules of the inverse text normalisation, in order: a pattern and what is written for it.
 
-Patterns see canonical text (itn_numbers) in which kept phrases are masked. `write` may still decline (None).
+Patterns see canonical text (`numbers`) in which kept phrases are masked. `write` may still decline (None).
 """
 
 from __future__ import annotations

@@ -8,16 +8,16 @@ from functools import cache
 from webui.text.tn import units
 from webui.text.tn.chinese import words
 from webui.text.tn.chinese.numbers import NUMBER, SIGNS, digits, integer, is_round, number, telephone, value
-from webui.text.tn.rules import Rule
+from webui.text.tn.rules import Rule, any_of
 
 _SIGN = r"(?P<sign>(?<![0-9A-Za-z)）%℃])[-−+±]|)"
 _PAIR = rf"{_SIGN}(?P<a>{NUMBER})(?:{words.RANGE}(?P<sign_b>[-−]?)(?P<b>{NUMBER}))?"
-_CURRENCY = words.any_of(words.CURRENCIES)
-_CODES = words.any_of(filter(str.isalpha, words.CURRENCIES))
+_CURRENCY = any_of(words.CURRENCIES)
+_CODES = any_of(filter(str.isalpha, words.CURRENCIES))
 _SCALE = r"(?P<scale>[百千]?[万亿]+|[千百]|(?:[kKmMbB]|bn)(?![A-Za-z]))?"
 _PER = rf"(?:10{{1,3}})?(?:{words.PER}|{units.TOKEN}|[dah](?![A-Za-z0-9]))"
 _PERS = rf"(?P<pers>(?:/(?:{_PER}|\({_PER}[·*]{_PER}\))){{0,2}})"
-_RATES = words.any_of(words.RATES)
+_RATES = any_of(words.RATES)
 _SHARES = {"%": "百分之", "‰": "千分之", "‱": "万分之"}
 _LIANG = rf"(?:{words.RANGE}\d{{1,4}}(?:\.\d+)?)?\s?{words.TAKES_LIANG}"
 _ORDINAL = re.compile(r"第[\d、,，和到至~～– -]{0,12}$|[A-Za-z]$|(?:负|地下)$")

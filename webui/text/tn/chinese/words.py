@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from pathlib import Path
 
+from webui.text.tn.rules import any_of
 from webui.toml import read_toml
 
 _TABLES = read_toml(Path(__file__).with_name("words.toml"))
-
-
-def any_of(words: Iterable[str]) -> str:
-    """A pattern for any of the words, the longest first."""
-    return "(?:" + "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)) + ")"
 
 
 def _before(name: str) -> str:

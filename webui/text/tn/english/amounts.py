@@ -7,17 +7,17 @@ from collections.abc import Callable
 
 from webui.text.tn.english import words
 from webui.text.tn.english.numbers import NUMBER, cardinal, integer, number, ordinal, year
-from webui.text.tn.rules import Rule
+from webui.text.tn.rules import Rule, any_of
 from webui.text.tn.units import TOKEN, Unit
 
 _N = rf"(?:{NUMBER}|(?<![\d.])\.\d+)"
 _SIGN = r"(?P<sign>(?<![\w)%])[-−+]|)"
 _TO = r"\s?(?:-|–|—)\s?"
-_CURRENCY = words.any_of(words.CURRENCIES)
-_CODES = words.any_of(filter(str.isalpha, words.CURRENCIES))
+_CURRENCY = any_of(words.CURRENCIES)
+_CODES = any_of(filter(str.isalpha, words.CURRENCIES))
 _WORDS = "(?: ?(?:thousand|[mbt]r?illion|quadrillion)\\b)"
 _SCALE = rf"(?P<scale>{_WORDS}| ?(?:{'|'.join(words.SCALES)})\b(?!-))?"
-_PER = rf"(?:/(?P<per>{words.any_of(words.PER)})\b)?"
+_PER = rf"(?:/(?P<per>{any_of(words.PER)})\b)?"
 _IN_A_YEAR = re.compile(r"\b(?:in|since|of|by|until|from|year)\s$", re.IGNORECASE)
 _HALVES = {"2": "half", "4": "quarter"}
 _SINGLE = re.compile(r"\b(?:a|an|each|every|per|the)\s$", re.IGNORECASE)

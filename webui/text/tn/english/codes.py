@@ -6,11 +6,11 @@ import re
 
 from webui.text.tn.english import words
 from webui.text.tn.english.numbers import cardinal, digits, integer, number, pair
-from webui.text.tn.rules import Rule
+from webui.text.tn.rules import Rule, any_of
 
-_STREET = words.any_of([*words.STREETS, *words.STREETS.values()])
-_DIRECTION = words.any_of(words.DIRECTIONS)
-_STATE = words.any_of(words.STATES)
+_STREET = any_of([*words.STREETS, *words.STREETS.values()])
+_DIRECTION = any_of(words.DIRECTIONS)
+_STATE = any_of(words.STATES)
 _ENDINGS = "com|org|net|edu|gov|io|ai|cn|uk|co|html?|pdf|txt|docx?|xlsx?|jpe?g|png|zip|csv|wav|mp[34]|py"
 _NAME = rf"(?:(?:{_DIRECTION}\.? )?(?:[A-Z][A-Za-z']{{1,20}} |\d{{1,3}}(?:st|nd|rd|th) ){{1,4}}?)"
 

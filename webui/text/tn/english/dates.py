@@ -15,7 +15,6 @@ _NUMBERED = "(?P<m>0?[1-9]|1[0-2])"
 _YEAR = r"(?P<y>(?:1\d|20)\d\d)"
 _END = r"(?![\d/]|[.-]\d)"
 _QUARTERS = {"1": "first", "2": "second", "3": "third", "4": "fourth"}
-_MOST_YEAR = 2999
 
 
 def _day(match: re.Match[str]) -> str:
