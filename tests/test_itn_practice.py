@@ -258,12 +258,6 @@ def test_what_is_written_for_what_was_said(spoken: str, written: str) -> None:
     assert itn.apply(spoken) == written
 
 
-def test_every_kind_has_as_many_that_stay() -> None:
-    """What must not be touched weighs as much as what must be: words and single digits that stay as they were said."""
-    stay = sum(spoken == written for cases in KINDS.values() for spoken, written in cases.items())
-    assert stay >= 60
-
-
 _DIGITS = "零一二三四五六七八九"
 
 
@@ -291,12 +285,11 @@ def _said(number: int) -> str:
 def test_never_one_half_in_digits(joined: str) -> None:
     pick = random.Random(7)
     for _ in range(300):
-        low, high = sorted(pick.sample(range(1, 13 if "月" in joined else 32), 2))
-        written = itn.apply(joined.format(_said(low), _said(high)))
-        numbers = re.findall(r"\d+|[一二三四五六七八九十]+", written.replace("三十", "").replace("等于30", ""))
-        if written.count("三十"):
-            continue
-        assert numbers in ([str(low), str(high)], [_said(low), _said(high)]), written
+        values = sorted(pick.sample(range(1, 13 if "月" in joined else 32), 2))
+        values += [30] if joined.endswith("三十") else []
+        written = itn.apply(joined.format(*map(_said, values)))
+        numbers = re.findall(r"\d+|[一二三四五六七八九十]+", written)
+        assert numbers in (list(map(str, values)), list(map(_said, values))), written
 
 
 def test_a_decimal_keeps_its_unit() -> None:

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webui.text.cues import LEAST_SECONDS, MOST_LATE, MOST_SECONDS, Cue
+from webui.text.cues import Cue
 from webui.text.subtitles import cues, srt, vtt
 from webui.text.transcript import WIDE, TimedWord, TranscriptSegment, join_texts
 
+# Seconds: a subtitle's shortest and longest time, and its shortest where others wait; how late one may come.
+LEAST, MOST, FLASH, LATE = 1.0, 7.0, 0.2, 1.0
 CHINESE = (
     "大家好，欢迎收听今天的节目。今天我们要讨论的是人工智能在政务服务中的应用，特别是12345热线的语音转写。"
     "这项工作从2025年11月20日开始，到目前为止，已经处理了三百多万通电话。"
@@ -38,10 +40,10 @@ def check_rules(found: list[Cue]) -> None:
         assert all(line.strip() for line in cue.lines)
         labels = [f"{speaker}: " if speaker else "" for speaker in cue.speakers]
         assert all(width(label + line) <= 1.0001 for label, line in zip(labels, cue.lines, strict=True))
-        assert 0.2 - 1e-9 <= cue.end - cue.start <= MOST_SECONDS + 1e-9
+        assert FLASH - 1e-9 <= cue.end - cue.start <= MOST + 1e-9
     for before, after in pairwise(found):
         assert before.end <= after.start + 1e-9
-        assert before.end - before.start >= min(LEAST_SECONDS, after.start - before.start) - 1e-9
+        assert before.end - before.start >= min(LEAST, after.start - before.start) - 1e-9
 
 
 def plain(found: list[Cue]) -> str:
@@ -134,8 +136,14 @@ def test_quick_answers_are_never_late(period: float, speakers: tuple[str | None,
     check_rules(found)
     for each in said:
         shown = next(cue for cue in found if any(each.text in line for line in cue.lines))
-        assert shown.start - each.start <= MOST_LATE + 1e-9
+        assert shown.start - each.start <= LATE + 1e-9
         assert shown.end > each.start
+
+
+def test_of_many_that_speak_at_once_each_is_shown_long_enough_to_be_seen() -> None:
+    found = cues([segment(f"这是第{n}个人说的话，一行放不下这一整句，别人都不等他说完。", 0, 5) for n in range(5)])
+    check_rules(found)
+    assert [cue.start for cue in found] == pytest.approx([0, 1, 1.2, 1.4, 1.6])
 
 
 def test_srt_is_numbered_and_cannot_be_broken_by_its_text() -> None:
