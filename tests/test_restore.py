@@ -243,6 +243,23 @@ def test_only_so_many_databases_are_kept(settings: Settings, tmp_path: Path) -> 
     assert list(json.loads((folder / "manifest.json").read_text())["databases"]) == [second]
 
 
+def test_a_backup_leaves_no_log_beside_its_database(settings: Settings, tmp_path: Path) -> None:
+    accept(settings)
+    folder = tmp_path / "backup"
+    assert run(settings, "backup", str(folder), "--media") == 0
+    assert run(settings, "restore", str(folder)) == 0
+    assert not [path.name for path in folder.iterdir() if path.name.endswith(("-wal", "-shm"))]
+
+
+def test_a_database_that_is_dropped_takes_its_log_along(settings: Settings, tmp_path: Path) -> None:
+    accept(settings)
+    (folder := tmp_path / "backup").mkdir()
+    for suffix in ("", "-wal", "-shm"):
+        (folder / f"history-20260101-000000.db{suffix}").touch()
+    assert run(settings, "backup", str(folder), "--keep", "1") == 0
+    assert not list(folder.glob("history-20260101-*"))
+
+
 def test_configuration_and_certificates_are_in_the_backup(settings: Settings, tmp_path: Path) -> None:
     accept(settings)
     (settings.data / "certs").mkdir()

@@ -50,6 +50,7 @@ def _copy_database(database: Path, folder: Path) -> Path:
         # lets it end. Readers and writers of a WAL database go on meanwhile.
         with closing(_read_only(database)) as live, closing(sqlite3.connect(part)) as copy:
             live.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")  # else whoever reads it leaves a -wal and a -shm beside it
         part.rename(target)
     finally:
         part.unlink(missing_ok=True)
@@ -79,7 +80,8 @@ def _drop_deleted(copy: Path, folder: Path) -> None:
 def _drop_old(folder: Path, keep: int | None) -> None:
     if keep is not None:
         for copy in sorted(folder.glob(_COPIES))[:-keep]:
-            copy.unlink()
+            for path in folder.glob(f"{copy.name}*"):  # -wal and -shm with it
+                path.unlink()
 
 
 def _write_manifest(folder: Path, copy: Path, copied: int) -> None:
