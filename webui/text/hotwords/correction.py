@@ -20,8 +20,6 @@ from webui.text.likelihood import word_likelihood
 
 LANGUAGES = ("zh", "yue")  # whose words are corrected by sound
 
-Window = tuple[int, int, str]  # text[start:end] gives way to the word
-
 _CHINESE = re.compile(r"[\u3400-\u9fff]+")
 _LATIN = re.compile(r"[A-Za-z0-9]+")
 _NUMBER = re.compile(f"[{NUMERALS}点]+")
@@ -38,34 +36,33 @@ def correct(text: str, hotwords: Sequence[str]) -> tuple[str, tuple[Hit, ...]]:
 
     Chinese words are replaced by as many characters, so that character times still fit: two characters only
     when both sound the same (tones aside), longer words when they nearly do, and none where what stands there is
-    likelier. Latin words only for case (where the
-    hotword has capitals) and spaces.
+    likelier. Latin words only for case (where the hotword has capitals) and spaces.
     """
-    found = [(hit.start, hit.end, hit.word) for hit in find(text, hotwords)]
+    found = list(find(text, hotwords))
     by_ear = _Heard(text) if any(map(_is_chinese, hotwords)) else None
     for word in sorted(hotwords, key=len, reverse=True):
         windows = by_ear.windows(word) if by_ear and _is_chinese(word) else _latin_windows(text, word)
-        found += [span for span in windows if not _overlaps(span, found)]
-    return _replace(text, sorted(found))
+        found += [window for window in windows if not _overlaps(window, found)]
+    return _replace(text, sorted(found, key=lambda hit: hit.start))
 
 
-def _overlaps(span: tuple[int, int, str], others: Sequence[tuple[int, int, str]]) -> bool:
-    return any(span[0] < end and start < span[1] for start, end, _ in others)
+def _overlaps(window: Hit, others: Sequence[Hit]) -> bool:
+    return any(window.start < other.end and other.start < window.end for other in others)
 
 
-def _replace(text: str, found: Sequence[tuple[int, int, str]]) -> tuple[str, tuple[Hit, ...]]:
-    pieces: list[str] = []
+def _replace(text: str, found: Sequence[Hit]) -> tuple[str, tuple[Hit, ...]]:
+    """`text` with the words of `found` in their places, and where those are then."""
+    new = ""
+    done = 0
     hits: list[Hit] = []
-    done = length = 0
-    for start, end, word in found:
-        heard = text[start:end]
+    for window in found:
+        heard, word = text[window.start : window.end], window.word
         kept = heard == word or (heard.lower() == word.lower() and word.islower())
-        pieces += [text[done:start], heard if kept else word]
-        length += start - done
-        hits.append(Hit(word, length, length + len(pieces[-1]), None if kept else heard))
-        length += len(pieces[-1])
-        done = end
-    return "".join(pieces) + text[done:], tuple(hits)
+        new += text[done : window.start]
+        start, done = len(new), window.end
+        new += heard if kept else word
+        hits.append(Hit(word, start, len(new), None if kept else heard))
+    return new + text[done:], tuple(hits)
 
 
 def _is_chinese(word: str) -> bool:
@@ -90,14 +87,14 @@ class _Heard:
                 for reading in blurred(sound):
                     self._places[reading].append((run, at))
 
-    def windows(self, word: str) -> list[Window]:
+    def windows(self, word: str) -> list[Hit]:
         """Without overlap, where the text had better be `word`, from left to right."""
         wanted = sounds(word)
         places = {(run.start + at): (run, at) for reading in blurred(wanted[0]) for run, at in self._places[reading]}
-        found: list[Window] = []
+        found: list[Hit] = []
         for start in sorted(places):
-            if (not found or start >= found[-1][1]) and _earned(*places[start], word, wanted):
-                found.append((start, start + len(word), word))
+            if (not found or start >= found[-1].end) and _earned(*places[start], word, wanted):
+                found.append(Hit(word, start, start + len(word)))
         return found
 
 
@@ -138,19 +135,19 @@ def _gain(run: str, start: int, word: str) -> float:
     return likely.text(left) + _EXPECTED + likely.text(right) - likely.text(left + run[start:end] + right)
 
 
-def _latin_windows(text: str, word: str) -> list[Window]:
+def _latin_windows(text: str, word: str) -> list[Hit]:
     """Runs of words in `text` that spell `word` but for case, spaces and hyphens (i phone → iPhone)."""
     wanted = "".join(_LATIN.findall(word)).lower()
     if len(wanted) < 3 or _CHINESE.search(word):
         return []
     tokens = list(_LATIN.finditer(text))
-    found: list[Window] = []
+    found: list[Hit] = []
     for first, token in enumerate(tokens):
         spelled = ""
         for last in tokens[first : first + len(wanted)]:
             spelled += last[0].lower()
             if spelled == wanted and not re.search(r"[^\s\w-]", text[token.start() : last.end()]):
-                found.append((token.start(), last.end(), word))
+                found.append(Hit(word, token.start(), last.end()))
             if not wanted.startswith(spelled):
                 break
     return found
