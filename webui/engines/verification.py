@@ -70,10 +70,5 @@ def _check_file(path: Path, relative: str, expected: Mapping[str, Any]) -> Itera
     elif expected.get("sha256"):
         if sha256(path) != expected["sha256"]:
             yield Notice("FILE_CHANGED", {"file": relative})
-    elif found is not None or (is_torch(path) and not _legacy_or_sound(path)):
+    elif found is not None or (is_torch(path) and not is_sound(path)):
         yield Notice("FILE_DAMAGED", {"file": relative})
-
-
-def _legacy_or_sound(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) != b"PK" or is_sound(path)

@@ -46,9 +46,8 @@ def problem_of(file: Path, name: str | None = None, *, torch: bool = False) -> N
 def is_torch(file: Path) -> bool:
     """Whether it is an archive that torch wrote: a zip with its end, or of the format before, whose end nobody sees."""
     try:
-        with file.open("rb") as opened:
-            if opened.read(len(_LEGACY)) == _LEGACY:
-                return True
+        if _is_legacy(file):
+            return True
         if _directory_bytes(file) > _LARGEST_DIRECTORY:
             return False
         with zipfile.ZipFile(file) as archive:
@@ -58,12 +57,19 @@ def is_torch(file: Path) -> bool:
 
 
 def is_sound(file: Path) -> bool:
-    """Whether all of a torch archive is as it was written: each of its parts has a checksum."""
+    """Whether all of a torch archive is as it was written: each part of a zip has a checksum, older ones none."""
     try:
+        if _is_legacy(file):
+            return True
         with zipfile.ZipFile(file) as archive:
             return archive.testzip() is None
     except (OSError, ValueError, zipfile.BadZipFile):
         return False
+
+
+def _is_legacy(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(len(_LEGACY)) == _LEGACY
 
 
 def _directory_bytes(file: Path) -> int:

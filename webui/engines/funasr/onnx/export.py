@@ -53,8 +53,8 @@ class Optimised:
     directory: Path
     report: ExportReport
 
-    def file(self, graph: str, precision: Precision | None = None) -> Path:
-        return self.directory / f"{graph}.{precision or self.report.use}.onnx"
+    def file(self, graph: str) -> Path:
+        return self.directory / f"{graph}.{self.report.use}.onnx"
 
 
 def optimisable(folder: Folder) -> bool:

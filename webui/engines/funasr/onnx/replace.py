@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from webui.devices import load_torch
 from webui.engines.funasr.loading import Built
-from webui.engines.funasr.onnx.export import Optimised, Precision
+from webui.engines.funasr.onnx.export import Optimised
 from webui.onnx_session import OnnxSession
 
 
 class OnnxEncoder:
     """SenseVoice's encoder; the frames that ask for language and ITN come from the model's own embedding."""
 
-    def __init__(self, optimised: Optimised, built: Built, precision: Precision | None = None) -> None:
-        self._session = OnnxSession(optimised.file("encoder", precision), load_torch().get_num_threads())
+    def __init__(self, optimised: Optimised, built: Built) -> None:
+        self._session = OnnxSession(optimised.file("encoder"), load_torch().get_num_threads())
         self._embedding: NDArray[np.float32] = built.model.embed.weight.detach().numpy()
 
     def best_tokens(
@@ -33,12 +33,12 @@ class OnnxEncoder:
         return best, scores
 
 
-def take_over_paraformer(built: Built, optimised: Optimised, precision: Precision | None = None) -> None:
+def take_over_paraformer(built: Built, optimised: Optimised) -> None:
     """Let the exported graphs compute the encoder and the decoder of `built`, one segment at a time."""
     torch = load_torch()
     threads = torch.get_num_threads()
-    encoder = OnnxSession(optimised.file("encoder", precision), threads)
-    decoder = OnnxSession(optimised.file("decoder", precision), threads)
+    encoder = OnnxSession(optimised.file("encoder"), threads)
+    decoder = OnnxSession(optimised.file("decoder"), threads)
 
     def encode(speech: Any, lengths: Any) -> tuple[Any, Any, None]:
         hidden = encoder.run({"speech": speech.numpy()}, ("hidden",))["hidden"]
