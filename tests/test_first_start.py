@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Empty, Queue
 
 import pytest
 
@@ -41,15 +42,33 @@ def fill(disk: Path, leave: int = 0) -> Path:
     return filler
 
 
-def program(data: Path, *arguments: str, umask: int = -1, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def program(data: Path, *arguments: str, umask: int = -1, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
         [sys.executable, "app.py", "--data", str(data), "--device", "cpu", *arguments],
         cwd=ROOT,
         env={**os.environ, "SHENGFANG_ENGINES": "benchmarks.fake_engine", "LC_ALL": "C", **environment},
         stderr=subprocess.PIPE,
         text=True,
         umask=umask,
-    )
+    ) as started:
+        try:
+            yield started
+        finally:
+            started.kill()
+
+
+def lines_of(server: subprocess.Popen[str]) -> Queue[str]:
+    """What it says of itself, as it says it."""
+    said: Queue[str] = Queue()
+
+    def read() -> None:
+        for line in server.stderr or ():
+            if line.startswith("Shengfang"):
+                said.put(line)
+
+    threading.Thread(target=read, daemon=True).start()
+    return said
 
 
 @pytest.mark.parametrize("leave", [0, 12 * 2**20])
@@ -58,8 +77,8 @@ def test_a_first_start_without_room_names_place_need_and_cure(tmp_path: Path, le
     """A11"""
     with mounted(tmp_path / "disk", 64 * 2**20) as disk:
         fill(disk, leave)
-        started = program(disk / "data", *command)
-        said = started.communicate(timeout=60)[1].strip()
+        with program(disk / "data", *command) as started:
+            said = started.communicate(timeout=60)[1].strip()
         assert started.returncode == 1
         assert not (disk / "data").exists()
     assert len(said.splitlines()) == 1 and "ready" not in said
@@ -72,13 +91,12 @@ def test_ready_is_said_once_it_is_ready(tmp_path: Path) -> None:
         filler = fill(disk, leave=100 * 2**20)
         reserve = {"SHENGFANG_DISK_RESERVE_BYTES": str(150 * 2**20), "SHENGFANG_BALLAST_BYTES": "0"}
         with program(disk / "data", "--port", "0", **reserve) as server:
-            assert server.stderr is not None
-            lines = (line for line in server.stderr if line.startswith("Shengfang"))
-            assert "cannot take jobs in yet" in (first := next(lines)) and "disk" in first
+            said = lines_of(server)
+            assert "cannot take jobs in yet" in (first := said.get(timeout=60)) and "disk" in first
+            with pytest.raises(Empty):
+                said.get(timeout=3)  # the program looks every two seconds
             filler.unlink()
-            assert "is ready" in next(lines)
-            server.send_signal(signal.SIGTERM)
-            server.stderr.read()
+            assert "is ready" in said.get(timeout=60)
 
 
 def test_a_database_on_a_full_disk_says_what_it_needs(tmp_path: Path) -> None:

@@ -186,6 +186,9 @@ WORDS_OF_THEIR_OWN = [
     ("预约挂号成功", "于跃"),
     ("老师布置作业", "罗诗"),
     ("電話號碼是多少", "郝玛"),
+    ("他在公安局里", "安菊"),
+    ("刘黎来了", "刘丽"),
+    ("找张山峰", "张三丰"),
 ]
 
 # (text, hotword, corrected)
@@ -243,6 +246,7 @@ def test_what_was_heard_is_known_from_the_raw_text(raw: str, words: list[str], h
     assert [hit.heard for hit in hits] == heard
 
 
-def test_what_a_person_wrote_was_not_heard() -> None:
+@pytest.mark.parametrize("raw", ["来了", "周小慧来了", "12来了"])
+def test_what_a_person_wrote_was_not_heard(raw: str) -> None:
     text = "周慧来了"
-    assert [hit.heard for hit in hotwords.with_heard(hotwords.find(text, ["周慧"]), text, "来了")] == [None]
+    assert [hit.heard for hit in hotwords.with_heard(hotwords.find(text, ["周慧"]), text, raw)] == [None]
