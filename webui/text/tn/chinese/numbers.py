@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 
 # Groups of three have commas only where the whole run is grouped so; else commas separate numbers.
-NUMBER = r"(?:(?<!\d,)\d{1,3}(?:(?:,\d{3})+|(?:，000)+)(?![\d,])|\d+)(?:\.\d+)?"
+NUMBER = r"(?:(?<!\d,)\d{1,3}(?:(?:,\d{3})+|(?:，000)+)(?!,?\d)|\d+)(?:\.\d+)?"
 SIGNS = {"-": "负", "−": "负", "+": "正", "±": "正负", "": ""}
 
 _DIGITS = "零一二三四五六七八九"
