@@ -16,7 +16,7 @@ import pytest
 from docx import Document
 
 from tests.api_kit import Server, code, finish, submit, wav
-from webui.text import file_names, hotwords, itn, lexicon, pronunciation, sentences, subtitles
+from webui.text import file_names, hotwords, itn, lexicon, pronunciation, sentences, subtitles, tables
 from webui.text.formats import TRANSCRIPT_FORMATS
 from webui.text.hotwords import cleaning
 from webui.text.transcript import Transcript, TranscriptSegment
@@ -229,7 +229,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "hotwords": lambda text: hotwords.clean([text]),
     "hits": lambda text: hotwords.find(text, ["a", "一百", "[h]"]),
     "safe name": file_names.safe_name,
-    "cell": file_names.csv_cell,
+    "cell": tables.csv_cell,
     "lexicon": lambda text: lexicon.Lexicon({"a": "b", "一百": "二百"}).apply(text),
     "srt": lambda text: subtitles.srt(segments_of(text)),
     "txt": lambda text: TRANSCRIPT_FORMATS["txt"].write(Transcript("x", (), segments_of(text))),

@@ -12,8 +12,9 @@ from docx import Document
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webui.text.file_names import MOST_BYTES, csv_cell, safe_name
+from webui.text.file_names import MOST_BYTES, safe_name
 from webui.text.formats import TRANSCRIPT_FORMATS
+from webui.text.tables import csv_cell
 from webui.text.transcript import TimedWord, Transcript, TranscriptSegment
 
 OF_A_TRANSCRIPT = [name for name, row in TRANSCRIPT_FORMATS.items() if row.write]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,12 +11,13 @@ from typing import Any
 
 from webui.errors import UserError
 from webui.jobs.kinds import KINDS
-from webui.server.exports import drain, gathered
 from webui.server.results import FILE, HEADINGS, Result, transcript_of, write_result
 from webui.service.jobs import JobService
 from webui.store.rows import JobFilter, JobRow
 from webui.store.states import FINAL_STATES
-from webui.text.file_names import csv_cell, download_stem, safe_name
+from webui.text.documents import csv_row
+from webui.text.file_names import download_stem, safe_name
+from webui.text.tables import csv_lines, in_blocks, json_lines
 from webui.text.transcript import TranscriptSegment
 
 BLOCK = 256 * 1024  # bytes of a file read at a time
@@ -55,35 +54,19 @@ def _name(row: JobRow) -> str:
 
 
 def batch_csv(found: FinishedJobs, locale: str) -> Iterator[bytes]:
-    """A row a segment with its file's name, for a spreadsheet: UTF-8 with BOM, no cell that it takes for a formula."""
-    return gathered(_csv_lines(found, locale))
+    """A row a segment with its file's name."""
+    rows = ((name, *csv_row(segment)) for name, segment in _table(found, locale))
+    return in_blocks(csv_lines((FILE[locale], *HEADINGS[locale]), rows))
 
 
 def batch_json(found: FinishedJobs, locale: str) -> Iterator[bytes]:
     """The same rows as one array of objects; times in seconds."""
-    return gathered(_json_rows(found, locale))
+    return in_blocks(json_lines(_json_row(name, segment) for name, segment in _table(found, locale)))
 
 
-def _csv_lines(found: FinishedJobs, locale: str) -> Iterator[str]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    yield "\ufeff"
-    writer.writerow((FILE[locale], *HEADINGS[locale]))
-    for name, segment in _table(found, locale):
-        times = (f"{segment.start:.3f}", f"{segment.end:.3f}")
-        writer.writerow((csv_cell(name), *times, csv_cell(segment.speaker or ""), csv_cell(segment.text)))
-        yield drain(buffer)
-    yield drain(buffer)
-
-
-def _json_rows(found: FinishedJobs, locale: str) -> Iterator[str]:
-    separator = "["
-    for name, segment in _table(found, locale):
-        row = {"file_name": name, "start": segment.start, "end": segment.end}
-        row |= {"speaker": segment.speaker, "text": segment.text}
-        yield separator + json.dumps(row, ensure_ascii=False)
-        separator = ",\n"
-    yield "]" if separator == ",\n" else "[]"
+def _json_row(name: str, segment: TranscriptSegment) -> dict[str, Any]:
+    row = {"file_name": name, "start": segment.start, "end": segment.end}
+    return row | {"speaker": segment.speaker, "text": segment.text}
 
 
 def _table(found: FinishedJobs, locale: str) -> Iterator[tuple[str, TranscriptSegment]]:

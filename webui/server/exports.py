@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Callable, Iterator
 
 from webui.server.present import iso, job_view
 from webui.store.rows import JobRow
-from webui.text.file_names import csv_cell
-
-CHUNK = 64 * 1024  # bytes gathered before they are handed on
+from webui.text.tables import csv_lines, in_blocks, json_lines
 
 
 def history_csv(rows: Iterator[JobRow]) -> Iterator[bytes]:
-    """`history.csv` for a spreadsheet: UTF-8 with BOM, no cell that it would take for a formula."""
-    return gathered(_csv_lines(rows))
+    """`history.csv`: a row a job."""
+    cells = ([value(row) for _, value in COLUMNS] for row in rows)
+    return in_blocks(csv_lines([name for name, _ in COLUMNS], cells))
 
 
 def history_json(rows: Iterator[JobRow], locale: str) -> Iterator[bytes]:
     """`history.json`: one array of Jobs."""
-    return gathered(_json_array(rows, locale))
+    return in_blocks(json_lines(job_view(row, None, locale).model_dump() for row in rows))
 
 
 def _hotwords(row: JobRow) -> str | None:
@@ -56,45 +52,3 @@ COLUMNS: tuple[tuple[str, Callable[[JobRow], object]], ...] = (
     ("voice", lambda row: row.params.get("voice")),
     ("error_code", lambda row: row.error.code if row.error else None),
 )
-
-
-def csv_row(row: JobRow) -> list[str]:
-    """The cells of `COLUMNS`, safe to open in a spreadsheet."""
-    values = (value(row) for _, value in COLUMNS)
-    return [csv_cell("" if value is None else str(value)) for value in values]
-
-
-def _csv_lines(rows: Iterator[JobRow]) -> Iterator[str]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    yield "\ufeff"
-    writer.writerow(name for name, _ in COLUMNS)
-    for row in rows:
-        writer.writerow(csv_row(row))
-        yield drain(buffer)
-    yield drain(buffer)
-
-
-def _json_array(rows: Iterator[JobRow], locale: str) -> Iterator[str]:
-    separator = "["
-    for row in rows:
-        yield separator + json.dumps(job_view(row, None, locale).model_dump(), ensure_ascii=False)
-        separator = ",\n"
-    yield "]" if separator == ",\n" else "[]"
-
-
-def drain(buffer: io.StringIO) -> str:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text
-
-
-def gathered(parts: Iterator[str]) -> Iterator[bytes]:
-    pending = bytearray()
-    for part in parts:
-        pending += part.encode("utf-8", "replace")
-        if len(pending) >= CHUNK:
-            yield bytes(pending)
-            pending.clear()
-    yield bytes(pending)

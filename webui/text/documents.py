@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv as csv_module
 import io
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from webui.text.file_names import csv_cell
 from webui.text.sentences import whole_sentences
+from webui.text.tables import csv_lines
 from webui.text.transcript import Transcript, TranscriptSegment, join_texts
 
 PARAGRAPH_PAUSE = 2.0  # seconds of silence that begin a new paragraph
@@ -34,13 +33,11 @@ def txt(transcript: Transcript) -> str:
 
 def csv(transcript: Transcript) -> str:
     """One row a segment, for a spreadsheet: byte order mark, times in seconds, no cell that is a formula."""
-    buffer = io.StringIO()
-    writer = csv_module.writer(buffer)
-    writer.writerow(transcript.columns)
-    for segment in transcript.segments:
-        cells = (csv_cell(segment.speaker or ""), csv_cell(segment.text))
-        writer.writerow((f"{segment.start:.3f}", f"{segment.end:.3f}", *cells))
-    return "\ufeff" + buffer.getvalue()
+    return "".join(csv_lines(transcript.columns, map(csv_row, transcript.segments)))
+
+
+def csv_row(segment: TranscriptSegment) -> tuple[str | None, ...]:
+    return f"{segment.start:.3f}", f"{segment.end:.3f}", segment.speaker, segment.text
 
 
 def docx(transcript: Transcript) -> bytes:

@@ -1,4 +1,4 @@
-"""What users named, made safe to show, to offer for download and to open in a spreadsheet."""
+"""What users named, made safe to show and to offer for download."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ UNNAMED = "unnamed"
 
 _WINDOWS_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(?=\.|$)")
 _WINDOWS_CHARACTERS = re.compile(r'[<>:"|?*]')
-# Formulas, also behind white space that a spreadsheet skips (no-break space, U+3000, byte order mark).
-_FORMULA = re.compile(r"[\s\u00a0\u3000\ufeff]*[=+\-@＝＋－＠]|[\t\r\n]")
 
 
 def safe_name(name: str) -> str:
@@ -37,12 +35,6 @@ def download_stem(file_name: str, text: str) -> str:
     if file_name:
         return safe_name(PurePosixPath(file_name).stem)
     return safe_name(text.strip().partition("\n")[0][:MOST_TITLE].rstrip("，。、；：,.;: "))
-
-
-def csv_cell(text: str) -> str:
-    """`text` such that no spreadsheet takes it for a formula: those get a leading apostrophe; NUL is dropped."""
-    text = text.replace("\0", "")
-    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def _shortened(name: str) -> str:
