@@ -7,7 +7,7 @@ from functools import cache
 
 from webui.text.tn import units
 from webui.text.tn.chinese import words
-from webui.text.tn.chinese.numbers import NUMBER, SIGNS, digits, integer, is_round, number, telephone, value
+from webui.text.tn.chinese.numbers import NUMBER, SIGNS, digits, integer, is_round, number, telephone, value, versus
 from webui.text.tn.rules import Rule, any_of
 
 _SIGN = r"(?P<sign>(?<![0-9A-Za-z)）%℃])[-−+±]|)"
@@ -142,10 +142,6 @@ def _fraction(match: re.Match[str]) -> str:
     return f"{SIGNS[match['sign'] or '']}{whole}{number(match['d'])}分之{number(match['n'])}"
 
 
-def _versus(match: re.Match[str]) -> str:
-    return "比".join(number(part) for part in re.findall(r"\d+", match[0]))
-
-
 def _range(match: re.Match[str]) -> str:
     """A mark between two bare numbers: 到 where the second is the greater or counts something, else 减."""
     a, b, hyphen = match["a"], match["b"], match["mark"].strip() == "-"
@@ -235,13 +231,13 @@ RULES = (
         "blood pressure",
         "120/80 is no fraction",
         r"\d{2,3}/\d{2,3}\s?(?:mmHg|毫米汞柱)",
-        lambda match: _versus(match) + "毫米汞柱",
+        lambda match: versus(match) + "毫米汞柱",
     ),
     Rule(
         "blood pressure by its noun",
         "血压120/80",
         r"\d{2,3}/\d{2,3}(?!\d)",
-        _versus,
+        versus,
         before="(?:血压|高压|低压)[是为:：为在约 ]{0,3}",
     ),
     Rule(
@@ -266,7 +262,7 @@ RULES = (
         "score with a hyphen",
         "中国1-2, 比分3-1",
         r"\d{1,3}\s?[-–]\s?\d{1,3}(?![\d.%/]|[-–]\d|[个名万亿年月号点]|日(?!本))",
-        _versus,
+        versus,
         before=f"(?:{words.SCORE_BEFORE}|{words.TEAM})\\s?",
     ),
     Rule(
@@ -275,8 +271,8 @@ RULES = (
         r"(?P<a>\d{1,2})/(?P<b>\d{1,2})(?=[月号楼班路])",
         lambda match: f"{number(match['a'])}、{number(match['b'])}",
     ),
-    Rule("drawn", "拉齐奥 2/2", r"\d{1,2}/\d{1,2}(?![\d.%/])", _versus, before=f"{words.TEAM}\\s?"),
-    Rule("score behind", "3-1获胜", rf"\d{{1,3}}[-–]\d{{1,3}}(?={words.SCORE_BEHIND})", _versus),
+    Rule("drawn", "拉齐奥 2/2", r"\d{1,2}/\d{1,2}(?![\d.%/])", versus, before=f"{words.TEAM}\\s?"),
+    Rule("score behind", "3-1获胜", rf"\d{{1,3}}[-–]\d{{1,3}}(?={words.SCORE_BEHIND})", versus),
     Rule("fraction", "1/3 is 三分之一", rf"{_SIGN}(?:(?P<whole>\d+)又)?(?P<n>\d+)/(?P<d>\d+)(?![/\d.])", _fraction),
     Rule("size", "1920×1080 is said by its digits", r"(?P<a>\d{3,5})\s?[x×X*]\s?(?P<b>\d{3,5})(?![\d.])", _size),
     Rule(

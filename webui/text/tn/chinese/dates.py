@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from webui.text.tn.chinese import words
-from webui.text.tn.chinese.numbers import digits, integer, number
+from webui.text.tn.chinese.numbers import digits, integer, number, versus
 from webui.text.tn.rules import Rule
 
 _MONTH = "(?P<m>0?[1-9]|1[0-2])"
@@ -42,10 +42,6 @@ def _time(match: re.Match[str]) -> str | None:
     if second:
         said += f"{integer(str(second))}秒"
     return _HALVES.get((match["half"] or "").lower()[:1], "") + said
-
-
-def _scored(match: re.Match[str]) -> str:
-    return "比".join(integer(part) for part in re.findall(r"\d+", match[0]))
 
 
 RULES = (
@@ -144,14 +140,14 @@ RULES = (
         "score with a colon",
         "比分 78:96 is no time of day",
         r"\d{1,3}[:：]\d{1,3}(?![:：\d])",
-        _scored,
+        versus,
         before=f"(?:{words.SCORE_BEFORE}|{words.TEAM}|{words.RATIO_BEFORE})(?:是|为|在)?\\s?",
     ),
     Rule(
         "score",
         "3:1获胜, 1:20的比例",
         rf"\d{{1,3}}[:：]\d{{1,3}}(?={words.SCORE_BEHIND}|的?(?:比例|配比|赔率))",
-        _scored,
+        versus,
     ),
     Rule(
         "time",

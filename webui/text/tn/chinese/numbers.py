@@ -41,6 +41,11 @@ def number(written: str, two: str = "二") -> str:
     return integer(whole) + (f"点{digits(fraction)}" if point else "")
 
 
+def versus(match: re.Match[str]) -> str:
+    """Whole numbers set against each other: 3-1 → 三比一."""
+    return "比".join(map(integer, re.findall(r"\d+", match[0])))
+
+
 def value(written: str) -> Decimal:
     """The value of a NUMBER."""
     return Decimal(re.sub("[,，]", "", written))
