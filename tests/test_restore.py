@@ -14,6 +14,7 @@ import pytest
 from tests.jobs_kit import open_store
 from tests.test_data_folder import accept, recording_of, remove_database
 from webui.cli.application import main
+from webui.disk import sha256
 from webui.errors import UserError
 from webui.jobs.recovery import WorkLock
 from webui.settings import Settings
@@ -22,7 +23,8 @@ from webui.store.jobs import JobStore, new_uid
 from webui.store.maintenance import back_up, check
 from webui.store.migrate import DatabaseRefused
 from webui.store.restore import restore
-from webui.store.rows import ArtifactRow
+from webui.store.rows import ArtifactRow, SegmentResult
+from webui.store.states import FAILED, PARTIAL
 
 
 @pytest.fixture(autouse=True)
@@ -181,6 +183,37 @@ def test_what_the_restored_database_would_make_again_is_kept(settings: Settings,
     restore(settings, copy)
     assert result.read_bytes() == b"spoken"
     assert f"outputs/{job.uid}/segments/00000.wav" in quarantined(settings)
+
+
+def test_a_result_that_a_repeated_job_made_again_is_kept(settings: Settings, tmp_path: Path) -> None:
+    """In the backup a partial job was to be repeated; its whole result came after it."""
+    result = partial_to_be_repeated(settings)
+    back_up(settings, tmp_path / "backup", media=True)
+    result.write_bytes(b"whole")
+    done = restore(settings, tmp_path / "backup")
+    assert result.read_bytes() == b"a part"
+    name = result.relative_to(settings.data)
+    assert (done.quarantine / name).read_bytes() == b"whole"
+    assert (done.aside, done.copied, done.missing) == (1, 1, 0)
+
+
+def partial_to_be_repeated(settings: Settings) -> Path:
+    """The result of a job of which one of two segments failed, and which is queued again."""
+    uid = new_uid()
+    result = settings.outputs / uid / "speech.mp3"
+    result.parent.mkdir(parents=True)
+    result.write_bytes(b"a part")
+    store = open_store(settings.database)
+    store.planned(2, uid=uid)
+    claim = store.queue.claim("work", "boot")
+    assert claim is not None
+    store.queue.take(claim.lease, 2, 2)
+    store.queue.commit(claim.lease, [SegmentResult(0), SegmentResult(1, FAILED)], device="cpu", seconds=1)
+    output = ArtifactRow("output", result.relative_to(settings.data).as_posix(), sha256=sha256(result))
+    assert store.queue.finish(claim.lease, artifacts=[output]) == PARTIAL
+    store.jobs.retry(claim.job.owner_id, uid)
+    store.database.close()
+    return result
 
 
 def test_orphans_are_listed_and_moved_never_deleted(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import secrets
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,12 +54,17 @@ def restore(settings: Settings, backup: Path) -> Restored:
     move_into_place(part, live)
     database = open_database(settings.database)
     try:
-        aside = _set_aside(settings, database, quarantine)
-        copied, missing = _bring_back(settings, database, source.parent)
+        named = _named_files(database, source.parent)
+        lacking = [path for path, digest in named.items() if not _is_there(settings.data / path, digest)]
+        found = [path for path in lacking if _is_there(source.parent / path, named[path])]
+        aside = _set_aside(settings, database, quarantine, found)
+        for path in found:
+            _bring_back(source.parent / path, settings.data / path)
+        missing = sum(not (settings.data / path).is_file() for path in named)
         MarkFile(settings.history_mark).put(mark_of(database))
     finally:
         database.close()
-    return Restored(source, verified, quarantine.folder, aside, copied, missing)
+    return Restored(source, verified, quarantine.folder, aside, len(found), missing)
 
 
 def _verified(source: Path) -> bool:
@@ -106,46 +112,37 @@ def _keep(live: Path, quarantine: Quarantine) -> None:
         _beside(live, suffix).unlink(missing_ok=True)
 
 
-def _set_aside(settings: Settings, database: Database, quarantine: Quarantine) -> int:
-    """Move what the restored database does not know, and keep what it would overwrite; how many files and folders."""
+def _named_files(database: Database, backup: Path) -> dict[Path, str | None]:
+    """What the database needs, relative to data/, with its SHA-256 where that is known."""
+    named: dict[Path, str | None] = {}
+    for uid in unfinished_jobs(database):
+        for root in ("uploads", "outputs"):
+            named |= {path.relative_to(backup): None for path in (backup / root / uid).rglob("*") if path.is_file()}
+    return named | {Path(file.path): file.sha256 for file in stored_files(database)}
+
+
+def _is_there(path: Path, digest: str | None) -> bool:
+    return path.is_file() and (digest is None or sha256(path) == digest)
+
+
+def _set_aside(settings: Settings, database: Database, quarantine: Quarantine, found: Sequence[Path]) -> int:
+    """Move what the restored database does not know; keep what its unfinished jobs would make again and what `found`
+    overwrites. How many files and folders."""
     moved = [*orphaned_jobs(settings, database), *orphaned_prompts(settings, database)]
     for path in moved:
         quarantine.take(path)
-    unfinished = [settings.outputs / uid for uid in unfinished_jobs(database)]
-    kept = [path for path in unfinished if path.is_dir()] + _changed(settings, database)
+    unfinished = {settings.outputs / uid for uid in unfinished_jobs(database)}
+    overwritten = [path for name in found if unfinished.isdisjoint((path := settings.data / name).parents)]
+    kept = [path for path in (*unfinished, *overwritten) if path.exists()]
     for path in kept:
         quarantine.keep(path)
     return len(moved) + len(kept)
 
 
-def _changed(settings: Settings, database: Database) -> list[Path]:
-    """Results that were made again after the backup. Recordings never change."""
-    results = {settings.data / file.path: file.sha256 for file in stored_files(database) if file.sha256}
-    return [
-        path
-        for path, digest in results.items()
-        if path.is_relative_to(settings.outputs) and path.is_file() and sha256(path) != digest
-    ]
-
-
-def _bring_back(settings: Settings, database: Database, backup: Path) -> tuple[int, int]:
-    """Copy what the database names from the backup, where it is not here; (files copied, files that are nowhere)."""
-    named = {Path(file.path): file.sha256 for file in stored_files(database)}
-    for uid in unfinished_jobs(database):
-        for root in ("uploads", "outputs"):
-            named |= {path.relative_to(backup): None for path in (backup / root / uid).rglob("*") if path.is_file()}
-    wanted = [path for path, digest in named.items() if not _is_here(settings.data / path, digest)]
-    found = [path for path in wanted if _is_here(backup / path, named[path])]
-    for path in found:
-        target = settings.data / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(backup / path, part_of(target))
-        move_into_place(part_of(target), target)
-    return len(found), sum(not (settings.data / path).is_file() for path in named)
-
-
-def _is_here(path: Path, digest: str | None) -> bool:
-    return path.is_file() and (digest is None or sha256(path) == digest)
+def _bring_back(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, part_of(target))
+    move_into_place(part_of(target), target)
 
 
 def _empty_log(path: Path) -> None:
