@@ -138,6 +138,7 @@ def test_a_long_name_keeps_its_extension() -> None:
     name = safe_name("长" * 4000 + ".mp3")
     assert len(name.encode()) <= MOST_BYTES
     assert name.endswith("长.mp3")
+    assert safe_name("a" * 135 + " b.mp3") == "a" * 135 + ".mp3"
     assert len(safe_name("a." + "b" * 4000).encode()) <= MOST_BYTES
 
 

@@ -15,6 +15,7 @@ from tests.funasr import builder
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKING_S, LOADING_S = 0.25, 1.0  # the 99th percentile, the longest
+MOST_BUSY = 4.0  # the stalling engine keeps the lock for four times as long as is then allowed
 BUILT = {
     "sensevoice": builder.sense_voice,
     "nano": builder.nano,
@@ -39,8 +40,8 @@ def measured(models: Path, name: str) -> dict[str, float]:
 
 
 def responsive(found: dict[str, float]) -> bool:
-    """A machine with more to do than it has cores is slower in proportion."""
-    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    """A machine with more to do than it has cores is slower in proportion, but no stall passes for that."""
+    busy = min(max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)), MOST_BUSY)
     return found["working"] <= WORKING_S * busy and found["loading"] <= LOADING_S * busy
 
 
@@ -54,6 +55,5 @@ def test_the_server_answers_while_an_engine_works(tmp_path: Path, name: str) -> 
 
 
 def test_an_engine_that_keeps_the_interpreters_lock_is_noticed(tmp_path: Path) -> None:
-    """At one of three looks: a stall that is over before the first question is asked is seen by nobody."""
-    looks = (measured(tmp_path, "stalling") for _ in range(3))
-    assert any(found["working"] > WORKING_S and not responsive(found) for found in looks)
+    found = measured(tmp_path, "stalling")
+    assert found["working"] > WORKING_S * MOST_BUSY and not responsive(found)
