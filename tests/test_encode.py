@@ -14,9 +14,10 @@ import soundfile
 
 from tests.speech_kit import tone
 from webui.audio import working_copy
-from webui.audio.encode import AudioWriter, to_int16
+from webui.audio.encode import AudioWriter
 from webui.audio.formats import AUDIO_FORMATS
 from webui.audio.resampling import Resampler, resample
+from webui.audio.samples import to_int16
 from webui.audio.working_copy import WorkingCopy, WorkingCopyWriter
 
 FORMATS = sorted(AUDIO_FORMATS)

@@ -8,14 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from webui.audio import riff
 from webui.audio.durable import move_into_place, part_of
 from webui.audio.formats import AUDIO_FORMATS, AudioFormat
 from webui.audio.resampling import Resampler
-from webui.audio.samples import Samples
+from webui.audio.samples import Samples, to_int16
 from webui.audio.units import Hertz
 
 
@@ -96,11 +93,6 @@ class AudioWriter:
             self.close()
         else:
             self.discard()
-
-
-def to_int16(samples: NDArray[Any]) -> NDArray[np.int16]:
-    """float32 in -1…1 to 16 bits, clipped."""
-    return np.rint(np.clip(samples, -1, 1) * 32767).astype("<i2")
 
 
 class _Sink(Protocol):

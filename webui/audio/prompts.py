@@ -14,7 +14,7 @@ import numpy as np
 from webui.audio.intake import Block, Decoder
 from webui.audio.loudness import speech_level
 from webui.audio.resampling import resample
-from webui.audio.samples import Samples
+from webui.audio.samples import Samples, to_float32
 from webui.audio.two_voices import two_voices
 from webui.audio.units import Hertz, Seconds
 from webui.audio.vad import RATE as VAD_RATE
@@ -70,7 +70,7 @@ def read_prompt(decoder: Decoder, path: Path, name: str) -> Prompt:
 
 def loudest_channel(block: Block) -> Samples:
     """One channel of a recording: a dead one would halve the voice, a call's other side would be a second one."""
-    channels = (block.T / 32768).astype(np.float32)
+    channels = to_float32(block.T)
     return channels[int(np.argmax((channels**2).mean(axis=1)))]
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from webui.audio.samples import to_float32
 from webui.audio.units import Seconds
 from webui.onnx_session import OnnxSession
 
@@ -111,9 +112,7 @@ class VadSession:
 
     def feed(self, block: NDArray[np.int16] | NDArray[np.float32]) -> list[Span]:
         """`block`: 16 kHz mono, int16 or float32, shape (n,) or (n, 1), of any length."""
-        samples = block.reshape(-1).astype(np.float32)
-        if block.dtype == np.int16:
-            samples /= 32768
+        samples = to_float32(block.reshape(-1))
         self._samples += len(samples)
         return self._splitter.feed(self._probabilities.feed(samples))
 

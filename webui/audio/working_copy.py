@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webui.audio.durable import move_into_place, part_of
-from webui.audio.encode import to_int16
 from webui.audio.riff import HEADER_BYTES, data_chunk, header
+from webui.audio.samples import to_float32, to_int16
 from webui.audio.units import Hertz, Seconds
 
 MOST_BYTES = 2**32 - 1 - HEADER_BYTES  # of samples; RIFF counts in 32 bits
@@ -95,4 +95,4 @@ class WorkingCopy:
         first, last = (min(max(0, round(at * self.rate)), self._frames) for at in (start, end))
         count = max(0, last - first) * self.channels
         samples = np.fromfile(self._path, "<i2", count, offset=self._offset + 2 * self.channels * first)
-        return samples[channel :: self.channels].astype(np.float32) / np.float32(32768)
+        return to_float32(samples[channel :: self.channels])

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from webui.audio import input_gain
 from webui.audio.formats import Channels
 from webui.audio.intake import AudioInfo, Decoding
 from webui.audio.loudness import LoudnessMeter
+from webui.audio.samples import to_float32
 from webui.audio.units import Seconds
 from webui.audio.vad import Span
 from webui.audio.working_copy import WorkingCopy, WorkingCopyWriter
@@ -135,7 +134,7 @@ def _listen(context: Context, claim: Claim, decoding: Decoding, choice: Choice, 
             _write(writer, block, claim.job.file_name)
             for channel, session in enumerate(sessions):
                 heard.spans += [(channel, span) for span in session.feed(block[:, channel])]
-                heard.meters[channel].feed(block[:, channel].astype(np.float32) / np.float32(32768))
+                heard.meters[channel].feed(to_float32(block[:, channel]))
             watch(writer.seconds)
         if writer is None:
             raise UserError("EMPTY_AUDIO", file=claim.job.file_name)

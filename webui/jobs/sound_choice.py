@@ -9,6 +9,7 @@ import numpy as np
 
 from webui.audio import input_gain
 from webui.audio.intake import AudioInfo, Block, Decoding
+from webui.audio.samples import to_float32
 from webui.audio.units import Hertz, Seconds
 from webui.engines.base import DetectorSession
 from webui.errors import Notice, UserError
@@ -100,7 +101,7 @@ class _Ear:
 
     def feed(self, samples: Block) -> None:
         self._speech += sum(span.end - span.start for span in self._session.feed(samples))
-        self._meter.feed(samples.astype(np.float32) / np.float32(32768))
+        self._meter.feed(to_float32(samples))
 
     def finish(self) -> Heard:
         self._speech += sum(span.end - span.start for span in self._session.finish())

@@ -44,10 +44,6 @@ def by_now(request: Request) -> Callable[[], int]:
     return partial(services_of(request).accounts.remembered, request.cookies.get(COOKIE))
 
 
-def locale_for(request: Request) -> str:
-    return locale_of(request)
-
-
 def local_only(request: Request) -> None:
     """Raises LOCAL_ONLY unless the request comes from this machine itself, not by way of a proxy.
 
@@ -73,7 +69,7 @@ def _is_loopback(host: str) -> bool:
 Caller = Annotated[int, Depends(owner_of)]  # for reading, and for changing what is there
 Author = Annotated[Callable[[], int], Depends(author_of)]  # for what makes something new
 CallerByNow = Annotated[Callable[[], int], Depends(by_now)]  # for waiting: a newcomer becomes an owner meanwhile
-Locale = Annotated[str, Depends(locale_for)]
+Locale = Annotated[str, Depends(locale_of)]
 Incoming = Annotated[Intake, Depends(intake_of)]  # for what brings recordings
 Service = Annotated[Services, Depends(services_of)]
 

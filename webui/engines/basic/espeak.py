@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from webui.audio.samples import to_float32
 from webui.engines.base import EngineError, Waveform
 from webui.engines.basic.worker import Worker, WorkerDied
 
@@ -36,7 +37,7 @@ class Espeak:
     def speak(self, text: str, voice: str, rate: int, pitch: int = 50) -> Waveform:
         """`text`, which may hold `[[phonemes]]`, in an espeak voice; rate in words per minute (80 to 450)."""
         head, samples = self._ask({"op": "speak", "voice": voice, "text": text, "rate": rate, "pitch": pitch})
-        return Waveform(np.frombuffer(samples, "<i2").astype(np.float32) / np.float32(32768), head["rate"])
+        return Waveform(to_float32(np.frombuffer(samples, "<i2")), head["rate"])
 
     def phonemes(self, texts: Sequence[str], voice: str) -> list[str]:
         """espeak's phoneme mnemonics of each text."""

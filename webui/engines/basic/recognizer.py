@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import soxr
 
+from webui.audio.samples import to_int16
 from webui.engines.base import EngineError, Recognition, RecognitionOptions, Recognizer, Waveform, Word
 from webui.engines.basic.pocketsphinx import Pocketsphinx
 from webui.text.languages import primary
@@ -48,7 +49,7 @@ class BasicRecognizer(Recognizer):
         return Recognition(text, text, "en", words, confidence=float(np.mean(sure)) if sure else None)
 
     def _decoded(self, samples: np.ndarray[Any, Any]) -> Iterator[Word]:
-        pcm = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+        pcm = to_int16(samples).tobytes()
         for found in self._pocketsphinx.words(pcm):
             if found.word[0] not in "<[+":  # silence and noises
                 yield Word(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from webui.audio.samples import to_float32
 from webui.audio.units import Milliseconds, Seconds
 from webui.audio.vad import Span
 from webui.devices import load_torch
@@ -45,9 +46,7 @@ class FsmnSession:
 
     def feed(self, block: NDArray[np.int16] | NDArray[np.float32]) -> list[Span]:
         """`block`: 16 kHz mono, int16 or float32, shape (n,) or (n, 1), of any length."""
-        samples = block.reshape(-1).astype(np.float32)
-        if block.dtype == np.int16:
-            samples /= 32768
+        samples = to_float32(block.reshape(-1))
         self._heard = self._heard or len(samples) > 0
         return self._detect(samples, final=False) if len(samples) else []
 
