@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.jobs_kit import open_store
-from tests.test_data_folder import accept, recording_of, remove_database
+from tests.test_data_folder import accept, recording_of, refused, remove_database
 from webui.cli.application import main
 from webui.disk import sha256
 from webui.errors import UserError
@@ -23,8 +23,9 @@ from webui.store.jobs import JobStore, new_uid
 from webui.store.maintenance import back_up, check
 from webui.store.migrate import DatabaseRefused
 from webui.store.restore import restore
-from webui.store.rows import ArtifactRow, SegmentResult
+from webui.store.rows import ArtifactRow, NewConsent, NewVoice, SegmentResult
 from webui.store.states import FAILED, PARTIAL
+from webui.store.voices import VoiceStore
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +71,32 @@ def test_the_database_so_far_can_be_put_back_in_its_turn(settings: Settings, tmp
     shutil.move(aside / "uploads" / tuesday.uid, settings.uploads)
     assert restore(settings, aside / "history.db").verified is False
     assert jobs_of(settings) == {monday.uid, tuesday.uid}
+
+
+def test_the_database_that_was_replaced_is_another_one_from_then_on(settings: Settings, tmp_path: Path) -> None:
+    accept(settings)
+    copy = back_up(settings, tmp_path / "backup")
+    for _ in range(3):
+        accept(settings)
+    aside = restore(settings, copy).quarantine
+    accept(settings)
+    remove_database(settings)
+    shutil.copy(aside / "history.db", settings.database)
+    assert refused(settings) == "DATABASE_OTHER"
+
+
+def test_what_stands_in_a_databases_log_is_restored_with_it(settings: Settings, tmp_path: Path) -> None:
+    """As it does beside one that was damaged or in use when it was set aside."""
+    open_data_folder(settings).close()
+    (aside := tmp_path / "aside").mkdir()
+    store = open_store(settings.database)
+    job = store.submit()
+    recording_of(settings, job.uid)
+    for suffix in ("", "-wal"):
+        shutil.copy(settings.database.with_name(f"history.db{suffix}"), aside)
+    store.database.close()
+    restore(settings, aside / "history.db")
+    assert jobs_of(settings) == {job.uid}
 
 
 @pytest.mark.parametrize("lost", [remove_database, lambda settings: settings.database.write_bytes(b"torn" * 999)])
@@ -145,9 +172,25 @@ def newer(copy: Path) -> None:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
 
 
-@pytest.mark.parametrize("change", [damage, forget_manifest_and_damage, another_program, newer, Path.unlink])
+def forget_the_jobs(copy: Path) -> None:
+    """SQLite finds nothing wrong with it."""
+    with closing(sqlite3.connect(copy)) as connection, connection:
+        connection.execute("DELETE FROM jobs")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (damage, "BACKUP_DAMAGED"),
+        (forget_manifest_and_damage, "BACKUP_DAMAGED"),
+        (forget_the_jobs, "BACKUP_DAMAGED"),
+        (another_program, "DATABASE_FOREIGN"),
+        (newer, "DATABASE_NEWER"),
+        (Path.unlink, "BACKUP_NONE"),
+    ],
+)
 def test_a_backup_that_is_not_sound_changes_nothing(
-    settings: Settings, tmp_path: Path, change: Callable[[Path], object]
+    settings: Settings, tmp_path: Path, change: Callable[[Path], object], code: str
 ) -> None:
     accept(settings)
     copy = back_up(settings, tmp_path / "backup")
@@ -159,7 +202,7 @@ def test_a_backup_that_is_not_sound_changes_nothing(
     assert {path: path.stat().st_mtime_ns for path in settings.data.rglob("*") if path != settings.data} == {
         path: stamp for path, stamp in before.items() if path != settings.data
     }
-    assert ".part" not in str(caught.value)
+    assert caught.value.code == code and ".part" not in str(caught.value)
 
 
 def test_every_backup_of_a_folder_keeps_its_checksum(settings: Settings, tmp_path: Path) -> None:
@@ -216,6 +259,21 @@ def partial_to_be_repeated(settings: Settings) -> Path:
     return result
 
 
+def test_a_result_that_was_made_again_is_kept_beside_the_one_restored(settings: Settings, tmp_path: Path) -> None:
+    uid = new_uid()
+    (result := settings.outputs / uid / "result.wav").parent.mkdir(parents=True)
+    result.write_bytes(b"first")
+    store = open_store(settings.database)
+    named = ArtifactRow("output", f"outputs/{uid}/result.wav", sha256=sha256(result))
+    store.finished("一", uid=uid, input=named)
+    store.database.close()
+    back_up(settings, tmp_path / "backup", media=True)
+    result.write_bytes(b"again")
+    aside = restore(settings, tmp_path / "backup").quarantine
+    assert result.read_bytes() == b"first"
+    assert (aside / "outputs" / uid / "result.wav").read_bytes() == b"again"
+
+
 def test_orphans_are_listed_and_moved_never_deleted(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     known = accept(settings)
     stray = recording_of(settings, new_uid())
@@ -262,6 +320,25 @@ def test_what_an_owner_deleted_does_not_live_on_in_the_backup(settings: Settings
     back_up(settings, tmp_path / "backup", media=True)
     kept = {path.name for path in (tmp_path / "backup" / "uploads").iterdir()}
     assert kept == {stays.uid, stranger.parent.name}, "of what the database does not know nothing goes"
+
+
+@pytest.mark.parametrize("way", [VoiceStore.revoke, VoiceStore.delete])
+def test_a_withdrawn_voice_does_not_live_on_in_the_backup(
+    settings: Settings, tmp_path: Path, way: Callable[[VoiceStore, int, str], object]
+) -> None:
+    settings.voices.mkdir(parents=True)
+    store = open_store(settings.database)
+    owner, (gone, stays) = store.owner().id, (new_uid(), new_uid())
+    for uid in (gone, stays):
+        (settings.voices / f"{uid}.wav").write_bytes(b"prompt")
+        voice = NewVoice(uid, owner, uid, "你好", f"voices/{uid}.wav", "0" * 64, 4.5)
+        store.voices.add(voice, NewConsent("self", "张三"))
+    back_up(settings, tmp_path / "backup", media=True)
+    way(store.voices, owner, gone)
+    (settings.voices / f"{gone}.wav").unlink()
+    back_up(settings, tmp_path / "backup", media=True)
+    store.database.close()
+    assert [path.stem for path in (tmp_path / "backup" / "voices").iterdir()] == [stays]
 
 
 def test_only_so_many_databases_are_kept(settings: Settings, tmp_path: Path) -> None:
