@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -189,14 +188,6 @@ class Joiner:
         self._tail = ready[len(ready) - keep :]
         self._written += len(ready) - keep
         return ready[: len(ready) - keep]
-
-
-def join(sentences: Iterable[tuple[Samples, str]], rate: Hertz) -> Iterator[Samples]:
-    """Sentences (waveform at `rate` Hz, text) as one speech, in pieces."""
-    joiner = Joiner(rate)
-    for samples, text in sentences:
-        yield joiner.add(samples, text)
-    yield joiner.finish()
 
 
 def pause_after(text: str) -> Seconds:

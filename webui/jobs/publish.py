@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,8 +19,6 @@ from webui.jobs.context import Context
 from webui.jobs.live import segment_name
 from webui.store.rows import ArtifactRow, Claim, JobRow, SegmentRow
 from webui.store.states import DONE
-
-log = logging.getLogger(__name__)
 
 Sentences = Sequence[tuple[SegmentRow, Path]]  # with their WAV files
 

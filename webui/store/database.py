@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import json
-import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -24,8 +23,6 @@ from sqlalchemy.exc import OperationalError
 from webui.disk import disk_full
 from webui.errors import Notice, UserError
 from webui.store.fair_lock import FairLock
-
-log = logging.getLogger(__name__)
 
 BUSY_S = 10.0  # how long somebody waits for the database before BUSY
 RETRY_AFTER_S = 5

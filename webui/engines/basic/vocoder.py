@@ -67,10 +67,6 @@ def synthesise(speech: Speech, seed: int = 0) -> Floats:
     return pulses + _noise(power * noise_share, np.random.default_rng(seed))
 
 
-def _frames(count: int) -> int:
-    return count // HOP + 1
-
-
 def _gather(padded: Floats, centres: NDArray[np.intp], offsets: NDArray[np.intp]) -> Floats:
     return padded[centres[:, None] + offsets]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +10,6 @@ from webui.engines.funasr import features, transcript
 from webui.engines.funasr.frontend import PrecomputedFeatures
 from webui.engines.funasr.loading import Built
 from webui.engines.funasr.recognizer import EMPTY, FunasrRecognizer, by_key
-
-log = logging.getLogger(__name__)
 
 
 class Paraformer(FunasrRecognizer):

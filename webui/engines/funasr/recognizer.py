@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -16,8 +15,6 @@ from webui.engines.base import EngineError, Recognition, RecognitionOptions, Rec
 from webui.engines.funasr import batching
 from webui.engines.funasr.loading import Built, LoadedModel
 from webui.engines.funasr.lookahead import prepared
-
-log = logging.getLogger(__name__)
 
 RATE = 16000
 SHORTEST = 0.1  # seconds; less holds no syllable, and some models fail on it

@@ -15,7 +15,6 @@ from webui.devices import load_torch
 from webui.engines.funasr.folder import Folder
 from webui.engines.funasr.loading import Built, LoadedModel, build
 
-RATE = 16000
 END_SILENCE_MS = 800  # without it FunASR uses a schedule that joins a minute of speech and then cuts it to shards
 _BLOCK_MS = 60_000  # audio examined at a time, which bounds the memory
 
