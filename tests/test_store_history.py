@@ -91,12 +91,11 @@ def test_changes_are_the_owners_own_and_tell_of_deletions(store: Store) -> None:
 def test_many_changes_come_in_parts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history_module, "MOST_CHANGES", 5)
     uids = [store.submit().uid for _ in range(12)]
-    since, seen, more = 0, [], True
-    while more:
-        changes = store.history.changes_since(None, since)
-        seen += changes.changed
-        since, more = changes.now, changes.more
-    assert seen == uids
+    parts = [store.history.changes_since(None, 0)]
+    while parts[-1].changed:
+        parts.append(store.history.changes_since(None, parts[-1].now))
+    assert [uid for part in parts for uid in part.changed] == uids
+    assert len(parts) == 4
 
 
 @pytest.mark.parametrize(

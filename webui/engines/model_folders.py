@@ -52,8 +52,7 @@ def lacking_package(*packages: str) -> str | None:
 
 def without(model: AnyModel, package: str) -> AnyModel:
     """The model where a package that it needs is not installed."""
-    reason = Notice("PACKAGE_MISSING", {"package": package})
-    problem = Notice("MODEL_BROKEN", {"model": model.name, "reason": reason})
+    problem = broken(model.name, Notice("PACKAGE_MISSING", {"package": package}))
     return model if model.problem else replace(model, problem=problem)
 
 
@@ -71,12 +70,17 @@ def unopened(settings: Settings, opened: set[str]) -> Iterator[AnyModel]:
 def unusable(folder: Path, engine: str, reason: Notice) -> UnusableModel:
     """The line of a folder of which nothing can be made."""
     name = shown_name(folder)
-    problem = Notice("MODEL_BROKEN", {"model": name, "reason": reason})
+    problem = broken(name, reason)
 
     def load(_device: str) -> NoReturn:
         raise problem.as_error(param="model")
 
     return UnusableModel(name, engine, "", Capabilities(), load, problem=problem, default_rank=-1)
+
+
+def broken(model: str, reason: Notice) -> Notice:
+    """The problem of a model that cannot be loaded as its folder is."""
+    return Notice("MODEL_BROKEN", {"model": model, "reason": reason})
 
 
 def shown_name(folder: Path) -> str:

@@ -53,10 +53,9 @@ class History:
             query = query.where(jobs.c.owner_id == owner_id)
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(jobs.c.version).limit(MOST_CHANGES)).all()
-            more = len(rows) == MOST_CHANGES
-            now = rows[-1].version if more else current_change(connection)
+            now = rows[-1].version if len(rows) == MOST_CHANGES else current_change(connection)
         alive = tuple(row.uid for row in rows if row.deleted_at is None)
-        return Changes(now, alive, tuple(row.uid for row in rows if row.deleted_at is not None), more)
+        return Changes(now, alive, tuple(row.uid for row in rows if row.deleted_at is not None))
 
     def latest_change(self) -> int:
         """The number of the newest change of all."""

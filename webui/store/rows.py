@@ -262,7 +262,6 @@ class Changes:
     now: int
     changed: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
-    more: bool = False  # the answer was cut: ask again at once
 
 
 @dataclass(frozen=True)

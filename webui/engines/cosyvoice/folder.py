@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from webui.engines import model_folders
 from webui.engines.base import SynthesizerCapabilities
 from webui.engines.cosyvoice.prompts import INSTRUCTIONS, MOST_INSTRUCTION
 from webui.engines.weight_files import problem_of
@@ -52,24 +53,20 @@ def find_problem(folder: Path) -> Notice | None:
     """
     version = _other_version(folder)
     if version:
-        return _broken(folder, "COSYVOICE_VERSION", version=version)
+        return broken(folder, "COSYVOICE_VERSION", version=version).notice
     missing = [name for name in NEEDED if not (folder / name).is_file()]
     if not language_model(folder).is_file():
         missing.insert(0, "llm.pt")
     if missing:
-        return _broken(folder, "FILES_MISSING", files=", ".join(missing))
+        return broken(folder, "FILES_MISSING", files=", ".join(missing)).notice
     found = (problem_of(path, path.relative_to(folder).as_posix()) for path in files(folder))
     reason = next((each for each in found if each is not None), None)
-    return Notice("MODEL_BROKEN", {"model": folder.name, "reason": reason}) if reason else None
+    return model_folders.broken(folder.name, reason) if reason else None
 
 
 def broken(folder: Path, reason: str, **params: Any) -> UserError:
     """MODEL_BROKEN for this folder; `reason` is a code of errors.toml, `params` name file and key."""
-    return _broken(folder, reason, **params).as_error()
-
-
-def _broken(folder: Path, reason: str, **params: Any) -> Notice:
-    return Notice("MODEL_BROKEN", {"model": folder.name, "reason": Notice(reason, params)})
+    return model_folders.broken(folder.name, Notice(reason, params)).as_error()
 
 
 def read_config(folder: Path) -> dict[str, Any]:

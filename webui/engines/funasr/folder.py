@@ -17,7 +17,7 @@ from typing import Any
 from webui.engines import marker
 from webui.engines.funasr.families import Family, family_of, for_self_test, speaking
 from webui.engines.funasr.references import resolved
-from webui.engines.model_folders import folders
+from webui.engines.model_folders import broken, folders
 from webui.engines.weight_files import problem_of
 from webui.errors import Notice, UserError
 from webui.settings import Settings
@@ -78,9 +78,9 @@ class Folder:
     def problem(self) -> Notice | None:
         """Why it cannot be used, as far as can be seen without loading it."""
         if self.missing:
-            return _broken(self.name, Notice("FILE_MISSING", {"file": self.missing[0]}))
+            return broken(self.name, Notice("FILE_MISSING", {"file": self.missing[0]}))
         found = problem_of(self.weights, torch=self.weights.suffix == ".bin")
-        return _broken(self.name, found) if found else None
+        return broken(self.name, found) if found else None
 
 
 def read(path: Path) -> Folder | None:
@@ -108,7 +108,7 @@ def named(name: str, settings: Settings) -> Folder:
     try:
         folder = read(present[name]) if name in present else None
     except Unreadable as error:
-        raise _broken(name, error.notice).as_error() from error
+        raise broken(name, error.notice).as_error() from error
     if folder is None:
         raise UserError("MODEL_NOT_FOUND", param="model", model=name, available=", ".join(present))
     return folder
@@ -181,7 +181,3 @@ def _value(path: Path, key: str, value: Any) -> Any:
     if not isinstance(value, str) or not (key in _FILES or _ELSEWHERE.match(value)):
         return value
     return str(path / value) if _inside(path, value) and (path / value).exists() else None
-
-
-def _broken(model: str, reason: Notice) -> Notice:
-    return Notice("MODEL_BROKEN", {"model": model, "reason": reason})

@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from webui.devices import load_torch
+from webui.engines import model_folders
 from webui.engines.base import EngineError
 from webui.engines.funasr.folder import Folder
 from webui.engines.funasr.import_guard import import_guarded, load_tables, no_code_of_folders, unread
@@ -133,7 +134,7 @@ def read_weights(folder: Folder) -> dict[str, Any]:
 
 
 def broken(folder: Folder, reason: str, **params: Any) -> UserError:
-    return UserError("MODEL_BROKEN", model=folder.name, reason=Notice(reason, params))
+    return model_folders.broken(folder.name, Notice(reason, params)).as_error()
 
 
 def _as_saved(folder: Folder, found: Mapping[str, Any]) -> Folder:

@@ -70,7 +70,7 @@ def _span(match: re.Match[str]) -> str:
 
 def _measure(match: re.Match[str]) -> str | None:
     found = words.measure(match["unit"])
-    if found is None or (match["unit"] in ("A", "U", "N", "J") and " " not in match[0]) or match["unit"] in ("r",):
+    if found is None or (match["unit"] in ("A", "U", "N", "J") and " " not in match[0]) or match["unit"] == "r":
         return None
     per = words.measure(match["per"]) if match["per"] else None
     if match["per"] and per is None:
