@@ -81,16 +81,16 @@ class Torment:
         self.refused = self.unnoticed = self.needless = 0
         open_database(self._other).close()
 
-    def life(self) -> None:
-        """A start, refused ones cured; some recordings; kill -9; and something happens to the database."""
+    def life(self, way: str | None = None) -> None:
+        """A start, refused ones cured; some recordings; kill -9; and `way` (None: any) happens to the database."""
         while not self._lives():
             self._cure()
-        ways = [self._leave, self._remove, self._replace, self._copy_back, self._restore]
-        way = self._chance.choice(ways)
-        if way in ways[3:] and not self._copies():
-            way = self._leave
-        self.between[way.__name__.strip("_")] += 1
-        way()
+        ways = {"leave": self._leave, "remove": self._remove, "replace": self._replace}
+        if self._copies():
+            ways |= {"copy_back": self._copy_back, "restore": self._restore}
+        way = way or self._chance.choice(list(ways))
+        self.between[way] += 1
+        ways[way]()
 
     def lost(self) -> int:
         """Every byte is looked at."""
