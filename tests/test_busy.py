@@ -85,7 +85,7 @@ def test_who_changes_something_meanwhile_is_told_when_to_come_again(server: Serv
     with locked(server.services.database.path):
         answer = client.delete(f"/api/v1/jobs/{uid}")
         assert client.get(f"/api/v1/jobs/{uid}").status_code == 200
-    assert code(answer) == (503, "BUSY") and int(answer.headers["retry-after"]) > 0
+    assert code(answer) == (503, "BUSY") and answer.headers["retry-after"] == "5"
     assert client.delete(f"/api/v1/jobs/{uid}").status_code == 204
 
 
@@ -135,6 +135,21 @@ def test_writers_of_one_process_come_in_the_order_of_their_asking(tmp_path: Path
     for thread in threads:
         thread.join()
     assert came == sorted(came) and len(came) == 20
+
+
+def test_work_that_must_not_fail_waits_for_another_process_as_long_as_it_takes(tmp_path: Path) -> None:
+    database = open_store(tmp_path / "history.db").database.patient()
+
+    def written() -> bool:
+        with database.write():
+            return True
+
+    with ThreadPoolExecutor(1) as pool:
+        with locked(database.path):
+            pending = pool.submit(written)
+            time.sleep(3)  # more than one attempt
+            assert not pending.done()
+        assert pending.result(10)
 
 
 def test_a_writer_that_gave_up_does_not_hold_up_the_line() -> None:

@@ -17,6 +17,7 @@ from tests.capabilities import ordinary
 from tests.cosyvoice.conftest import build
 from webui.engines import basic, catalog
 from webui.engines.base import AnyModel, RecognizerModel
+from webui.engines.model_folders import models_in_folders
 from webui.engines.verification import verify
 from webui.errors import Notice, UserError
 from webui.hosting.host import ModelHost
@@ -164,6 +165,18 @@ def test_a_bad_folder_is_one_line_with_its_reason_and_the_others_stay(
     assert reason(line).code == bad[1]
     for locale in ("zh", "en"):
         json.dumps(line.problem and line.problem.worded(locale).message, ensure_ascii=False).encode()
+
+
+def test_whatever_an_engine_stumbles_over_is_that_folders_problem(settings: Settings, good: Path) -> None:
+    put(settings.models / "odd", {})
+
+    def opened(folder: Path) -> AnyModel | None:
+        if folder.name == "odd":
+            raise ZeroDivisionError
+        return None
+
+    (line,) = models_in_folders(settings, "engine", opened)
+    assert line.name == "odd" and reason(line) == Notice("FOLDER_ODD", {"error": "ZeroDivisionError"})
 
 
 def test_a_job_for_a_bad_folder_is_told_why(settings: Settings, good: Path) -> None:
