@@ -17,7 +17,7 @@ import soxr
 from webui import devices
 from webui.audio.vad import RATE, SpeechDetector
 from webui.engines import basic, funasr
-from webui.engines.base import RecognitionOptions, RecognizerModel, Samples, SpeechOptions, SynthesizerModel, Waveform
+from webui.engines.base import RecognitionOptions, RecognizerModel, Samples, SpeechOptions, Waveform
 from webui.errors import UserError
 from webui.settings import ROOT, Settings
 
@@ -82,7 +82,7 @@ def _model(settings: Settings) -> RecognizerModel:
 
 def _speak(settings: Settings) -> Samples:
     """All sentences with silence between them, 16 kHz."""
-    voice = next(model for model in basic.models(settings) if isinstance(model, SynthesizerModel)).load("cpu")
+    voice = basic.loaded_voice(settings)
     gap = np.zeros(round(_GAP_SECONDS * RATE), np.float32)
     parts = [gap]
     try:

@@ -19,7 +19,7 @@ from webui.jobs.job_voice import EnrolledVoice, usable_voice
 from webui.jobs.params import ConvertParams
 from webui.jobs.prepare import WORKING_COPY, plan_recording
 from webui.jobs.publish import Sentences, publish
-from webui.jobs.synthesis import SynthesisTurn
+from webui.jobs.synthesis import SynthesisTurn, own_seed
 from webui.store.rows import SegmentResult, SegmentRow
 
 LEAST_PART_S = 1.0  # of a recording to be converted
@@ -43,10 +43,8 @@ def convert(context: Context, claim: TypedClaim[ConvertParams], worker: Worker) 
     copy = WorkingCopy(context.upload(claim.job, WORKING_COPY))
     voice = EnrolledVoice(context, claim, model, saved)
     speech = OtherVoice(claim.params, copy, voice)
-    turn = SynthesisTurn(context, claim, model, worker, speech)
-    while turn.next_sentence():
-        if context.hand_over(claim, worker):
-            return
+    if not SynthesisTurn(context, claim, model, worker, speech).run():
+        return
     voice.require()
     publish(context, claim, claim.params.format, InTheirPlaces)
 
@@ -79,8 +77,7 @@ class OtherVoice:
 
     def _options(self, segment: SegmentRow) -> SpeechOptions:
         params = self._params
-        seed = (params.seed + segment.idx) % 2**31
-        return SpeechOptions(seed=seed, steps=params.steps, similarity=params.similarity)
+        return SpeechOptions(seed=own_seed(params.seed, segment), steps=params.steps, similarity=params.similarity)
 
 
 class InTheirPlaces:

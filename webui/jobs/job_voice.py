@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-
 from webui.engines.base import Synthesizer, SynthesizerModel, VoiceFeatures
 from webui.errors import UserError
 from webui.jobs.context import Context
-from webui.jobs.publish import segment_file
+from webui.jobs.publish import drop_segment_files
 from webui.jobs.transcripts import read_prompt
 from webui.store.rows import Claim, VoiceRow
 
@@ -27,7 +25,7 @@ def usable_voice(context: Context, claim: Claim, wanted: str) -> VoiceRow | None
     if voice is not None and context.voices.usable(voice.id):
         return voice
     context.queue.forget_work(claim.lease, action="job.consent_lost")
-    shutil.rmtree(segment_file(context, job, 0).parent, ignore_errors=True)
+    drop_segment_files(context, job)
     raise UserError("CONSENT_EXPIRED" if voice else "VOICE_NOT_FOUND", voice=wanted)
 
 

@@ -43,6 +43,10 @@ def segment_file(context: Context, job: JobRow, idx: int) -> Path:
     return context.output(job, segment_name(idx))
 
 
+def drop_segment_files(context: Context, job: JobRow) -> None:
+    shutil.rmtree(segment_file(context, job, 0).parent, ignore_errors=True)
+
+
 def publish(
     context: Context, claim: Claim, audio_format: AudioFormat, content_of: Callable[[Sentences], Content]
 ) -> None:
@@ -65,7 +69,7 @@ def publish(
         duration_ms=round(seconds * 1000),
     )
     if state == DONE:  # a partial one keeps them: a retry makes only the missing sentences
-        shutil.rmtree(segment_file(context, job, 0).parent, ignore_errors=True)
+        drop_segment_files(context, job)
 
 
 def _lead(context: Context) -> Seconds:

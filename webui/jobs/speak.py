@@ -16,7 +16,7 @@ from webui.jobs.context import Context, TypedClaim, Worker
 from webui.jobs.job_voice import EnrolledVoice, usable_voice
 from webui.jobs.params import SpeakParams, StoredSpeakParams
 from webui.jobs.publish import Sentences, publish
-from webui.jobs.synthesis import SynthesisTurn
+from webui.jobs.synthesis import SynthesisTurn, own_seed
 from webui.jobs.transcripts import with_transcript
 from webui.store.rows import NewSegment, SegmentResult, SegmentRow
 from webui.text import pauses, sentences
@@ -41,10 +41,8 @@ def speak(context: Context, claim: TypedClaim[StoredSpeakParams], worker: Worker
     model = context.model(claim.job.model, SynthesizerModel)
     voice = _voice(context, claim, model, worker)
     speech = TextSpeech(claim.params, model, voice)
-    turn = SynthesisTurn(context, claim, model, worker, speech)
-    while turn.next_sentence():
-        if context.hand_over(claim, worker):
-            return
+    if not SynthesisTurn(context, claim, model, worker, speech).run():
+        return
     if voice is not None:
         voice.require()
     publish(context, claim, claim.params.format, OneAfterTheOther)
@@ -74,13 +72,12 @@ class TextSpeech:
         return SegmentResult(segment.idx, text=text, text_raw=text, end=seconds)
 
     def _options(self, segment: SegmentRow) -> SpeechOptions:
-        """Each sentence has its own seed, so that a repeated one sounds as it did."""
         params = self._params
         own = sentences.dominant_language(_said(segment)) if params.language == "auto" else params.language
         return SpeechOptions(
             language=own,
             instruct=params.instruct,
-            seed=(params.seed + segment.idx) % 2**31,
+            seed=own_seed(params.seed, segment),
             speed=params.speed,
             steps=params.steps,
             similarity=params.similarity,

@@ -67,12 +67,20 @@ class SynthesisTurn:
         """Load the model. Raises UserError, EngineError where it cannot be had, LeaseLost."""
         self._context = context
         self._claim = claim
+        self._worker = worker
         self._speech = speech
         self._rate = model.capabilities.sample_rate
         self._noted: set[tuple[str, str]] = set()
         self._placed = PlacedModel(context, claim, model, worker, claim.job.kind, speaking)
 
-    def next_sentence(self) -> bool:
+    def run(self) -> bool:
+        """Make all that is left; False where the program ends or another job is next."""
+        while self._next_sentence():
+            if self._context.hand_over(self._claim, self._worker):
+                return False
+        return True
+
+    def _next_sentence(self) -> bool:
         """Make and commit one segment; False where nothing is left."""
         batch = self._placed.take(0, 1)
         if not batch:
@@ -144,6 +152,11 @@ class SynthesisTurn:
             if not samples and not self._speech.silence:
                 raise EngineError("ENGINE_FAILED", "no sound")
         return samples / self._rate
+
+
+def own_seed(seed: int, segment: SegmentRow) -> int:
+    """Each segment has its own, so that a repeated one sounds as it did."""
+    return (seed + segment.idx) % 2**31
 
 
 def _expected_seconds(segment: SegmentRow) -> Seconds:

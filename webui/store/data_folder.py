@@ -14,7 +14,7 @@ from webui.settings import Settings
 from webui.store.database import Database
 from webui.store.history_mark import MarkFile, mark_of
 from webui.store.migrate import DatabaseRefused, open_database
-from webui.store.orphans import orphaned_jobs, orphaned_prompts
+from webui.store.orphans import orphaned_jobs, orphans
 
 
 def open_data_folder(settings: Settings) -> Database:
@@ -40,9 +40,9 @@ def open_data_folder(settings: Settings) -> Database:
 def unknown_files(settings: Settings) -> list[Path]:
     """What lies in the folder and its database, whichever that is, does not know. Raises DatabaseRefused."""
     if not has_content(settings.database):
-        return [*orphaned_jobs(settings, None), *orphaned_prompts(settings, None)]
+        return orphans(settings, None)
     with closing(open_database(settings.database)) as database:
-        return [*orphaned_jobs(settings, database), *orphaned_prompts(settings, database)]
+        return orphans(settings, database)
 
 
 def has_content(database: Path) -> bool:

@@ -14,8 +14,9 @@ from sqlalchemy import Connection, Integer, Select, bindparam, column, func, sel
 from webui.errors import UserError
 from webui.store.database import Database
 from webui.store.rows import Changes, JobFilter, JobRow, build, columns
-from webui.store.schema import counters, jobs
+from webui.store.schema import jobs
 from webui.store.search import match_expression
+from webui.store.transitions import current_change
 
 PAGE = 50
 EXPORT_CHUNK = 200  # rows between which an export lets go of the database: a slow download must not pin the WAL
@@ -79,10 +80,6 @@ def _place(connection: Connection, owner_id: int | None, uid: str) -> _Cursor:
     if row is None:
         raise UserError("NOT_FOUND", param="before")
     return row.created_at, row.id
-
-
-def current_change(connection: Connection) -> int:
-    return int(connection.execute(select(counters.c.value).where(counters.c.name == "change")).scalar_one())
 
 
 def _page(connection: Connection, wanted: JobFilter, cursor: _Cursor | None, limit: int) -> list[JobRow]:

@@ -15,7 +15,8 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from webui.store.database import Database
-from webui.store.schema import counters, settings
+from webui.store.schema import settings
+from webui.store.transitions import current_change
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +40,7 @@ def mark_of(database: Database) -> Mark:
 def mark_in(connection: Connection) -> Mark:
     """As of this transaction; to be written down once it is committed."""
     identity = connection.execute(select(settings.c.value).where(settings.c.key == DATABASE_ID)).scalar_one()
-    change = connection.execute(select(counters.c.value).where(counters.c.name == "change")).scalar_one()
-    return Mark(identity, change)
+    return Mark(identity, current_change(connection))
 
 
 class MarkFile:

@@ -32,11 +32,9 @@ def orphaned_jobs(settings: Settings, database: Database | None) -> list[Path]:
     return [folder for folder in folders if folder.name not in known]
 
 
-def orphaned_prompts(settings: Settings, database: Database | None) -> list[Path]:
-    """Files of voices/ whose voice `database` does not know."""
-    files = [file for file in _entries(settings.voices) if _UID.fullmatch(file.stem) and file.suffix == ".wav"]
-    known = _known(database, voices.c.uid, [file.stem for file in files])
-    return [file for file in files if file.stem not in known]
+def orphans(settings: Settings, database: Database | None) -> list[Path]:
+    """Everything in the folder that `database` (None: there is none) does not know."""
+    return [*orphaned_jobs(settings, database), *_orphaned_prompts(settings, database)]
 
 
 def unfinished_jobs(database: Database) -> list[str]:
@@ -69,6 +67,13 @@ class Quarantine:
         target = self.folder / name
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return target
+
+
+def _orphaned_prompts(settings: Settings, database: Database | None) -> list[Path]:
+    """Files of voices/ whose voice `database` does not know."""
+    files = [file for file in _entries(settings.voices) if _UID.fullmatch(file.stem) and file.suffix == ".wav"]
+    known = _known(database, voices.c.uid, [file.stem for file in files])
+    return [file for file in files if file.stem not in known]
 
 
 def _link_or_copy(source: str | Path, target: str | Path) -> None:

@@ -21,7 +21,7 @@ from webui.store.history_mark import DATABASE_ID, MarkFile, mark_of
 from webui.store.maintenance import check, checksum_in_manifest, newest_backup
 from webui.store.migrate import DatabaseRefused, open_database
 from webui.store.options import set_option
-from webui.store.orphans import Quarantine, orphaned_jobs, orphaned_prompts, unfinished_jobs
+from webui.store.orphans import Quarantine, orphans, unfinished_jobs
 from webui.store.stored_files import stored_files
 
 
@@ -128,7 +128,7 @@ def _is_there(path: Path, digest: str | None) -> bool:
 def _set_aside(settings: Settings, database: Database, quarantine: Quarantine, found: Sequence[Path]) -> int:
     """Move what the restored database does not know; keep what its unfinished jobs would make again and what `found`
     overwrites. How many files and folders."""
-    moved = [*orphaned_jobs(settings, database), *orphaned_prompts(settings, database)]
+    moved = orphans(settings, database)
     for path in moved:
         quarantine.take(path)
     unfinished = {settings.outputs / uid for uid in unfinished_jobs(database)}

@@ -19,6 +19,11 @@ def next_change(connection: Connection) -> int:
     return int(connection.execute(counted.returning(counters.c.value)).scalar_one())
 
 
+def current_change(connection: Connection) -> int:
+    """The newest number of that sequence."""
+    return int(connection.execute(select(counters.c.value).where(counters.c.name == "change")).scalar_one())
+
+
 def move(
     connection: Connection,
     job_id: int,

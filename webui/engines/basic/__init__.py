@@ -9,6 +9,7 @@ from webui.engines.base import (
     AnyModel,
     RecognizerCapabilities,
     RecognizerModel,
+    Synthesizer,
     SynthesizerCapabilities,
     SynthesizerModel,
 )
@@ -39,6 +40,11 @@ _SYNTHESIZER = SynthesizerCapabilities(
     sample_rate=24000,
     unavailable={"instruct": "INSTRUCT_UNSUPPORTED"},
 )
+
+
+def loaded_voice(settings: Settings) -> Synthesizer:
+    """The synthesizer, which is always there; the caller closes it."""
+    return next(model for model in models(settings) if isinstance(model, SynthesizerModel)).load("cpu")
 
 
 def models(settings: Settings) -> list[AnyModel]:

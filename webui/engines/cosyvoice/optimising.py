@@ -13,7 +13,7 @@ from pathlib import Path
 from time import process_time
 from typing import TYPE_CHECKING
 
-from webui.engines.base import OptimisationReport, SpeechOptions, SynthesizerModel, Waveform
+from webui.engines.base import OptimisationReport, SpeechOptions, Waveform
 from webui.engines.cosyvoice.folder import revision
 from webui.engines.report import Report
 
@@ -128,7 +128,7 @@ def _prompt(settings: Settings) -> Waveform:
     """The transcript in the voice that is always there."""
     from webui.engines import basic
 
-    voice = next(model for model in basic.models(settings) if isinstance(model, SynthesizerModel)).load("cpu")
+    voice = basic.loaded_voice(settings)
     try:
         return next(iter(voice.speak(_TRANSCRIPT, None, SpeechOptions(language="zh"))))
     finally:
