@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -188,3 +190,14 @@ def test_a_transcript_without_a_model_names_no_bare_code(tmp_path: Path, locale:
     assert (answer.status_code, error["code"]) == (422, "MODEL_NEEDED")
     assert shown in error["message"]
     assert "列出" not in error["hint"] and "listed" not in error["hint"]
+
+
+def test_no_job_of_a_transcript_stays_behind_where_the_program_ends_first(tmp_path: Path) -> None:
+    with serving(tmp_path, workers=False) as server, server.api() as client, ThreadPoolExecutor() as other:
+        asked = other.submit(client.post, "/api/v1/voices/transcript", files={"file": ("a.wav", wav(1))})
+        while not client.get("/api/v1/jobs").json()["jobs"]:
+            time.sleep(0.05)
+        server.services.begin_stop()
+        assert code(asked.result(30)) == (503, "UNAVAILABLE")
+        assert client.get("/api/v1/jobs").json()["jobs"] == []
+        assert not any(file.is_file() for file in server.services.settings.uploads.rglob("*"))

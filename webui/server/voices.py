@@ -85,8 +85,8 @@ async def transcript(request: Request, services: Service, author: Author, incomi
         owner = await run_in_threadpool(author)
         submitted = await incoming.run(request, lambda _: services.jobs.submit_transcribe(owner, recording, params))
     uid = submitted.jobs[0].row.uid
-    await services.jobs.ended(owner, uid)
     try:
+        await services.jobs.ended(owner, uid)
         job = await run_in_threadpool(services.jobs.successful, owner, uid)
     finally:
         await run_in_threadpool(services.jobs.delete, owner, uid)
