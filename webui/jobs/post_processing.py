@@ -24,6 +24,7 @@ from webui.engines.base import (
 )
 from webui.jobs.context import Context
 from webui.text import hotwords, itn
+from webui.text.languages import is_among, primary
 from webui.text.sentences import dominant_language
 
 _MARK = re.compile(r"[，。？！、；：,.?!;:]")
@@ -77,12 +78,12 @@ class PostProcessor:
 def _language(found: Recognition, options: RecognitionOptions) -> str:
     """The primary language of the text: as the model says, as asked for, or by its characters."""
     told = found.language or ("" if options.language == "auto" else options.language)
-    return (told or dominant_language(found.text)).split("-")[0].lower()
+    return primary(told or dominant_language(found.text))
 
 
 def _may_be_corrected(languages: Sequence[str]) -> bool:
     """Whether hotwords can be corrected in some segment of a model that knows `languages` (empty = any)."""
-    return not languages or any(code.split("-")[0] in hotwords.LANGUAGES for code in languages)
+    return not languages or any(is_among(code, hotwords.LANGUAGES) for code in languages)
 
 
 def _corrected(found: Recognition, words: Sequence[str]) -> Recognition:
