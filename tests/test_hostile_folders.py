@@ -51,6 +51,7 @@ CASES: dict[str, tuple[dict[str, str | bytes], str]] = {
     "yaml-tag": ({"config.yaml": SENSE_VOICE + "a: !!python/name:os.system\n"}, "FILE_SYNTAX"),
     "yaml-binary": ({"config.yaml": b"\xff\xfe\x00"}, "FILE_NOT_TEXT"),
     "yaml-number": ({"config.yaml": SENSE_VOICE + "a: 0x" + "f" * 9000}, "FILE_BAD_VALUE"),
+    "yaml-long-number": ({"config.yaml": SENSE_VOICE + "a: 0x" + "f" * 20_000}, "FILE_CROWDED"),
     "path-nul": ({"config.yaml": SENSE_VOICE + 'init_param: "a\\0b"\n'}, "FILE_BAD_VALUE"),
     "metas-nul": (
         {"config.yaml": SENSE_VOICE, "configuration.json": '{"file_path_metas": {"init_param": "a\\u0000b"}}'},
@@ -191,9 +192,10 @@ def test_a_job_for_a_bad_folder_is_told_why(settings: Settings, good: Path) -> N
 
 
 def test_a_name_that_is_no_text_takes_nothing_away(settings: Settings, good: Path) -> None:
-    (Path(os.fsdecode(os.fsencode(settings.models) + b"/\xff\xfe"))).mkdir()
+    put(Path(os.fsdecode(os.fsencode(settings.models) + b"/\xff\xfe")), {"config.yaml": SENSE_VOICE})
     found = {model.name: model for model in catalog.available(settings)}
     assert found["good"].problem is None and reason(found["\ufffd\ufffd"]).code == "FOLDER_NAME"
+    assert [name for name in found if not name.isascii()] == ["\ufffd\ufffd"]
 
 
 def test_a_folder_of_another_engine_may_hold_what_funasr_cannot_read(settings: Settings, cosyvoice: Path) -> None:
