@@ -318,7 +318,8 @@ def in_a_child(arguments: argparse.Namespace) -> Any:
     """Export in another process, so that its memory is not counted."""
     code = (
         "import sys; from pathlib import Path; from webui.settings import Settings;"
-        "from webui.engines.funasr import folder, optimising; path = Path(sys.argv[1]);"
+        "from webui.engines.funasr import folder; from webui.engines.funasr.onnx import export;"
+        "path = Path(sys.argv[1]);"
         "export.optimise(folder.read(path), Settings(data=Path(sys.argv[2]), models=path.parent))"
     )
     command = [sys.executable, "-W", "ignore", "-c", code, str(arguments.model), str(DATA)]
