@@ -18,7 +18,6 @@ from .conftest import KIT
 
 TEXT = "今天天气很好。"
 TRANSCRIPT = "您好，这里是市民服务热线，很高兴为您服务。"
-END_OF_PROMPT = 151646
 
 
 @pytest.fixture(scope="module")

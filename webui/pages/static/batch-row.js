@@ -1,6 +1,6 @@
 // One recording of a batch: waiting, being sent, refused, or a job.
 import { randomId } from "./api.js";
-import { button, h } from "./dom.js";
+import { button, errorText, h } from "./dom.js";
 import { bytes, clock, percent, plainName } from "./format.js";
 import { t } from "./i18n.js";
 import { isFinished, isOpen, isRetryable } from "./job-states.js";
@@ -114,14 +114,7 @@ export class BatchRow {
   }
 
   #details() {
-    if (this.error)
-      return [
-        h(
-          "p",
-          { class: "sf-error-text" },
-          [this.error.message || t("connection_failed"), this.error.hint].filter(Boolean).join(" "),
-        ),
-      ];
+    if (this.error) return [h("p", { class: "sf-error-text" }, errorText(this.error))];
     if (!this.job) return this.file ? [h("p", { class: "sf-quiet-text" }, bytes(this.file.size))] : [];
     if (isOpen(this.job))
       return [progressBar(this.job.progress, t("progress")), h("p", { class: "sf-quiet-text" }, waitingText(this.job))];

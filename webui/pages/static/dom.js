@@ -103,6 +103,11 @@ export function announce(text, style = "info") {
   setTimeout(() => note.remove(), 5000);
 }
 
+/** An ApiError (or a lost connection) and what can be done about it, in one line. */
+export const errorText = (error) => [error.message || t("connection_failed"), error.hint].filter(Boolean).join(" ");
+
+export const announceError = (error) => announce(errorText(error), "error");
+
 /** Copy `text`; plain-HTTP addresses have no clipboard object, only the old command. */
 export async function copyText(text) {
   if (navigator.clipboard) {

@@ -2,7 +2,7 @@
 import { address, get, remove } from "./api.js";
 import { follow, watchConnection } from "./changes.js";
 import { confirmButton } from "./confirm.js";
-import { announce, button, download, errorBox, h, icon, Island } from "./dom.js";
+import { announce, announceError, button, download, errorBox, h, icon, Island } from "./dom.js";
 import { clock, moment } from "./format.js";
 import { t } from "./i18n.js";
 import { isOpen, isRetryable, isTranscript } from "./job-states.js";
@@ -190,7 +190,7 @@ class History extends Island {
       this.#drop(job.id);
       announce(t("deleted"));
     } catch (error) {
-      announce(error.message || t("connection_failed"), "error");
+      announceError(error);
     }
   }
 

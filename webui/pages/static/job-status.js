@@ -1,6 +1,6 @@
 // What a job is doing: name, state, progress, what can be done about it, and what went wrong.
 import { post } from "./api.js";
-import { announce, button, errorBox, h, icon } from "./dom.js";
+import { announceError, button, errorBox, h, icon } from "./dom.js";
 import { beginning, clock, moment, percent, plainName, roughly } from "./format.js";
 import { t } from "./i18n.js";
 import { isOpen, isRetryable } from "./job-states.js";
@@ -49,7 +49,7 @@ export async function act(job, action) {
   try {
     return await post(`/jobs/${job.id}/${action}`);
   } catch (error) {
-    announce(error.message || t("connection_failed"), "error");
+    announceError(error);
     return null;
   }
 }

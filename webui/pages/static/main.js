@@ -5,7 +5,7 @@ import "./job-panel.js";
 import "./recording.js";
 import "./text-help.js";
 import { put } from "./api.js";
-import { announce } from "./dom.js";
+import { announce, announceError } from "./dom.js";
 import { ignoreStrayDrops } from "./drop-zone.js";
 import { beginning } from "./format.js";
 import { call } from "./gradio.js";
@@ -130,7 +130,7 @@ const events = {
       });
       announce(t("saved"));
     } catch (error) {
-      announce([error.message || t("connection_failed"), error.hint].filter(Boolean).join(" "), "error");
+      announceError(error);
     }
   },
 };

@@ -1,6 +1,6 @@
 // The server for its administrator: models present and to be had, memory, disk, versions, the label.
 import { get, post } from "./api.js";
-import { announce, button, errorBox, h, icon, Island } from "./dom.js";
+import { announce, announceError, button, errorBox, h, icon, Island } from "./dom.js";
 import { bytes, languageName, percent } from "./format.js";
 import { tabClicked } from "./gradio.js";
 import { t } from "./i18n.js";
@@ -118,7 +118,7 @@ class System extends Island {
     try {
       await request;
     } catch (error) {
-      announce([error.message || t("connection_failed"), error.hint].filter(Boolean).join(" "), "error");
+      announceError(error);
     }
     this.load();
   }
@@ -133,7 +133,7 @@ class System extends Island {
       );
       this.load();
     } catch (error) {
-      announce(error.message || t("connection_failed"), "error");
+      announceError(error);
     }
   }
 }

@@ -1,6 +1,6 @@
 // The sentences of a job: each with its time, played at a click, corrected in place.
 import { patch } from "./api.js";
-import { announce, button, errorBox, h } from "./dom.js";
+import { announce, announceError, button, errorBox, h } from "./dom.js";
 import { clock, languageName } from "./format.js";
 import { t } from "./i18n.js";
 import { isTranscript } from "./job-states.js";
@@ -110,7 +110,7 @@ export class Transcript extends HTMLElement {
     try {
       this.#saved(await patch(`/jobs/${this.job.id}/segments/${segment.n}`, change));
     } catch (error) {
-      announce(error.message || t("connection_failed"), "error");
+      announceError(error);
     }
   }
 
@@ -176,7 +176,7 @@ export class Transcript extends HTMLElement {
         announce(t("speaker_named", { name, n: changed }));
         this.dispatchEvent(new CustomEvent("named"));
       } catch (error) {
-        announce(error.message || t("connection_failed"), "error");
+        announceError(error);
       }
     };
     onKeys(input, save, close);

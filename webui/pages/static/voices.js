@@ -1,6 +1,6 @@
 // The saved voices: heard, checked, withdrawn; and a form for one more.
 import { address, get, patch, post, randomId, remove, upload } from "./api.js";
-import { announce, button, errorBox, h, icon, Island } from "./dom.js";
+import { announce, announceError, button, errorBox, h, icon, Island } from "./dom.js";
 import { clock, day } from "./format.js";
 import { keep } from "./session-storage.js";
 import { go } from "./navigation.js";
@@ -128,7 +128,7 @@ class Voices extends Island {
     try {
       await request;
     } catch (error) {
-      announce(error.message || t("connection_failed"), "error");
+      announceError(error);
     }
     this.load();
   }

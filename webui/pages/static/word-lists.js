@@ -1,6 +1,6 @@
 // Saved hotword lists: a menu that fills the hotwords, and keeping what stands there.
 import { get, put, remove } from "./api.js";
-import { announce } from "./dom.js";
+import { announce, announceError } from "./dom.js";
 import { t } from "./i18n.js";
 import { recognitionChanged } from "./models.js";
 
@@ -10,9 +10,6 @@ async function menu(value) {
   const { lists } = await get("/hotwords").catch(() => ({ lists: [] }));
   return { list: { choices: lists.map(({ name }) => [name, name]), value } };
 }
-
-const failed = (error) =>
-  announce([error.message || t("connection_failed"), error.hint].filter(Boolean).join(" "), "error");
 
 /** The menu with the lists of this browser. */
 export const wordLists = ({ list }) => menu(list ?? null);
@@ -36,7 +33,7 @@ export async function saveWordList({ list, hotwords }) {
     const { warnings } = await put(path(kept), { words: hotwords.split("\n") });
     announce(warnings[0]?.message ?? t("word_list_saved", { name: kept }));
   } catch (error) {
-    failed(error);
+    announceError(error);
   }
   return menu(kept);
 }
@@ -53,7 +50,7 @@ export async function deleteWordList({ list }) {
     announce(t("word_list_deleted", { name: gone }));
     return menu(null);
   } catch (error) {
-    failed(error);
+    announceError(error);
     return menu(gone);
   }
 }
