@@ -117,7 +117,7 @@ def test_nobody_changes_a_voice_of_someone_else(store: Store) -> None:
 def test_a_cookie_is_the_same_owner_again(store: Store) -> None:
     first = store.accounts.by_token("a" * 64)
     assert store.accounts.by_token("a" * 64).id == first.id != store.accounts.by_token("b" * 64).id
-    assert store.accounts.get(first.id) == first and store.accounts.get(999) is None
+    assert store.accounts.find_token("a" * 64) == first and store.accounts.find_token("c" * 64) is None
     assert store.accounts.by_name("api").id == store.accounts.by_name("api").id
 
 

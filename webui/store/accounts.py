@@ -37,11 +37,6 @@ class AccountStore:
     def find_name(self, name: str) -> OwnerRow | None:
         return self._find(owners.c.name, name)
 
-    def get(self, owner_id: int) -> OwnerRow | None:
-        with self._database.read() as connection:
-            row = connection.execute(_select().where(owners.c.id == owner_id)).one_or_none()
-            return None if row is None else build(OwnerRow, row)
-
     def adopt(self, new_owner: int, old_owner: int) -> int:
         """Give what one owner has to another: jobs (in the search index too), voices, lists; the number of jobs."""
         with self._database.write() as connection:
