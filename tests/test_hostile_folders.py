@@ -43,6 +43,7 @@ CASES: dict[str, tuple[dict[str, str | bytes], str]] = {
         {"config.yaml": SENSE_VOICE, "configuration.json": '{"file_path_metas": {"init_param": "\\ud800"}}'},
         "FILE_BAD_VALUE",
     ),
+    "json-crowded": ({"config.yaml": SENSE_VOICE, "configuration.json": f"[{'1,' * 20_000}1]"}, "FILE_CROWDED"),
     "json-number": ({"config.yaml": SENSE_VOICE, "configuration.json": "9" * 5000}, "FILE_SYNTAX"),
     "yaml-recursive": ({"config.yaml": SENSE_VOICE + "a: &a\n  b: *a\n"}, "FILE_ALIASES"),
     "yaml-aliases": ({"config.yaml": SENSE_VOICE + BOMB}, "FILE_ALIASES"),
